@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "delivery/delivery.h"
+#include "queue/queue.h"
+
+/*
+ * The daemon on the message bus: org.postern.Relay1 with its Manager, and objects for messages and remotes that are
+ * made when somebody asks for them.
+ */
+
+typedef struct _Bus Bus;
+
+/* @id 0 with @error. */
+typedef void (*BusSubmitted) (QueueId id, const GError *error, gpointer user_data);
+
+typedef struct {
+    /* Reads the configuration anew. FALSE: it was bad, and the old one stays. */
+    gboolean (*reload) (GError **error, gpointer user_data);
+
+    /* Takes in a message whose content is read from @fd (transfer full) to its end. */
+    void (*submit) (int fd, const MessageEnvelope *envelope, gint64 uid, BusSubmitted submitted,
+                    gpointer submitted_data, gpointer user_data);
+} BusHandlers;
+
+/**
+ * bus_new:
+ * @address: "system", "session", or a D-Bus address
+ * @lost: the bus went away or the name was taken from us; @error says it in words
+ *
+ * Connects, exports the objects, and asks for the name. Does not block on it.
+ *
+ * Returns: (transfer full): or %NULL with an error that names the bus
+ */
+Bus *bus_new (const gchar *address, Queue *queue, Delivery *delivery, const BusHandlers *handlers,
+              void (*lost) (const GError *error, gpointer user_data), gpointer user_data, GError **error);
+void bus_free (Bus *bus);
+
+/* What happened, for signals and PropertiesChanged. From the relay's listeners. */
+void bus_queue_event (Bus *bus, const QueueEvent *event);
+void bus_remote_event (Bus *bus, const DeliveryRemoteInfo *remote);
+void bus_changed (Bus *bus); /* paused, online, queue trouble, limits: properties of the Manager */
+
+/* Calls that wait for an answer: the daemon should not go to sleep with one. */
+guint bus_calls_pending (const Bus *bus);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Bus, bus_free)

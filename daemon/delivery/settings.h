@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "smtp/client.h"
+
+/*
+ * What the configuration says about delivering. Made by the configuration, handed to the delivery whole at start and
+ * at each reload.
+ */
+
+typedef struct {
+    gchar *name; /* what follows "Smarthost" in the group's name; "default" for a plain [Smarthost] */
+    gchar *host; /* a name or an IP address */
+    guint16 port;
+    SmtpSecurity security;
+    gboolean verify;   /* the certificate must be trusted and for @host */
+    gchar *trust_file; /* (nullable) PEM; NULL: the system's trust store */
+    gchar *user;       /* (nullable) */
+    gchar *password;   /* (nullable) read from the credential or the file */
+    gchar *mechanisms; /* (nullable) */
+    gboolean auth_without_tls;
+    guint connections_most; /* at the same time */
+} DeliverySmarthost;
+
+typedef struct {
+    gchar *host_name;           /* EHLO, Reporting-MTA */
+    gchar *domain;              /* MAILER-DAEMON's */
+    GPtrArray *smarthosts;      /* of DeliverySmarthost, in order of preference */
+    guint connect_seconds;      /* to connect to one address */
+    guint greeting_seconds;     /* RFC 5321 4.5.3.2.1 */
+    guint command_seconds;      /* 4.5.3.2.2, .3 */
+    guint data_seconds;         /* 4.5.3.2.4: until the 354 */
+    guint block_seconds;        /* 4.5.3.2.5 */
+    guint end_seconds;          /* 4.5.3.2.6 */
+    guint idle_seconds;         /* how long a connection is kept for the next message */
+    guint expire_seconds;       /* a message's lifetime in the queue */
+    guint delay_notice_seconds; /* age at which the sender is told of a delay; 0: never */
+    guint retry_first_seconds;
+    guint retry_longest_seconds;
+    guint64 notice_content_bytes; /* a notice returns the whole message up to this size, else its header */
+} DeliverySettings;
+
+DeliverySettings *delivery_settings_new (void);
+void delivery_settings_free (DeliverySettings *settings);
+DeliverySmarthost *delivery_smarthost_new (const gchar *name);
+void delivery_smarthost_free (DeliverySmarthost *smarthost);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (DeliverySettings, delivery_settings_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (DeliverySmarthost, delivery_smarthost_free)

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include <glib.h>
+
+/*
+ * One epoll descriptor behind one GSource. GMainContext polls every descriptor it knows at each turn of the loop;
+ * with thousands of sessions that is all it would do. Channels and listeners register here instead. A tick once a
+ * second, only while something is registered, serves the deadlines.
+ */
+
+typedef struct _SmtpPoller SmtpPoller;
+typedef struct _SmtpPollerWatch SmtpPollerWatch;
+
+/* @events: EPOLLIN, EPOLLOUT, EPOLLHUP, EPOLLERR as they came. The callback may remove its own or any other watch. */
+typedef void (*SmtpPollerReady) (guint32 events, gpointer user_data);
+
+/* The watch's deadline has passed; it is cleared before the call. */
+typedef void (*SmtpPollerExpired) (gpointer user_data);
+
+SmtpPoller *smtp_poller_new (GMainContext *context, GError **error);
+SmtpPoller *smtp_poller_ref (SmtpPoller *poller);
+void smtp_poller_unref (SmtpPoller *poller);
+
+/**
+ * smtp_poller_add:
+ * @fd: stays the caller's; must be removed before it is closed
+ * @events: EPOLLIN and EPOLLOUT, level-triggered
+ * @expired: (nullable): for smtp_poller_watch_set_deadline ()
+ *
+ * Returns: (transfer full): release with smtp_poller_watch_remove ()
+ */
+SmtpPollerWatch *smtp_poller_add (SmtpPoller *poller, int fd, guint32 events, SmtpPollerReady ready,
+                                  SmtpPollerExpired expired, gpointer user_data, GError **error);
+void smtp_poller_watch_set_events (SmtpPollerWatch *watch, guint32 events);
+
+/* @seconds from now, to within a second; 0 for none. */
+void smtp_poller_watch_set_deadline (SmtpPollerWatch *watch, guint seconds);
+void smtp_poller_watch_remove (SmtpPollerWatch *watch);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SmtpPoller, smtp_poller_unref)

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include <glib.h>
+
+/* RFC 5321 4.5.3.1.1 to .3; a path counts its angle brackets. */
+#define MESSAGE_LOCAL_PART_LONGEST_BYTES 64
+#define MESSAGE_DOMAIN_LONGEST_BYTES     255
+#define MESSAGE_PATH_LONGEST_BYTES       256
+
+typedef enum {
+    MESSAGE_PATH_DEFAULT = 0,
+    MESSAGE_PATH_NULL = 1 << 0, /* "<>" is allowed: a reverse-path */
+    MESSAGE_PATH_BARE = 1 << 1, /* a local part without a domain is allowed; "<postmaster>" always is */
+    MESSAGE_PATH_UTF8 = 1 << 2  /* SMTPUTF8 was asked for (RFC 6531) */
+} MessagePathFlags;
+
+/**
+ * message_path_parse:
+ * @text: where the path starts, at its "<"; need not be terminated
+ * @length: bytes that may be read
+ * @flags: what is allowed beyond a plain mailbox
+ * @consumed: (out) (optional): bytes that belong to the path, from "<" to ">"
+ *
+ * Reads a Reverse-path or Forward-path (RFC 5321 4.1.2, with RFC 6531 3.3). A source route is accepted and dropped
+ * (RFC 5321 appendix C). A quoted local part that needs no quotes loses them; a domain is lower-cased, an address
+ * literal is checked (RFC 5321 4.1.3).
+ *
+ * Returns: (transfer full): the address in canonical form, "" for the null path; or %NULL with a MESSAGE_ERROR
+ */
+gchar *message_path_parse (const gchar *text, gsize length, MessagePathFlags flags, gsize *consumed, GError **error);
+
+/**
+ * message_address_parse:
+ * @text: an address as a person or a command line gives it, with or without angle brackets
+ * @flags: what is allowed beyond a plain mailbox
+ *
+ * The same rules as message_path_parse (), for a whole string.
+ *
+ * Returns: (transfer full): the address in canonical form; or %NULL with a MESSAGE_ERROR
+ */
+gchar *message_address_parse (const gchar *text, MessagePathFlags flags, GError **error);
+
+/**
+ * message_address_domain:
+ * @address: a canonical address
+ *
+ * Returns: (nullable): what follows the last "@", inside @address; %NULL for a bare or null address
+ */
+const gchar *message_address_domain (const gchar *address);
+
+/**
+ * message_address_complete:
+ * @address: a canonical address, maybe bare
+ * @domain: the domain that bare addresses belong to
+ *
+ * Returns: (transfer full): @address with "@@domain" added if it was bare (RFC 6409 8.1); "" stays ""
+ */
+gchar *message_address_complete (const gchar *address, const gchar *domain);
+
+/**
+ * message_address_is_ascii:
+ * @address: a canonical address
+ *
+ * Returns: whether the address can travel without SMTPUTF8 (RFC 6531)
+ */
+gboolean message_address_is_ascii (const gchar *address);
+
+/**
+ * message_address_equal:
+ *
+ * Compares two canonical addresses: domains without regard to case, local parts with it (RFC 5321 2.4).
+ */
+gboolean message_address_equal (const gchar *a, const gchar *b);

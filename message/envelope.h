@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include <glib.h>
+
+/*
+ * The envelope of a message (RFC 5321 2.3.1): who sent it, who is to have it, and how its transport was asked for.
+ * The SMTP server fills it in from MAIL and RCPT, the queue keeps it, a delivery speaks it again.
+ */
+
+typedef enum { /* NOTIFY= of RCPT, RFC 3461 4.1; 0 means that it was not given */
+               MESSAGE_NOTIFY_NEVER = 1 << 0,
+               MESSAGE_NOTIFY_SUCCESS = 1 << 1,
+               MESSAGE_NOTIFY_FAILURE = 1 << 2,
+               MESSAGE_NOTIFY_DELAY = 1 << 3
+} MessageNotify;
+
+typedef enum { /* RET= of MAIL, RFC 3461 4.3 */
+               MESSAGE_RETURN_UNSET = 0,
+               MESSAGE_RETURN_FULL,
+               MESSAGE_RETURN_HEADERS
+} MessageReturn;
+
+typedef enum { /* BODY= of MAIL, RFC 6152 */
+               MESSAGE_BODY_7BIT = 0,
+               MESSAGE_BODY_8BITMIME
+} MessageBody;
+
+typedef struct {
+    gchar *address;       /* canonical, with a domain */
+    gchar *orcpt;         /* (nullable) ORCPT as "type;address", xtext decoded (RFC 3461 4.2) */
+    MessageNotify notify; /* 0: not given, which means FAILURE and maybe DELAY */
+} MessageRecipient;
+
+typedef struct {
+    gchar *sender; /* the reverse-path, canonical; "" is the null reverse-path */
+    gchar *envid;  /* (nullable) ENVID, xtext decoded (RFC 3461 4.4) */
+    MessageReturn ret;
+    MessageBody body;
+    gboolean smtputf8;     /* SMTPUTF8 was given (RFC 6531) */
+    GPtrArray *recipients; /* of MessageRecipient, at least one once it is queued */
+} MessageEnvelope;
+
+/**
+ * message_envelope_new:
+ * @sender: the reverse-path, canonical; "" for null
+ *
+ * Returns: (transfer full): an envelope without recipients
+ */
+MessageEnvelope *message_envelope_new (const gchar *sender);
+MessageEnvelope *message_envelope_copy (const MessageEnvelope *envelope);
+void message_envelope_free (MessageEnvelope *envelope);
+
+/**
+ * message_envelope_add:
+ * @address: canonical
+ *
+ * Adds a recipient; the same address twice is one recipient, the first one's parameters win.
+ *
+ * Returns: (transfer none): the recipient, whose other fields the caller may fill in
+ */
+MessageRecipient *message_envelope_add (MessageEnvelope *envelope, const gchar *address);
+
+/* Recipient @index, which must exist. */
+MessageRecipient *message_envelope_recipient (const MessageEnvelope *envelope, guint index);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (MessageEnvelope, message_envelope_free)

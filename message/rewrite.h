@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "message/envelope.h"
+#include "message/header.h"
+
+/*
+ * The one rule set by which the header of a submitted message is completed (RFC 6409 section 8). Strings belong to
+ * the caller.
+ */
+typedef struct {
+    const gchar *host_name; /* for a new Message-ID */
+    const gchar *domain;    /* completes bare addresses in address fields */
+    const gchar *sender;    /* the reverse-path, canonical, with domain; "" is null */
+    const gchar *full_name; /* (nullable) the display name for a From: that is added */
+    gint64 usec;            /* when the message was submitted, for Date: */
+} MessageRewrite;
+
+/**
+ * message_rewrite_submission:
+ * @header: the header to complete
+ * @rewrite: with what
+ *
+ * Adds Date, Message-ID and From where they are missing; completes bare addresses in From, Sender, Reply-To, To, Cc,
+ * Bcc and their Resent- twins, leaving comments, display names, groups, quoted strings and folding as they were;
+ * removes Bcc and Return-Path. A field that needs nothing is not touched. The From of a null sender is
+ * MAILER-DAEMON at the domain.
+ */
+void message_rewrite_submission (MessageHeader *header, const MessageRewrite *rewrite);
+
+/**
+ * message_rewrite_recipients:
+ * @header: the header of a message whose recipients are to be taken from it (`sendmail -t`)
+ * @envelope: to whose recipients those of To, Cc and Bcc are added, bare ones as they are; if there are Resent-To,
+ *   Resent-Cc or Resent-Bcc fields, they are used instead (RFC 5322 3.6.6)
+ *
+ * Returns: %FALSE with a MESSAGE_ERROR that quotes the offending text if an address cannot be understood
+ */
+gboolean message_rewrite_recipients (const MessageHeader *header, MessageEnvelope *envelope, GError **error);
