@@ -3,6 +3,9 @@
 
 #include <glib.h>
 
+/* Of one line on the wire, with codes and CRLF (RFC 5321 4.5.3.1.5). */
+#define SMTP_REPLY_LINE_LONGEST_BYTES 512
+
 /*
  * An SMTP reply (RFC 5321 4.2): the code, the enhanced status code (RFC 3463, 2034) and the text. The server makes
  * them, the client reads them, the queue keeps the last one of each recipient.
@@ -10,7 +13,7 @@
 typedef struct {
     guint code;       /* 200 to 599 */
     gchar status[16]; /* "4.2.1"; "" where there is none (greeting, EHLO, HELO) */
-    gchar *text;      /* without codes; lines are separated by "\n" */
+    gchar *text;      /* without codes; lines are separated by "\n"; valid UTF-8, no other control characters */
 } SmtpReply;
 
 /**
@@ -23,7 +26,14 @@ SmtpReply *smtp_reply_new (guint code, const gchar *status, const gchar *format,
 SmtpReply *smtp_reply_copy (const SmtpReply *reply);
 void smtp_reply_free (SmtpReply *reply);
 
-/* Appends the reply as it goes over the wire, each line with the code (and the status, if there is one) and CRLF. */
+/**
+ * smtp_reply_write:
+ * @out: where the reply is appended as it goes over the wire
+ *
+ * Each line has the code (and the status, if there is one) and CRLF. A line longer than SMTP_REPLY_LINE_LONGEST_BYTES is
+ * continued on the next; what is not ASCII goes out as "?", because the client may not have asked for more (RFC 6531
+ * 3.7.4.2).
+ */
 void smtp_reply_write (const SmtpReply *reply, GString *out);
 
 /* Returns: (transfer full): the reply as one line for logs and people, "550 5.1.1 No such user". */

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * An SMTP reply
+ *
+ * A reply is a value: it is made, copied, shown and freed, and never changes. Its text may quote what a peer sent, so
+ * it is made printable as it comes in; a reply can therefore be logged, shown and sent over the bus by anyone who
+ * has one. What goes over the wire is held to RFC 5321 4.2 whatever the text: ASCII, and no line too long.
+ */
+
+#include "smtp/reply.h"
+#include "smtp/printable.h"
+
+#include <string.h>
+
+/* Left of a line's 512 bytes when code, separator, the longest status code and CRLF are taken. */
+#define REPLY_TEXT_LONGEST_BYTES (SMTP_REPLY_LINE_LONGEST_BYTES - 4 - 16 - 2)
+
+SmtpReply *
+smtp_reply_new (guint code, const gchar *status, const gchar *format, ...)
+{
+    g_autofree gchar *text = NULL;
+    SmtpReply *reply;
+    va_list arguments;
+
+    g_return_val_if_fail (code >= 200 && code <= 599, NULL);
+    g_return_val_if_fail (status == NULL || status[0] == (gchar) ('0' + code / 100), NULL);
+    g_return_val_if_fail (status == NULL || strlen (status) < sizeof reply->status, NULL);
+
+    va_start (arguments, format);
+    text = g_strdup_vprintf (format, arguments);
+    va_end (arguments);
+
+    reply = g_new0 (SmtpReply, 1);
+    reply->code = code;
+    if (status != NULL)
+        g_strlcpy (reply->status, status, sizeof reply->status);
+    reply->text = smtp_printable (text, strlen (text));
+
+    return reply;
+}
+
+SmtpReply *
+smtp_reply_copy (const SmtpReply *reply)
+{
+    SmtpReply *copy = g_new (SmtpReply, 1);
+
+    *copy = *reply;
+    copy->text = g_strdup (reply->text);
+
+    return copy;
+}
+
+void
+smtp_reply_free (SmtpReply *reply)
+{
+    if (reply == NULL)
+        return;
+
+    g_free (reply->text);
+    g_free (reply);
+}
+
+/* How much of a text of @length goes on one line: all, or up to the last space that fits. */
+static gsize
+line_share (const gchar *text, gsize length)
+{
+    const gchar *space;
+
+    if (length <= REPLY_TEXT_LONGEST_BYTES)
+        return length;
+
+    space = memrchr (text, ' ', REPLY_TEXT_LONGEST_BYTES);
+    return space != NULL && space > text ? (gsize) (space - text) : REPLY_TEXT_LONGEST_BYTES;
+}
+
+static void
+write_line (const SmtpReply *reply, const gchar *text, gsize length, gboolean last, GString *out)
+{
+    g_string_append_printf (out, "%03u", reply->code);
+    if (!last)
+        g_string_append_c (out, '-');
+    else if (reply->status[0] != '\0' || length > 0)
+        g_string_append_c (out, ' ');
+    g_string_append (out, reply->status);
+    if (reply->status[0] != '\0' && length > 0)
+        g_string_append_c (out, ' ');
+
+    for (gsize i = 0; i < length; i++)
+        g_string_append_c (out, text[i] >= ' ' && text[i] <= '~' ? text[i] : '?');
+    g_string_append (out, "\r\n");
+}
+
+void
+smtp_reply_write (const SmtpReply *reply, GString *out)
+{
+    const gchar *rest = reply->text;
+    gboolean last = FALSE;
+
+    while (!last) {
+        gsize length = strcspn (rest, "\n");
+        gsize share = line_share (rest, length);
+
+        last = rest[share] == '\0';
+        write_line (reply, rest, share, last, out);
+
+        rest += share;
+        if (*rest == '\n' || *rest == ' ')
+            rest++;
+    }
+}
+
+gchar *
+smtp_reply_line (const SmtpReply *reply)
+{
+    g_autofree gchar *text = g_strdelimit (g_strdup (reply->text), "\n", ' ');
+
+    return g_strdup_printf ("%03u%s%s%s%s", reply->code, reply->status[0] != '\0' ? " " : "", reply->status,
+                            text[0] != '\0' ? " " : "", text);
+}
