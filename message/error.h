@@ -18,3 +18,15 @@ typedef enum {
 } MessageError;
 
 GQuark message_error_quark (void);
+
+/**
+ * message_error_quote:
+ * @text: what somebody wrote; need not be terminated, may hold any bytes
+ * @length: bytes at @text
+ *
+ * Makes text from outside fit for one line of an error or a log: control characters and bytes that are not UTF-8
+ * appear as "\xNN", a long text is cut and ends in "…".
+ *
+ * Returns: (transfer full): valid UTF-8 without control characters, without quotes around it
+ */
+gchar *message_error_quote (const gchar *text, gsize length);
