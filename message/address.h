@@ -3,10 +3,13 @@
 
 #include <glib.h>
 
-/* RFC 5321 4.5.3.1.1 to .3; a path counts its angle brackets. */
-#define MESSAGE_LOCAL_PART_LONGEST_BYTES 64
-#define MESSAGE_DOMAIN_LONGEST_BYTES     255
-#define MESSAGE_PATH_LONGEST_BYTES       256
+/*
+ * RFC 5321 4.5.3.1.2 and .3; a path counts its angle brackets, not a source route. The 64 bytes that 4.5.3.1.1
+ * names for a local part are the least that must be taken, not the most: senders that encode a bounce's recipient
+ * (VERP, SRS) go past it every day, so a local part is only limited by its path.
+ */
+#define MESSAGE_DOMAIN_LONGEST_BYTES 255
+#define MESSAGE_PATH_LONGEST_BYTES   256
 
 typedef enum {
     MESSAGE_PATH_DEFAULT = 0,
@@ -23,8 +26,9 @@ typedef enum {
  * @consumed: (out) (optional): bytes that belong to the path, from "<" to ">"
  *
  * Reads a Reverse-path or Forward-path (RFC 5321 4.1.2, with RFC 6531 3.3). A source route is accepted and dropped
- * (RFC 5321 appendix C). A quoted local part that needs no quotes loses them; a domain is lower-cased, an address
- * literal is checked (RFC 5321 4.1.3).
+ * (RFC 5321 appendix C). A quoted local part that needs no quotes loses them; a domain is lower-cased and, if it is
+ * not ASCII, stays as it was written in UTF-8; an address literal, IPv4 or IPv6, is checked and normalized (RFC 5321
+ * 4.1.3). Underscores in a domain are let through, since hosts are named so; a domain may be a single label.
  *
  * Returns: (transfer full): the address in canonical form, "" for the null path; or %NULL with a MESSAGE_ERROR
  */
@@ -35,7 +39,8 @@ gchar *message_path_parse (const gchar *text, gsize length, MessagePathFlags fla
  * @text: an address as a person or a command line gives it, with or without angle brackets
  * @flags: what is allowed beyond a plain mailbox
  *
- * The same rules as message_path_parse (), for a whole string.
+ * The same rules as message_path_parse (), for a whole string; white space around it is ignored. With MESSAGE_PATH_NULL
+ * an empty string is the null path.
  *
  * Returns: (transfer full): the address in canonical form; or %NULL with a MESSAGE_ERROR
  */
@@ -45,7 +50,8 @@ gchar *message_address_parse (const gchar *text, MessagePathFlags flags, GError 
  * message_address_domain:
  * @address: a canonical address
  *
- * Returns: (nullable): what follows the last "@", inside @address; %NULL for a bare or null address
+ * Returns: (nullable): what follows the "@" between local part and domain, inside @address; %NULL for a bare or null
+ *   address
  */
 const gchar *message_address_domain (const gchar *address);
 
@@ -70,5 +76,7 @@ gboolean message_address_is_ascii (const gchar *address);
  * message_address_equal:
  *
  * Compares two canonical addresses: domains without regard to case, local parts with it (RFC 5321 2.4).
+ *
+ * Returns: whether they are the same mailbox
  */
 gboolean message_address_equal (const gchar *a, const gchar *b);

@@ -8,23 +8,19 @@
  * The SMTP server fills it in from MAIL and RCPT, the queue keeps it, a delivery speaks it again.
  */
 
-typedef enum { /* NOTIFY= of RCPT, RFC 3461 4.1; 0 means that it was not given */
-               MESSAGE_NOTIFY_NEVER = 1 << 0,
-               MESSAGE_NOTIFY_SUCCESS = 1 << 1,
-               MESSAGE_NOTIFY_FAILURE = 1 << 2,
-               MESSAGE_NOTIFY_DELAY = 1 << 3
+/* NOTIFY= of RCPT, RFC 3461 4.1; 0 means that it was not given. */
+typedef enum {
+    MESSAGE_NOTIFY_NEVER = 1 << 0,
+    MESSAGE_NOTIFY_SUCCESS = 1 << 1,
+    MESSAGE_NOTIFY_FAILURE = 1 << 2,
+    MESSAGE_NOTIFY_DELAY = 1 << 3
 } MessageNotify;
 
-typedef enum { /* RET= of MAIL, RFC 3461 4.3 */
-               MESSAGE_RETURN_UNSET = 0,
-               MESSAGE_RETURN_FULL,
-               MESSAGE_RETURN_HEADERS
-} MessageReturn;
+/* RET= of MAIL, RFC 3461 4.3. */
+typedef enum { MESSAGE_RETURN_UNSET = 0, MESSAGE_RETURN_FULL, MESSAGE_RETURN_HEADERS } MessageReturn;
 
-typedef enum { /* BODY= of MAIL, RFC 6152 */
-               MESSAGE_BODY_7BIT = 0,
-               MESSAGE_BODY_8BITMIME
-} MessageBody;
+/* BODY= of MAIL, RFC 6152. */
+typedef enum { MESSAGE_BODY_7BIT = 0, MESSAGE_BODY_8BITMIME } MessageBody;
 
 typedef struct {
     gchar *address;       /* canonical, with a domain */
@@ -39,6 +35,7 @@ typedef struct {
     MessageBody body;
     gboolean smtputf8;     /* SMTPUTF8 was given (RFC 6531) */
     GPtrArray *recipients; /* of MessageRecipient, at least one once it is queued */
+    GHashTable *lookup;    /* (nullable) private to envelope.c: where an address is in @recipients */
 } MessageEnvelope;
 
 /**
@@ -55,9 +52,11 @@ void message_envelope_free (MessageEnvelope *envelope);
  * message_envelope_add:
  * @address: canonical
  *
- * Adds a recipient; the same address twice is one recipient, the first one's parameters win.
+ * Adds a recipient; the same address twice is one recipient, the first one's parameters win. Takes the same time
+ * however many recipients there are.
  *
- * Returns: (transfer none): the recipient, whose other fields the caller may fill in
+ * Returns: (transfer none): the recipient, whose other fields the caller may fill in; stays where it is as long as
+ *   the envelope lives
  */
 MessageRecipient *message_envelope_add (MessageEnvelope *envelope, const gchar *address);
 

@@ -8,11 +8,12 @@
  * programs, and the original message or its header.
  */
 
-typedef enum { /* Action of RFC 3464 2.3.3 */
-               MESSAGE_ACTION_FAILED,
-               MESSAGE_ACTION_DELAYED,
-               MESSAGE_ACTION_DELIVERED,
-               MESSAGE_ACTION_RELAYED
+/* Action of RFC 3464 2.3.3. */
+typedef enum {
+    MESSAGE_ACTION_FAILED,
+    MESSAGE_ACTION_DELAYED,
+    MESSAGE_ACTION_DELIVERED,
+    MESSAGE_ACTION_RELAYED
 } MessageAction;
 
 typedef struct {
@@ -34,8 +35,7 @@ typedef struct {
     const MessageEnvelope *envelope; /* the original's */
     GArray *recipients;              /* of MessageNoticeRecipient, at least one, all of the same action */
     GBytes *original;                /* (nullable) the original's content (CRLF), or the first part of it */
-    gboolean
-        original_complete; /* whether @original is all of it; if not, or with RET=HDRS, only its header is returned */
+    gboolean original_complete; /* @original is all of it; if not, or with RET=HDRS, only its header is returned */
 } MessageNotice;
 
 /**
