@@ -61,17 +61,55 @@ smtp_reply_free (SmtpReply *reply)
     g_free (reply);
 }
 
-/* How much of a text of @length goes on one line: all, or up to the last space that fits. */
+/* How much of a text of @length goes on one line: all, or up to the last space or at least character that fits. */
 static gsize
 line_share (const gchar *text, gsize length)
 {
-    const gchar *space;
+    const gchar *cut;
 
     if (length <= REPLY_TEXT_LONGEST_BYTES)
         return length;
 
-    space = memrchr (text, ' ', REPLY_TEXT_LONGEST_BYTES);
-    return space != NULL && space > text ? (gsize) (space - text) : REPLY_TEXT_LONGEST_BYTES;
+    cut = memrchr (text, ' ', REPLY_TEXT_LONGEST_BYTES);
+    if (cut == NULL || cut == text)
+        cut = g_utf8_find_prev_char (text, text + REPLY_TEXT_LONGEST_BYTES + 1);
+
+    return (gsize) (cut - text);
+}
+
+/*
+ * The nearest thing in ASCII; "?" where there is none. Postern's own errors use typographic quotes, and those should
+ * not come out as question marks.
+ */
+static const gchar *
+ascii_for (gunichar character)
+{
+    switch (character) {
+    case 0x2018:
+    case 0x2019:
+        return "'";
+    case 0x201c:
+    case 0x201d:
+        return "\"";
+    case 0x2026:
+        return "...";
+    default:
+        return "?";
+    }
+}
+
+/* No character's stand-in is longer than its UTF-8, so that a line that was measured before stays within its limit. */
+static void
+write_ascii (const gchar *text, gsize length, GString *out)
+{
+    const gchar *end = text + length;
+
+    for (const gchar *c = text; c < end; c = g_utf8_next_char (c)) {
+        if (*c >= ' ' && *c <= '~')
+            g_string_append_c (out, *c);
+        else
+            g_string_append (out, ascii_for (g_utf8_get_char (c)));
+    }
 }
 
 static void
@@ -86,8 +124,7 @@ write_line (const SmtpReply *reply, const gchar *text, gsize length, gboolean la
     if (reply->status[0] != '\0' && length > 0)
         g_string_append_c (out, ' ');
 
-    for (gsize i = 0; i < length; i++)
-        g_string_append_c (out, text[i] >= ' ' && text[i] <= '~' ? text[i] : '?');
+    write_ascii (text, length, out);
     g_string_append (out, "\r\n");
 }
 

@@ -31,7 +31,7 @@ void smtp_reply_free (SmtpReply *reply);
  * @out: where the reply is appended as it goes over the wire
  *
  * Each line has the code (and the status, if there is one) and CRLF. A line longer than SMTP_REPLY_LINE_LONGEST_BYTES is
- * continued on the next; what is not ASCII goes out as "?", because the client may not have asked for more (RFC 6531
+ * continued on the next; a character that is not ASCII goes out as "?", because the client may not have asked for more (RFC 6531
  * 3.7.4.2).
  */
 void smtp_reply_write (const SmtpReply *reply, GString *out);

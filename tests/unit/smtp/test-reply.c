@@ -100,7 +100,33 @@ test_only_ascii_is_written (void)
     g_autoptr (SmtpReply) reply = smtp_reply_new (550, "5.1.1", "No such user: %s", "m\xc3\xbcller");
 
     g_assert_cmpstr (reply->text, ==, "No such user: m\xc3\xbcller");
-    assert_written (reply, "550 5.1.1 No such user: m??ller\r\n");
+    assert_written (reply, "550 5.1.1 No such user: m?ller\r\n");
+}
+
+static void
+test_typographic_quotes_become_plain (void)
+{
+    g_autoptr (SmtpReply) reply = smtp_reply_new (501, "5.1.3", "\u201c\u2018a\u2019\u2026\u201d");
+
+    assert_written (reply, "501 5.1.3 \"'a'...\"\r\n");
+}
+
+static void
+test_long_text_is_split_between_characters (void)
+{
+    g_autoptr (GString) text = g_string_new ("x");
+    g_autoptr (GString) out = g_string_new (NULL);
+    g_autoptr (SmtpReply) reply = NULL;
+    guint characters = 0;
+
+    for (guint i = 0; i < 600; i++)
+        g_string_append (text, "\u00fc");
+    reply = smtp_reply_new (554, "5.0.0", "%s", text->str);
+    smtp_reply_write (reply, out);
+
+    for (gsize i = 0; i < out->len; i++)
+        characters += out->str[i] == '?' ? 1 : 0;
+    g_assert_cmpuint (characters, ==, 600);
 }
 
 static void
@@ -109,7 +135,7 @@ test_text_cannot_forge_a_reply (void)
     g_autoptr (SmtpReply) reply = smtp_reply_new (550, "5.1.1", "a\r\n250 b\x1b[2J\xc2\x85\xff");
 
     g_assert_cmpstr (reply->text, ==, "a?\n250 b?[2J?\xef\xbf\xbd");
-    assert_written (reply, "550-5.1.1 a?\r\n550 5.1.1 250 b?[2J????\r\n");
+    assert_written (reply, "550-5.1.1 a?\r\n550 5.1.1 250 b?[2J??\r\n");
 }
 
 static void
@@ -175,6 +201,8 @@ main (int argc, char **argv)
     g_test_add_func ("/smtp/reply/no-line-is-too-long", test_no_line_is_too_long);
     g_test_add_func ("/smtp/reply/long-text-is-split-at-a-space", test_long_text_is_split_at_a_space);
     g_test_add_func ("/smtp/reply/only-ascii-is-written", test_only_ascii_is_written);
+    g_test_add_func ("/smtp/reply/typographic-quotes-become-plain", test_typographic_quotes_become_plain);
+    g_test_add_func ("/smtp/reply/long-text-is-split-between-characters", test_long_text_is_split_between_characters);
     g_test_add_func ("/smtp/reply/text-cannot-forge-a-reply", test_text_cannot_forge_a_reply);
     g_test_add_func ("/smtp/reply/line-for-people", test_line_for_people);
     g_test_add_func ("/smtp/reply/copy-is-its-own", test_copy_is_its_own);
