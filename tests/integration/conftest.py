@@ -18,6 +18,12 @@ def certificates():
 
 
 @pytest.fixture
+def figure(record_property):
+    """figure(text) tells a measured figure; tests/run prints it."""
+    return lambda text: record_property("figure", text)
+
+
+@pytest.fixture
 def cleanup():
     """What a test started, ended in the reverse order when it is over."""
     with ExitStack() as stack:
