@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "config-file.h"
+#include "config.h"
+
+/*
+ * Which groups and keys the configuration has, of what kind their values are, and where they go.
+ */
+
+#define CONFIG_SMARTHOST_GROUP "Smarthost" /* or "Smarthost NAME" */
+
+/* What values are written to; a group needs only what its keys go to. */
+typedef struct {
+    Config *config;
+    DeliverySettings *delivery;
+    DeliverySmarthost *smarthost;
+} ConfigTargets;
+
+/* Whether @group is [Smarthost] or [Smarthost NAME]. */
+gboolean config_schema_is_smarthost (const ConfigGroup *group);
+
+/* Sets the keys whose defaults are not their targets' own. */
+void config_schema_set_defaults (const ConfigTargets *targets);
+
+/**
+ * config_schema_read:
+ * @problems: (element-type utf8): a line is added for each unknown key and bad value
+ *
+ * Writes the values of @group to @targets; an empty value leaves the default. A group that is not known is a problem
+ * itself.
+ */
+void config_schema_read (const ConfigGroup *group, const ConfigTargets *targets, GPtrArray *problems);
+
+/* A problem with a key of a group, @file the one to change: "FILE: [GROUP] KEY=: …" */
+void config_schema_complain (GPtrArray *problems, const gchar *file, const gchar *group, const gchar *key,
+                             const gchar *format, ...) G_GNUC_PRINTF (5, 6);
+
+/* The value of @key if it is set and not empty. */
+const ConfigEntry *config_schema_entry (const ConfigGroup *group, const gchar *key);

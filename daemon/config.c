@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * The configuration
+ *
+ * Reads postern.conf with its drop-ins into one value that is right as a whole or not made at all, so that no other
+ * file has to ask whether a setting makes sense. All problems are told together: an administrator who corrects
+ * one and is shown the next, five times over, has been served badly.
+ *
+ * A relay without a smarthost is no mistake: it takes mail and keeps it until somebody says where it should go.
+ */
+
+#include "config.h"
+
+#include "config-schema.h"
+#include "credential.h"
+#include "identity.h"
+
+#include <string.h>
+
+/* The name service is asked only at the start, and a machine without a network must not take long over it. */
+#define HOST_NAME_WAIT_SECONDS 2
+
+G_DEFINE_QUARK (postern_config_error, config_error)
+
+Config *
+config_ref (Config *config)
+{
+    g_ref_count_inc (&config->references);
+    return config;
+}
+
+void
+config_unref (Config *config)
+{
+    if (!g_ref_count_dec (&config->references))
+        return;
+
+    g_free (config->host_name);
+    g_free (config->domain);
+    g_clear_pointer (&config->trusted, networks_free);
+    g_free (config->tls_certificate);
+    g_free (config->tls_key);
+    g_clear_pointer (&config->tls, smtp_tls_unref);
+    g_clear_pointer (&config->delivery, delivery_settings_free);
+    g_free (config);
+}
+
+static Config *
+config_new (void)
+{
+    Config *config = g_new0 (Config, 1);
+
+    g_ref_count_init (&config->references);
+    config->delivery = delivery_settings_new ();
+    config_schema_set_defaults (&(ConfigTargets){.config = config, .delivery = config->delivery});
+    return config;
+}
+
+/* The file that a missing key of the group should go to: the one that has most to do with it. */
+static const gchar *
+file_of (const ConfigGroup *group, const gchar *key)
+{
+    const ConfigEntry *entry = config_schema_entry (group, key);
+
+    return entry != NULL ? entry->file : group->file;
+}
+
+/* What follows "Smarthost" names it: in D-Bus, in the log, on the command line. */
+static gchar *
+smarthost_name (const ConfigGroup *group, GPtrArray *problems)
+{
+    g_autofree gchar *name = g_strdup (group->name + strlen (CONFIG_SMARTHOST_GROUP));
+
+    g_strstrip (name);
+    if (name[0] == '\0')
+        return g_strdup ("default");
+
+    if (strspn (name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-_.") != strlen (name))
+        g_ptr_array_add (problems, g_strdup_printf ("%s: [%s]: expected a name of letters, digits, “-”, “_” and “.”",
+                                                    group->file, group->name));
+
+    return g_steal_pointer (&name);
+}
+
+static void
+check_name_is_free (const DeliverySettings *delivery, const ConfigGroup *group, const gchar *name,
+                    GPtrArray *problems)
+{
+    for (guint i = 0; i < delivery->smarthosts->len; i++) {
+        const DeliverySmarthost *other = g_ptr_array_index (delivery->smarthosts, i);
+
+        if (g_ascii_strcasecmp (other->name, name) == 0)
+            g_ptr_array_add (problems, g_strdup_printf ("%s: [%s]: there is another smarthost of the name “%s”; "
+                                                        "expected [Smarthost NAME] with a name of its own",
+                                                        group->file, group->name, name));
+    }
+}
+
+static guint16
+default_port (SmtpSecurity security)
+{
+    switch (security) {
+    case SMTP_SECURITY_STARTTLS:
+        return 587; /* RFC 6409 3.1 */
+    case SMTP_SECURITY_IMPLICIT:
+        return 465; /* RFC 8314 7.3 */
+    case SMTP_SECURITY_NONE:
+    case SMTP_SECURITY_OPPORTUNISTIC:
+        return 25;
+    }
+
+    g_assert_not_reached ();
+}
+
+static void
+read_password (DeliverySmarthost *smarthost, const ConfigGroup *group, const ConfigSources *sources,
+               GPtrArray *problems, GPtrArray *warnings)
+{
+    const ConfigEntry *credential = config_schema_entry (group, "PasswordCredential");
+    const ConfigEntry *file = config_schema_entry (group, "PasswordFile");
+    const ConfigEntry *entry = credential != NULL ? credential : file;
+    g_autoptr (GError) error = NULL;
+    gboolean exposed = FALSE;
+
+    if (entry == NULL)
+        return;
+    if (credential != NULL && file != NULL) {
+        config_schema_complain (problems, file->file, group->name, "PasswordFile",
+                                "expected only one of PasswordFile= and PasswordCredential=");
+        return;
+    }
+
+    smarthost->password = credential != NULL ? credential_read (sources->credentials_folder, entry->value, &error)
+                                             : credential_read_file (entry->value, &exposed, &error);
+    if (smarthost->password == NULL)
+        config_schema_complain (problems, entry->file, group->name, entry->key, "no password can be read from it: %s",
+                                error->message);
+    if (exposed)
+        config_schema_complain (warnings, entry->file, group->name, entry->key,
+                                "everybody on this machine can read the password in “%s”; take that right away with: "
+                                "chmod o-r %s",
+                                entry->value, entry->value);
+}
+
+static void
+check_authentication (const DeliverySmarthost *smarthost, const ConfigGroup *group, GPtrArray *problems,
+                      GPtrArray *warnings)
+{
+    gboolean has_password = config_schema_entry (group, "PasswordCredential") != NULL ||
+                            config_schema_entry (group, "PasswordFile") != NULL;
+
+    if (smarthost->user != NULL && !has_password)
+        config_schema_complain (problems, file_of (group, "User"), group->name, "User",
+                                "expected PasswordCredential= or PasswordFile= beside it");
+    if (smarthost->user == NULL && has_password)
+        config_schema_complain (problems, group->file, group->name, "User",
+                                "missing; expected the name to log in with");
+    if (smarthost->user != NULL && smarthost->security == SMTP_SECURITY_NONE && !smarthost->auth_without_tls)
+        config_schema_complain (warnings, file_of (group, "TLS"), group->name, "TLS",
+                                "without TLS the password is not sent, and mail will wait; set TLS=starttls, or "
+                                "AuthWithoutTLS=yes if the way to this host is safe");
+}
+
+static void
+read_smarthost (Config *config, const ConfigGroup *group, const ConfigSources *sources, GPtrArray *problems,
+                GPtrArray *warnings)
+{
+    g_autofree gchar *name = smarthost_name (group, problems);
+    DeliverySmarthost *smarthost = delivery_smarthost_new (name);
+
+    check_name_is_free (config->delivery, group, name, problems);
+    g_ptr_array_add (config->delivery->smarthosts, smarthost);
+
+    config_schema_read (group, &(ConfigTargets){.smarthost = smarthost}, problems);
+    if (config_schema_entry (group, "Host") == NULL)
+        config_schema_complain (problems, group->file, group->name, "Host",
+                                "missing; expected the name of the host that takes this machine's mail");
+    if (config_schema_entry (group, "Port") == NULL)
+        smarthost->port = default_port (smarthost->security);
+
+    read_password (smarthost, group, sources, problems, warnings);
+    check_authentication (smarthost, group, problems, warnings);
+}
+
+static void
+read_server_tls (Config *config, const ConfigFile *file, GPtrArray *problems)
+{
+    const ConfigGroup *group = config_file_group (file, "Server");
+    const ConfigEntry *certificate = group != NULL ? config_schema_entry (group, "TLSCertificate") : NULL;
+    const ConfigEntry *key = group != NULL ? config_schema_entry (group, "TLSKey") : NULL;
+    g_autoptr (GError) error = NULL;
+
+    if ((certificate == NULL) != (key == NULL)) {
+        const gchar *missing = certificate == NULL ? "TLSCertificate" : "TLSKey";
+
+        config_schema_complain (problems, certificate != NULL ? certificate->file : key->file, group->name, missing,
+                                "missing; expected TLSCertificate= and TLSKey= together");
+        return;
+    }
+
+    /* One that cannot be read was complained about already. */
+    if (config->tls_certificate == NULL || config->tls_key == NULL)
+        return;
+
+    config->tls = smtp_tls_new_server (config->tls_certificate, config->tls_key, &error);
+    if (config->tls == NULL)
+        config_schema_complain (problems, certificate->file, group->name, "TLSCertificate", "%s", error->message);
+}
+
+static void
+check_retry (const Config *config, const ConfigFile *file, GPtrArray *problems)
+{
+    const ConfigGroup *group = config_file_group (file, "Queue");
+
+    if (group != NULL && config->delivery->retry_first_seconds > config->delivery->retry_longest_seconds)
+        config_schema_complain (problems, file_of (group, "RetryFirst"), group->name, "RetryFirst",
+                                "expected no more than RetryLongest=, which is %u seconds",
+                                config->delivery->retry_longest_seconds);
+}
+
+/* The names that the configuration leaves to the machine. */
+static void
+complete_identity (Config *config, const ConfigSources *sources)
+{
+    if (config->host_name == NULL && sources->host_name != NULL)
+        config->host_name = g_strdup (sources->host_name);
+    if (config->host_name == NULL)
+        config->host_name = identity_host_name (HOST_NAME_WAIT_SECONDS);
+    if (config->domain == NULL)
+        config->domain = identity_mail_name (sources->mail_name_file);
+    if (config->domain == NULL)
+        config->domain = g_strdup (config->host_name);
+
+    config->delivery->host_name = g_strdup (config->host_name);
+    config->delivery->domain = g_strdup (config->domain);
+}
+
+static void
+set_error (GError **error, GPtrArray *problems)
+{
+    g_autofree gchar *text = NULL;
+
+    g_ptr_array_add (problems, NULL);
+    text = g_strjoinv ("\n", (gchar **) problems->pdata);
+    g_set_error_literal (error, CONFIG_ERROR, CONFIG_ERROR_BAD, text);
+}
+
+Config *
+config_load (const ConfigSources *sources, GPtrArray *warnings, GError **error)
+{
+    g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func (g_free);
+    g_autoptr (ConfigFile) file = config_file_read (sources->path, sources->may_be_missing, problems);
+    g_autoptr (Config) config = config_new ();
+
+    for (guint i = 0; i < file->groups->len; i++) {
+        const ConfigGroup *group = g_ptr_array_index (file->groups, i);
+
+        if (config_schema_is_smarthost (group))
+            read_smarthost (config, group, sources, problems, warnings);
+        else
+            config_schema_read (group, &(ConfigTargets){.config = config, .delivery = config->delivery}, problems);
+    }
+
+    read_server_tls (config, file, problems);
+    check_retry (config, file, problems);
+    if (problems->len > 0) {
+        set_error (error, problems);
+        return NULL;
+    }
+
+    complete_identity (config, sources);
+    return g_steal_pointer (&config);
+}

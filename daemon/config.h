@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "delivery/settings.h"
+#include "networks.h"
+#include "queue/queue.h"
+#include "smtp/tls.h"
+
+/*
+ * What the configuration says, whole and checked. It never changes once it is read: a reload makes another one, and
+ * sessions go on with the one that they began with.
+ */
+
+typedef struct {
+    grefcount references;
+
+    /* [Relay] */
+    gchar *host_name; /* in the greeting, EHLO, Received:, Message-ID: */
+    gchar *domain;    /* completes bare addresses */
+
+    /* [Server] */
+    Networks *trusted;
+    guint64 message_longest_bytes; /* 0: no limit */
+    guint recipients_most;
+    guint sessions_most; /* of all listeners together */
+    guint errors_most;
+    guint idle_seconds;
+    gchar *tls_certificate; /* (nullable) */
+    gchar *tls_key;         /* (nullable) */
+    SmtpTls *tls;           /* (nullable) made of the two */
+
+    /* [Queue] */
+    QueueLimits queue;
+
+    /* [Queue], [Delivery], [Smarthost …] */
+    DeliverySettings *delivery; /* (nullable) until somebody steals it */
+} Config;
+
+#define CONFIG_ERROR (config_error_quark ())
+
+typedef enum {
+    CONFIG_ERROR_BAD /* the message has a line for each problem */
+} ConfigError;
+
+GQuark config_error_quark (void);
+
+/* Where the configuration is read from. */
+typedef struct {
+    const gchar *path;               /* of the main file */
+    gboolean may_be_missing;         /* no main file is an empty one */
+    const gchar *credentials_folder; /* (nullable) $CREDENTIALS_DIRECTORY */
+    const gchar *mail_name_file;     /* /etc/mailname */
+    const gchar *host_name; /* (nullable) where HostName= is not set; NULL asks the system, which may wait for it */
+} ConfigSources;
+
+/**
+ * config_load:
+ * @warnings: (element-type utf8): a line is added for each thing that works but should not stay so
+ *
+ * Reads files and secrets, and checks all of it.
+ *
+ * Returns: (transfer full): or %NULL with a CONFIG_ERROR that names file, group, key and what was expected for each problem, a
+ *   line for each
+ */
+Config *config_load (const ConfigSources *sources, GPtrArray *warnings, GError **error);
+Config *config_ref (Config *config);
+void config_unref (Config *config);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Config, config_unref)

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * Identity
+ *
+ * Who this machine is, where the configuration does not say it. The host name often has no domain; the name service
+ * then knows the full one (/etc/hosts has it as a rule). But the name service may also ask a network that is
+ * away, and a mail relay has to start without one: it is asked on a thread of its own and for a bounded time. A thread
+ * that is late finds nobody waiting, and cleans up after itself.
+ */
+
+#include "identity.h"
+
+#include "config-value.h"
+
+#include <netdb.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define FALLBACK_NAME "localhost.localdomain"
+
+typedef struct {
+    gatomicrefcount references;
+    GMutex mutex;
+    GCond answered;
+    gboolean done;
+    gchar *name;
+    gchar *full_name; /* (nullable) */
+} Lookup;
+
+static void
+lookup_unref (Lookup *lookup)
+{
+    if (!g_atomic_ref_count_dec (&lookup->references))
+        return;
+
+    g_mutex_clear (&lookup->mutex);
+    g_cond_clear (&lookup->answered);
+    g_free (lookup->name);
+    g_free (lookup->full_name);
+    g_free (lookup);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Lookup, lookup_unref)
+
+static gchar *
+canonical_name (const gchar *name)
+{
+    struct addrinfo hints = {.ai_flags = AI_CANONNAME, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *list = NULL;
+    gchar *found = NULL;
+
+    if (getaddrinfo (name, NULL, &hints, &list) != 0)
+        return NULL;
+
+    if (list->ai_canonname != NULL && strchr (list->ai_canonname, '.') != NULL)
+        found = config_value_domain (list->ai_canonname);
+    freeaddrinfo (list);
+    return found;
+}
+
+static gpointer
+lookup_thread (gpointer data)
+{
+    g_autoptr (Lookup) lookup = data;
+    gchar *full_name = canonical_name (lookup->name);
+
+    g_mutex_lock (&lookup->mutex);
+    lookup->full_name = full_name;
+    lookup->done = TRUE;
+    g_cond_signal (&lookup->answered);
+    g_mutex_unlock (&lookup->mutex);
+    return NULL;
+}
+
+/* Asks the name service for the full form of @name. */
+static gchar *
+look_up (const gchar *name, guint wait_seconds)
+{
+    g_autoptr (Lookup) lookup = g_new0 (Lookup, 1);
+    gint64 end = g_get_monotonic_time () + (gint64) wait_seconds * G_USEC_PER_SEC;
+    g_autoptr (GThread) thread = NULL;
+    gchar *found;
+
+    g_atomic_ref_count_init (&lookup->references);
+    g_atomic_ref_count_inc (&lookup->references);
+    g_mutex_init (&lookup->mutex);
+    g_cond_init (&lookup->answered);
+    lookup->name = g_strdup (name);
+    thread = g_thread_new ("host-name", lookup_thread, lookup);
+
+    g_mutex_lock (&lookup->mutex);
+    while (!lookup->done && g_cond_wait_until (&lookup->answered, &lookup->mutex, end))
+        ;
+    found = lookup->done ? g_steal_pointer (&lookup->full_name) : NULL;
+    g_mutex_unlock (&lookup->mutex);
+    return found;
+}
+
+gchar *
+identity_host_name (guint wait_seconds)
+{
+    g_autofree gchar *name = config_value_domain (g_get_host_name ());
+    gchar *full_name;
+
+    if (name == NULL)
+        return g_strdup (FALLBACK_NAME);
+    if (strchr (name, '.') != NULL)
+        return g_steal_pointer (&name);
+
+    full_name = look_up (name, wait_seconds);
+    if (full_name != NULL)
+        return full_name;
+
+    /* "localhost" is what a machine without a name is called. */
+    return g_str_equal (name, "localhost") ? g_strdup (FALLBACK_NAME) : g_steal_pointer (&name);
+}
+
+gchar *
+identity_mail_name (const gchar *path)
+{
+    g_autofree gchar *text = NULL;
+
+    if (!g_file_get_contents (path, &text, NULL, NULL))
+        return NULL;
+
+    text[strcspn (text, "\n")] = '\0';
+    return config_value_domain (g_strstrip (text));
+}
