@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * Steering messages
+ *
+ * Retry, Hold, Release and Delete, of the Manager by filter and of a Message for itself: one way from the call to the queue.
+ *
+ * A retry that a person asked for also hurries the delivery, so that a remote that is down is tried now. A remote
+ * that sees a log-in every second locks the account; so somebody who may not manage the relay can hurry it only now and then.
+ */
+
+#include "bus/act.h"
+
+#define HURRY_SECONDS 30
+
+typedef struct {
+    QueueAction action;
+    BusFilter *filter;
+    gboolean counted;
+} Act;
+
+static void
+act_free (gpointer data)
+{
+    Act *act = data;
+
+    bus_filter_free (act->filter);
+    g_free (act);
+}
+
+static void
+hurry (BusCall *call)
+{
+    Bus *bus = call->bus;
+    gint64 now = g_get_monotonic_time ();
+
+    if (bus->closed)
+        return;
+    if (!call->everyone) {
+        if (bus->hurried_usec != 0 && now - bus->hurried_usec < HURRY_SECONDS * G_USEC_PER_SEC)
+            return;
+        bus->hurried_usec = now;
+    }
+    delivery_hurry (bus->delivery);
+}
+
+static void
+answer (BusCall *call, guint count)
+{
+    const Act *act = call->data;
+
+    bus_call_return (call, act->counted ? g_variant_new ("(u)", count) : NULL);
+}
+
+static void
+on_acted (guint count, const GError *error, gpointer user_data)
+{
+    BusCall *call = user_data;
+    const Act *act = call->data;
+
+    if (error != NULL) {
+        bus_call_fail (call, error);
+        return;
+    }
+
+    if (act->action == QUEUE_ACTION_RETRY && count > 0)
+        hurry (call);
+    answer (call, count);
+}
+
+static void
+on_allowed (BusCall *call)
+{
+    const Act *act = call->data;
+
+    if (act->filter->matches_none)
+        answer (call, 0);
+    else
+        queue_act (call->bus->queue, act->action, &act->filter->queue, on_acted, call);
+}
+
+static void
+on_identified (BusCall *call)
+{
+    const Act *act = call->data;
+
+    bus_call_narrow (call, act->filter, FALSE, BUS_ACTION_MANAGE, on_allowed);
+}
+
+void
+bus_act (BusCall *call, QueueAction action, BusFilter *filter, gboolean counted)
+{
+    Act *act = g_new0 (Act, 1);
+
+    act->action = action;
+    act->filter = filter;
+    act->counted = counted;
+    call->data = act;
+    call->data_free = act_free;
+    bus_call_identify (call, on_identified);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "bus/call.h"
+
+/**
+ * bus_act:
+ * @call: (transfer full): a call whose caller is not identified yet, without data
+ * @filter: (transfer full): which messages
+ * @counted: whether the reply is the number of messages; else it is empty
+ *
+ * Does @action on the messages that the caller may touch, and answers the call.
+ */
+void bus_act (BusCall *call, QueueAction action, BusFilter *filter, gboolean counted);

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * The daemon on the bus
+ *
+ * Owns the connection, the bus name and the registration of the objects; passes on what happened to those who tell it.
+ *
+ * The objects are exported before the name is asked for, so that a call which the name's appearance set free (the bus holds it
+ * back while it starts the daemon) finds them.
+ *
+ * Calls that are waiting when the bus is closed hold on to it, and are answered with an error when their question comes
+ * back: see bus_call_identify () and its kin.
+ */
+
+#include "bus/bus.h"
+
+#include "bus/content.h"
+#include "bus/error.h"
+#include "bus/internal.h"
+#include "bus/manager.h"
+#include "bus/message-object.h"
+#include "bus/properties.h"
+#include "bus/remote-object.h"
+#include "bus/subscribers.h"
+
+Bus *
+bus_ref (Bus *bus)
+{
+    return g_rc_box_acquire (bus);
+}
+
+static void
+bus_clear (gpointer data)
+{
+    Bus *bus = data;
+
+    g_clear_object (&bus->connection);
+}
+
+void
+bus_unref (Bus *bus)
+{
+    g_rc_box_release_full (bus, bus_clear);
+}
+
+static void
+tell_lost (Bus *bus, const gchar *text)
+{
+    g_autoptr (GError) error = g_error_new_literal (BUS_ERROR, BUS_ERROR_FAILED, text);
+
+    bus->lost (error, bus->user_data);
+}
+
+static void
+on_closed (GDBusConnection *connection, gboolean remote_peer_vanished, GError *error, gpointer user_data)
+{
+    g_autofree gchar *text =
+        g_strdup_printf ("the message bus closed the connection: %s", error == NULL ? "it ended" : error->message);
+
+    tell_lost (user_data, text);
+}
+
+static void
+on_name_lost (GDBusConnection *connection, const gchar *name, gpointer user_data)
+{
+    /* A connection that is gone was told by its own signal. */
+    if (connection == NULL || g_dbus_connection_is_closed (connection))
+        return;
+
+    tell_lost (user_data, "the name " BUS_NAME " could not be had on the message bus: another relay has it, or the bus's "
+                          "policy does not allow it to this user");
+}
+
+static GDBusConnection *
+connect_to (const gchar *address, GError **error)
+{
+    g_autoptr (GError) cause = NULL;
+    GDBusConnection *connection;
+
+    if (g_str_equal (address, "system"))
+        connection = g_bus_get_sync (G_BUS_TYPE_SYSTEM, NULL, &cause);
+    else if (g_str_equal (address, "session"))
+        connection = g_bus_get_sync (G_BUS_TYPE_SESSION, NULL, &cause);
+    else
+        connection = g_dbus_connection_new_for_address_sync (
+            address, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT | G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
+            NULL, NULL, &cause);
+
+    if (connection == NULL) {
+        g_set_error (error, BUS_ERROR, BUS_ERROR_FAILED, "cannot connect to the message bus “%s”: %s", address,
+                     cause->message);
+        return NULL;
+    }
+
+    /* GDBus would end the process otherwise. */
+    g_dbus_connection_set_exit_on_close (connection, FALSE);
+    return connection;
+}
+
+static gboolean
+register_objects (Bus *bus, GError **error)
+{
+    bus->manager_id = bus_manager_register (bus, error);
+    if (bus->manager_id == 0)
+        return FALSE;
+    bus->messages_id = bus_message_objects_register (bus, error);
+    if (bus->messages_id == 0)
+        return FALSE;
+    bus->remotes_id = bus_remote_objects_register (bus, error);
+    return bus->remotes_id != 0;
+}
+
+static void
+unregister_objects (Bus *bus)
+{
+    if (bus->manager_id != 0)
+        g_dbus_connection_unregister_object (bus->connection, bus->manager_id);
+    if (bus->messages_id != 0)
+        g_dbus_connection_unregister_subtree (bus->connection, bus->messages_id);
+    if (bus->remotes_id != 0)
+        g_dbus_connection_unregister_subtree (bus->connection, bus->remotes_id);
+}
+
+Bus *
+bus_new (const gchar *address, Queue *queue, Delivery *delivery, const BusHandlers *handlers,
+         void (*lost) (const GError *error, gpointer user_data), gpointer user_data, GError **error)
+{
+    g_autoptr (GDBusConnection) connection = connect_to (address, error);
+    gboolean is_system = g_str_equal (address, "system");
+    g_autoptr (Bus) bus = NULL;
+
+    if (connection == NULL)
+        return NULL;
+
+    bus = g_rc_box_new0 (Bus);
+    bus->connection = g_steal_pointer (&connection);
+    bus->private_connection = !is_system && !g_str_equal (address, "session");
+    bus->queue = queue;
+    bus->delivery = delivery;
+    bus->handlers = *handlers;
+    bus->lost = lost;
+    bus->user_data = user_data;
+    bus->started_usec = g_get_real_time ();
+    bus->authorization = bus_authorization_new (bus->connection, is_system);
+    bus->subscribers = bus_subscribers_new (bus);
+    bus->properties = bus_properties_new (bus);
+    bus->contents = bus_contents_new (bus);
+
+    if (!register_objects (bus, error))
+        return NULL;
+
+    bus->closed_handler = g_signal_connect (bus->connection, "closed", G_CALLBACK (on_closed), bus);
+    bus->name_id = g_bus_own_name_on_connection (bus->connection, BUS_NAME, G_BUS_NAME_OWNER_FLAGS_DO_NOT_QUEUE, NULL,
+                                                 on_name_lost, bus, NULL);
+    return g_steal_pointer (&bus);
+}
+
+void
+bus_free (Bus *bus)
+{
+    if (bus == NULL)
+        return;
+
+    bus->closed = TRUE;
+    g_clear_signal_handler (&bus->closed_handler, bus->connection);
+    unregister_objects (bus);
+    g_clear_handle_id (&bus->name_id, g_bus_unown_name);
+    g_clear_pointer (&bus->contents, bus_contents_free);
+    g_clear_pointer (&bus->properties, bus_properties_free);
+    g_clear_pointer (&bus->subscribers, bus_subscribers_free);
+    g_clear_pointer (&bus->authorization, bus_authorization_free);
+
+    /* What was said must not be lost with us; the bus reads it at once or is gone. */
+    g_dbus_connection_flush_sync (bus->connection, NULL, NULL);
+    if (bus->private_connection)
+        g_dbus_connection_close_sync (bus->connection, NULL, NULL);
+    bus_unref (bus);
+}
+
+static void
+count (BusCounters *counters, QueueEventType type)
+{
+    switch (type) {
+    case QUEUE_EVENT_QUEUED:
+        counters->accepted++;
+        return;
+    case QUEUE_EVENT_DELIVERED:
+        counters->delivered++;
+        return;
+    case QUEUE_EVENT_DEFERRED:
+        counters->deferred++;
+        return;
+    case QUEUE_EVENT_BOUNCED:
+        counters->bounced++;
+        return;
+    case QUEUE_EVENT_EXPIRED:
+        counters->expired++;
+        return;
+    case QUEUE_EVENT_DELETED:
+        counters->deleted++;
+        return;
+    case QUEUE_EVENT_REMOVED:
+        counters->removed++;
+        return;
+    case QUEUE_EVENT_HELD:
+    case QUEUE_EVENT_RELEASED:
+        return;
+    }
+}
+
+void
+bus_queue_event (Bus *bus, const QueueEvent *event)
+{
+    count (&bus->counters, event->type);
+    bus_properties_touch (bus->properties);
+    bus_subscribers_tell_event (bus->subscribers, event);
+}
+
+void
+bus_remote_event (Bus *bus, const DeliveryRemoteInfo *remote)
+{
+    bus_remote_object_changed (bus, remote);
+    bus_subscribers_tell_remote (bus->subscribers, remote);
+}
+
+void
+bus_changed (Bus *bus)
+{
+    bus_properties_touch (bus->properties);
+}
+
+guint
+bus_calls_pending (const Bus *bus)
+{
+    return bus->calls_pending + bus_contents_count (bus->contents);
+}

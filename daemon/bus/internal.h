@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "bus/authorization.h"
+#include "bus/bus.h"
+
+/*
+ * What the objects of this room share. Only its own files include this.
+ */
+
+#define BUS_NAME               "org.postern.Relay1"
+#define BUS_MANAGER_PATH       "/org/postern/Relay1"
+#define BUS_MESSAGE_PATH       BUS_MANAGER_PATH "/message"
+#define BUS_REMOTE_PATH        BUS_MANAGER_PATH "/remote"
+#define BUS_MANAGER_INTERFACE  "org.postern.Relay1.Manager"
+#define BUS_MESSAGE_INTERFACE  "org.postern.Relay1.Message"
+#define BUS_REMOTE_INTERFACE   "org.postern.Relay1.Remote"
+#define BUS_PROPERTIES_INTERFACE "org.freedesktop.DBus.Properties"
+
+typedef struct _BusSubscribers BusSubscribers;
+typedef struct _BusProperties BusProperties;
+typedef struct _BusContents BusContents;
+
+/* Since the daemon started. */
+typedef struct {
+    guint64 accepted;
+    guint64 removed;
+    guint64 deleted;
+    guint64 delivered; /* recipients */
+    guint64 deferred;  /* attempts for a recipient */
+    guint64 bounced;   /* recipients */
+    guint64 expired;   /* recipients */
+} BusCounters;
+
+struct _Bus {
+    GDBusConnection *connection;
+    gboolean private_connection; /* ours alone, to be closed at the end */
+    Queue *queue;
+    Delivery *delivery;
+    BusHandlers handlers;
+    void (*lost) (const GError *error, gpointer user_data);
+    gpointer user_data; /* of handlers and lost */
+
+    gulong closed_handler;
+    guint manager_id;
+    guint messages_id;
+    guint remotes_id;
+    guint name_id;
+    gboolean closed; /* bus_free () was called: queue and delivery must not be touched any more */
+
+    BusAuthorization *authorization;
+    BusSubscribers *subscribers;
+    BusProperties *properties;
+    BusContents *contents;
+    BusCounters counters;
+    gint64 started_usec; /* since the epoch */
+    gint64 hurried_usec; /* monotonic; when a caller without privileges last hurried the delivery */
+    guint calls_pending;
+};
+
+/* A bus lives as long as its owner, and a little longer if calls are waiting for the queue or the delivery. */
+Bus *bus_ref (Bus *bus);
+void bus_unref (Bus *bus);

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "bus/internal.h"
+
+/* Answers the Manager's SubmitMessage. @invocation: (transfer full) */
+void bus_submit (Bus *bus, GDBusMethodInvocation *invocation, GVariant *parameters);
+
+/**
+ * bus_submit_envelope:
+ * @sender: the reverse-path, "" for null
+ * @recipients: an array of strings, as
+ * @options: a{sv}, see SubmitMessage in the introspection XML
+ *
+ * Returns: (transfer full): or %NULL with BUS_ERROR_INVALID_ARGUMENT that quotes what is wrong
+ */
+MessageEnvelope *bus_submit_envelope (const gchar *sender, GVariant *recipients, GVariant *options, GError **error);
