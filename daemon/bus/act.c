@@ -3,10 +3,12 @@
 /*
  * Steering messages
  *
- * Retry, Hold, Release and Delete, of the Manager by filter and of a Message for itself: one way from the call to the queue.
+ * Retry, Hold, Release and Delete, of the Manager by filter and of a Message for itself: one way from the call to the
+ * queue.
  *
  * A retry that a person asked for also hurries the delivery, so that a remote that is down is tried now. A remote
- * that sees a log-in every second locks the account; so somebody who may not manage the relay can hurry it only now and then.
+ * that sees a log-in every second locks the account; so somebody who may not manage the relay can hurry it only now
+ * and then.
  */
 
 #include "bus/act.h"

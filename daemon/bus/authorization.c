@@ -3,15 +3,16 @@
 /*
  * Authorization
  *
- * A user does with the own mail what the user likes; that is decided elsewhere, by comparing user ids. This file answers
- * the two questions that need somebody else: which user is behind a name on the bus (the bus driver knows), and may
- * that caller touch what is not the own (polkit knows).
+ * A user does with the own mail what the user likes; that is decided elsewhere, by comparing user ids. This file
+ * answers the two questions that need somebody else: which user is behind a name on the bus (the bus driver knows),
+ * and may that caller touch what is not the own (polkit knows).
  *
- * polkit watches over the system bus. A private or a session bus belongs to one user, so there the rule is plain: root and
- * the user whom the daemon runs as may do everything, nobody else anything. The same rule holds where polkit is not
- * installed or does not answer: its absence never opens a door, and never locks out root.
+ * polkit watches over the system bus. A private or a session bus belongs to one user, so there the rule is plain:
+ * root and the user whom the daemon runs as may do everything, nobody else anything. The same rule holds where polkit
+ * is not installed or does not answer: its absence never opens a door, and never locks out root.
  *
- * Every question is asked with a deadline. A question to a person may take minutes; it costs the daemon one pending call.
+ * Every question is asked with a deadline. A question to a person may take minutes; it costs the daemon one pending
+ * call.
  */
 
 #include "bus/authorization.h"
@@ -23,10 +24,10 @@
 
 #include "bus/error.h"
 
-#define IDENTIFY_SECONDS    20  /* the bus driver answers at once, or is overloaded */
-#define ASK_POLKIT_SECONDS  20  /* polkit evaluates its rules, which may start programs */
-#define ASK_PERSON_SECONDS  300 /* a person finds the password */
-#define USERS_KNOWN_MOST    1024 /* about 100 KiB; beyond it the knowledge is thrown away and gathered anew */
+#define IDENTIFY_SECONDS   20   /* the bus driver answers at once, or is overloaded */
+#define ASK_POLKIT_SECONDS 20   /* polkit evaluates its rules, which may start programs */
+#define ASK_PERSON_SECONDS 300  /* a person finds the password */
+#define USERS_KNOWN_MOST   1024 /* about 100 KiB; beyond it the knowledge is thrown away and gathered anew */
 
 struct _BusAuthorization {
     GDBusConnection *connection;
@@ -201,8 +202,8 @@ on_polkit_answered (GObject *source, GAsyncResult *result, gpointer user_data)
     } else if (polkit_authorization_result_get_dismissed (answer)) {
         refuse (check, "the question for a password was dismissed");
     } else if (polkit_authorization_result_get_is_challenge (answer)) {
-        refuse (check, check->interactive ? "there is no agent that could ask for a password" :
-                                            "a password would have to be asked for");
+        refuse (check, check->interactive ? "there is no agent that could ask for a password"
+                                          : "a password would have to be asked for");
     } else {
         refuse (check, "polkit does not allow it");
     }
@@ -215,9 +216,8 @@ on_authority_known (GObject *source, GAsyncResult *result, gpointer user_data)
     g_autoptr (GError) error = NULL;
     g_autoptr (PolkitAuthority) authority = polkit_authority_get_finish (result, &error);
     g_autoptr (PolkitSubject) subject = NULL;
-    PolkitCheckAuthorizationFlags flags = check->interactive ?
-                                              POLKIT_CHECK_AUTHORIZATION_FLAGS_ALLOW_USER_INTERACTION :
-                                              POLKIT_CHECK_AUTHORIZATION_FLAGS_NONE;
+    PolkitCheckAuthorizationFlags flags = check->interactive ? POLKIT_CHECK_AUTHORIZATION_FLAGS_ALLOW_USER_INTERACTION
+                                                             : POLKIT_CHECK_AUTHORIZATION_FLAGS_NONE;
 
     if (authority == NULL) {
         g_dbus_error_strip_remote_error (error);

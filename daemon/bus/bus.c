@@ -3,13 +3,14 @@
 /*
  * The daemon on the bus
  *
- * Owns the connection, the bus name and the registration of the objects; passes on what happened to those who tell it.
+ * Owns the connection, the bus name and the registration of the objects; passes on what happened to those who tell
+ * it.
  *
- * The objects are exported before the name is asked for, so that a call which the name's appearance set free (the bus holds it
- * back while it starts the daemon) finds them.
+ * The objects are exported before the name is asked for, so that a call which the name's appearance set free (the bus
+ * holds it back while it starts the daemon) finds them.
  *
- * Calls that are waiting when the bus is closed hold on to it, and are answered with an error when their question comes
- * back: see bus_call_identify () and its kin.
+ * Calls that are waiting when the bus is closed hold on to it, and are answered with an error when their question
+ * comes back: see bus_call_identify () and its kin.
  */
 
 #include "bus/bus.h"
@@ -67,8 +68,9 @@ on_name_lost (GDBusConnection *connection, const gchar *name, gpointer user_data
     if (connection == NULL || g_dbus_connection_is_closed (connection))
         return;
 
-    tell_lost (user_data, "the name " BUS_NAME " could not be had on the message bus: another relay has it, or the bus's "
-                          "policy does not allow it to this user");
+    tell_lost (user_data,
+               "the name " BUS_NAME " could not be had on the message bus: another relay has it, or the bus's "
+               "policy does not allow it to this user");
 }
 
 static GDBusConnection *

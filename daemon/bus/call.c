@@ -3,12 +3,12 @@
 /*
  * Calls
  *
- * Answering a call takes several questions to others: the bus (who is it?), polkit (may it?), the queue (what is there?). None
- * of them is waited for; a call goes from step to step, and this object carries what it knows by then.
+ * Answering a call takes several questions to others: the bus (who is it?), polkit (may it?), the queue (what is
+ * there?). None of them is waited for; a call goes from step to step, and this object carries what it knows by then.
  *
- * The rule whose mail a call may touch is here, in one place. Own mail is free. For other users' mail it matters what the
- * caller asked for: one who names other users' mail is asked for a password if need be and gets an error without; one who
- * does not say gets everyone's mail if polkit allows that without asking, and else quietly the own.
+ * The rule whose mail a call may touch is here, in one place. Own mail is free. For other users' mail it matters what
+ * the caller asked for: one who names other users' mail is asked for a password if need be and gets an error without;
+ * one who does not say gets everyone's mail if polkit allows that without asking, and else quietly the own.
  *
  * The queue may outlive the bus or the other way round for the time of a call; a call holds the bus, and does not go
  * on to the queue once the bus is closed.
@@ -112,8 +112,8 @@ check (BusCall *call, const gchar *action, gboolean may_ask, BusAuthorized autho
     gboolean interactive =
         (g_dbus_message_get_flags (message) & G_DBUS_MESSAGE_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION) != 0;
 
-    bus_authorization_check (call->bus->authorization, g_dbus_method_invocation_get_sender (call->invocation), call->uid,
-                             action, may_ask && interactive, authorized, call);
+    bus_authorization_check (call->bus->authorization, g_dbus_method_invocation_get_sender (call->invocation),
+                             call->uid, action, may_ask && interactive, authorized, call);
 }
 
 static void

@@ -3,12 +3,12 @@
 /*
  * Content for callers
  *
- * A caller who opens a message's content gets one end of a socket pair; the daemon writes into the other, a piece of the
- * store at a time, when the caller has read what came before. So a content of any size costs the memory of one piece, and a
- * caller who does not read costs a descriptor, for at most STALL_SECONDS.
+ * A caller who opens a message's content gets one end of a socket pair; the daemon writes into the other, a piece of
+ * the store at a time, when the caller has read what came before. So a content of any size costs the memory of one
+ * piece, and a caller who does not read costs a descriptor, for at most STALL_SECONDS.
  *
- * A socket and not a pipe, because a write to a pipe that nobody reads any more raises SIGPIPE. The stream cannot tell a
- * failure from an end: the reader compares what came with the message's size.
+ * A socket and not a pipe, because a write to a pipe that nobody reads any more raises SIGPIPE. The stream cannot
+ * tell a failure from an end: the reader compares what came with the message's size.
  */
 
 #include "bus/content.h"
@@ -197,7 +197,8 @@ bus_contents_open (BusContents *contents, QueueId id, gint64 uid, GError **error
     }
 
     if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0) {
-        g_set_error (error, BUS_ERROR, BUS_ERROR_FAILED, "cannot make a socket for the content: %s", g_strerror (errno));
+        g_set_error (error, BUS_ERROR, BUS_ERROR_FAILED, "cannot make a socket for the content: %s",
+                     g_strerror (errno));
         return -1;
     }
 

@@ -3,9 +3,9 @@
 /*
  * Errors on the bus
  *
- * A caller sees the name of an error and its text. The names are few, by what a program would do about them; the texts are
- * those of the room where the failure happened. An error that crosses the bus without being translated here would
- * get a name made of GLib's quark, which is no contract: so every reply goes through bus_error_from ().
+ * A caller sees the name of an error and its text. The names are few, by what a program would do about them; the
+ * texts are those of the room where the failure happened. An error that crosses the bus without being translated here
+ * would get a name made of GLib's quark, which is no contract: so every reply goes through bus_error_from ().
  */
 
 #include "bus/error.h"

@@ -4,7 +4,8 @@
 #include <gio/gio.h>
 
 /*
- * The errors that callers on the bus get, named org.postern.Relay1.Error.*. Their texts are fit to be shown to a person.
+ * The errors that callers on the bus get, named org.postern.Relay1.Error.*. Their texts are fit to be shown to a
+ * person.
  */
 
 #define BUS_ERROR (bus_error_quark ())

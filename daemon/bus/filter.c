@@ -3,9 +3,9 @@
 /*
  * Filters
  *
- * A filter arrives as a dictionary and leaves as the queue's structure. It decides what gets deleted, so nothing in it is
- * guessed: an unknown key, a wrong type, or a value that the queue would take for "any" (a time of 0, an empty list of
- * ids) must never widen what was meant.
+ * A filter arrives as a dictionary and leaves as the queue's structure. It decides what gets deleted, so nothing in
+ * it is guessed: an unknown key, a wrong type, or a value that the queue would take for "any" (a time of 0, an empty
+ * list of ids) must never widen what was meant.
  */
 
 #include "bus/filter.h"
@@ -21,8 +21,8 @@ read_ids (BusFilter *filter, GVariant *value, GError **error)
     gsize count = g_variant_n_children (value);
 
     if (count > BUS_FILTER_IDS_MOST) {
-        g_set_error (error, BUS_ERROR, BUS_ERROR_INVALID_FILTER, "“ids” names %" G_GSIZE_FORMAT " messages, at most %u at a time",
-                     count, BUS_FILTER_IDS_MOST);
+        g_set_error (error, BUS_ERROR, BUS_ERROR_INVALID_FILTER,
+                     "“ids” names %" G_GSIZE_FORMAT " messages, at most %u at a time", count, BUS_FILTER_IDS_MOST);
         return FALSE;
     }
 
@@ -88,7 +88,8 @@ read_sender (BusFilter *filter, GVariant *value, GError **error)
 static gboolean
 read_recipient (BusFilter *filter, GVariant *value, GError **error)
 {
-    return read_address ("recipient", g_variant_get_string (value, NULL), MESSAGE_PATH_DEFAULT, &filter->recipient, error);
+    return read_address ("recipient", g_variant_get_string (value, NULL), MESSAGE_PATH_DEFAULT, &filter->recipient,
+                         error);
 }
 
 /* The canonical form of a domain is what an address with it has. */
@@ -160,10 +161,10 @@ static const struct {
     const gchar *type;
     ReadValue read;
 } keys[] = {
-    {"ids", "as", read_ids},       {"state", "s", read_state},
-    {"sender", "s", read_sender},  {"recipient", "s", read_recipient},
-    {"domain", "s", read_domain},  {"remote", "s", read_remote},
-    {"user", "u", read_user},      {"before", "t", read_before},
+    {"ids", "as", read_ids},          {"state", "s", read_state},
+    {"sender", "s", read_sender},     {"recipient", "s", read_recipient},
+    {"domain", "s", read_domain},     {"remote", "s", read_remote},
+    {"user", "u", read_user},         {"before", "t", read_before},
     {"everyone", "b", read_everyone},
 };
 
@@ -175,8 +176,8 @@ read_entry (BusFilter *filter, const gchar *key, GVariant *value, GError **error
             continue;
         if (g_variant_is_of_type (value, G_VARIANT_TYPE (keys[i].type)))
             return keys[i].read (filter, value, error);
-        g_set_error (error, BUS_ERROR, BUS_ERROR_INVALID_FILTER, "“%s” of a filter must have the type %s, not %s", key,
-                     keys[i].type, g_variant_get_type_string (value));
+        g_set_error (error, BUS_ERROR, BUS_ERROR_INVALID_FILTER, "“%s” of a filter must have the type %s, not %s",
+                     key, keys[i].type, g_variant_get_type_string (value));
         return FALSE;
     }
 

@@ -10,10 +10,10 @@
 
 /* A filter as a caller on the bus gave it. */
 typedef struct {
-    QueueFilter queue;  /* its pointers belong to this structure */
-    gboolean everyone;  /* the caller means other users' mail too */
+    QueueFilter queue;     /* its pointers belong to this structure */
+    gboolean everyone;     /* the caller means other users' mail too */
     gboolean matches_none; /* an empty list of ids was given */
-    GArray *ids;        /* (nullable) of QueueId */
+    GArray *ids;           /* (nullable) of QueueId */
     gchar *sender;
     gchar *recipient;
     gchar *domain;

@@ -8,13 +8,13 @@
  * What the objects of this room share. Only its own files include this.
  */
 
-#define BUS_NAME               "org.postern.Relay1"
-#define BUS_MANAGER_PATH       "/org/postern/Relay1"
-#define BUS_MESSAGE_PATH       BUS_MANAGER_PATH "/message"
-#define BUS_REMOTE_PATH        BUS_MANAGER_PATH "/remote"
-#define BUS_MANAGER_INTERFACE  "org.postern.Relay1.Manager"
-#define BUS_MESSAGE_INTERFACE  "org.postern.Relay1.Message"
-#define BUS_REMOTE_INTERFACE   "org.postern.Relay1.Remote"
+#define BUS_NAME                 "org.postern.Relay1"
+#define BUS_MANAGER_PATH         "/org/postern/Relay1"
+#define BUS_MESSAGE_PATH         BUS_MANAGER_PATH "/message"
+#define BUS_REMOTE_PATH          BUS_MANAGER_PATH "/remote"
+#define BUS_MANAGER_INTERFACE    "org.postern.Relay1.Manager"
+#define BUS_MESSAGE_INTERFACE    "org.postern.Relay1.Message"
+#define BUS_REMOTE_INTERFACE     "org.postern.Relay1.Remote"
 #define BUS_PROPERTIES_INTERFACE "org.freedesktop.DBus.Properties"
 
 typedef struct _BusSubscribers BusSubscribers;

@@ -3,8 +3,9 @@
 /*
  * The Manager
  *
- * One function for each method of org.postern.Relay1.Manager: it reads the arguments, says which authorization is needed, and
- * asks the queue or the delivery. What takes longer is in files of its own: steering, submitting, subscribers.
+ * One function for each method of org.postern.Relay1.Manager: it reads the arguments, says which authorization is
+ * needed, and asks the queue or the delivery. What takes longer is in files of its own: steering, submitting,
+ * subscribers.
  */
 
 #include "bus/manager.h"
@@ -284,8 +285,8 @@ handle_get_remote (Bus *bus, GDBusMethodInvocation *invocation, GVariant *parame
 
     g_variant_get (parameters, "(&s)", &name);
     if (!bus_remote_find (bus, name, &remote)) {
-        g_dbus_method_invocation_return_error (invocation, BUS_ERROR, BUS_ERROR_NO_SUCH_REMOTE, "there is no remote “%s”",
-                                               name);
+        g_dbus_method_invocation_return_error (invocation, BUS_ERROR, BUS_ERROR_NO_SUCH_REMOTE,
+                                               "there is no remote “%s”", name);
         return;
     }
 
@@ -471,6 +472,6 @@ bus_manager_register (Bus *bus, GError **error)
     static const GDBusInterfaceVTable vtable = {.method_call = on_call, .get_property = on_get};
 
     return g_dbus_connection_register_object (bus->connection, BUS_MANAGER_PATH,
-                                              (GDBusInterfaceInfo *) &org_postern_relay1_manager_interface, &vtable, bus,
-                                              NULL, error);
+                                              (GDBusInterfaceInfo *) &org_postern_relay1_manager_interface, &vtable,
+                                              bus, NULL, error);
 }

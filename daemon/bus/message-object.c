@@ -3,12 +3,12 @@
 /*
  * Objects of messages
  *
- * A message's object is made when somebody calls it and kept by nobody: the path holds the id, and everything is asked of the
- * queue. So a million messages cost the bus nothing. They are not enumerated in introspection either: that would be a reply of
- * many megabytes, and would tell everyone what is in the queue.
+ * A message's object is made when somebody calls it and kept by nobody: the path holds the id, and everything is
+ * asked of the queue. So a million messages cost the bus nothing. They are not enumerated in introspection either:
+ * that would be a reply of many megabytes, and would tell everyone what is in the queue.
  *
- * Properties are guarded like methods: reading them needs the caller's user, and maybe polkit, so they are answered later.
- * GDBus hands property calls to method_call where there is no get_property.
+ * Properties are guarded like methods: reading them needs the caller's user, and maybe polkit, so they are answered
+ * later. GDBus hands property calls to method_call where there is no get_property.
  */
 
 #include "bus/message-object.h"

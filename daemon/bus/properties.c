@@ -3,9 +3,9 @@
 /*
  * The Manager's properties
  *
- * They are totals, open to everyone. A busy relay changes them ten thousand times a second, so that a change only sets a
- * timer; when it fires, the values are compared with those told last, and the difference is broadcast in one signal.
- * Between two signals somebody who asks gets the value of the moment.
+ * They are totals, open to everyone. A busy relay changes them ten thousand times a second, so that a change only
+ * sets a timer; when it fires, the values are compared with those told last, and the difference is broadcast in one
+ * signal. Between two signals somebody who asks gets the value of the moment.
  */
 
 #include "bus/properties.h"
@@ -109,18 +109,10 @@ static const struct {
     GVariant *(*get) (const Moment *moment);
     gboolean changes;
 } properties[] = {
-    {"Version", get_version, FALSE},
-    {"Started", get_started, FALSE},
-    {"QueueLength", get_queue_length, TRUE},
-    {"QueueBytes", get_queue_bytes, TRUE},
-    {"Queued", get_queued, TRUE},
-    {"Delivering", get_delivering, TRUE},
-    {"Deferred", get_deferred, TRUE},
-    {"Held", get_held, TRUE},
-    {"Oldest", get_oldest, TRUE},
-    {"DiskBytes", get_disk_bytes, TRUE},
-    {"Paused", get_paused, TRUE},
-    {"Online", get_online, TRUE},
+    {"Version", get_version, FALSE},       {"Started", get_started, FALSE}, {"QueueLength", get_queue_length, TRUE},
+    {"QueueBytes", get_queue_bytes, TRUE}, {"Queued", get_queued, TRUE},    {"Delivering", get_delivering, TRUE},
+    {"Deferred", get_deferred, TRUE},      {"Held", get_held, TRUE},        {"Oldest", get_oldest, TRUE},
+    {"DiskBytes", get_disk_bytes, TRUE},   {"Paused", get_paused, TRUE},    {"Online", get_online, TRUE},
     {"Trouble", get_trouble, TRUE},
 };
 

@@ -3,9 +3,9 @@
 /*
  * Objects of remotes
  *
- * Like those of messages, they are made on demand from what the delivery knows. There are few, and they are no secret: which
- * smarthosts a machine has, and whether they are reachable, is what every user needs to know to understand a delay. Testing
- * one makes a connection and logs in, so that needs authorization.
+ * Like those of messages, they are made on demand from what the delivery knows. There are few, and they are no
+ * secret: which smarthosts a machine has, and whether they are reachable, is what every user needs to know to
+ * understand a delay. Testing one makes a connection and logs in, so that needs authorization.
  */
 
 #include "bus/remote-object.h"

@@ -3,9 +3,9 @@
 /*
  * Submitting over the bus
  *
- * The envelope comes as arguments and is checked here; the content comes as a descriptor, which is handed on unread: the relay
- * reads it as it reads every local submission, with the same limits and the same completion of header and addresses. The
- * call is answered when the message is durable.
+ * The envelope comes as arguments and is checked here; the content comes as a descriptor, which is handed on unread:
+ * the relay reads it as it reads every local submission, with the same limits and the same completion of header and
+ * addresses. The call is answered when the message is durable.
  */
 
 #include "bus/submit.h"
@@ -32,7 +32,8 @@ typedef struct {
 static gboolean
 refuse_value (const gchar *key, const gchar *value, const gchar *expected, GError **error)
 {
-    g_set_error (error, BUS_ERROR, BUS_ERROR_INVALID_ARGUMENT, "“%s” is not a value of “%s”: %s", value, key, expected);
+    g_set_error (error, BUS_ERROR, BUS_ERROR_INVALID_ARGUMENT, "“%s” is not a value of “%s”: %s", value, key,
+                 expected);
     return FALSE;
 }
 
@@ -134,11 +135,8 @@ static const struct {
     const gchar *type;
     gboolean (*read) (Draft *draft, GVariant *value, GError **error);
 } option_keys[] = {
-    {"notify", "s", read_notify},
-    {"return", "s", read_return},
-    {"envelope-id", "s", read_envelope_id},
-    {"smtputf8", "b", read_smtputf8},
-    {"body", "s", read_body},
+    {"notify", "s", read_notify},     {"return", "s", read_return}, {"envelope-id", "s", read_envelope_id},
+    {"smtputf8", "b", read_smtputf8}, {"body", "s", read_body},
 };
 
 static gboolean
@@ -149,8 +147,8 @@ read_option (Draft *draft, const gchar *key, GVariant *value, GError **error)
             continue;
         if (g_variant_is_of_type (value, G_VARIANT_TYPE (option_keys[i].type)))
             return option_keys[i].read (draft, value, error);
-        g_set_error (error, BUS_ERROR, BUS_ERROR_INVALID_ARGUMENT, "the option “%s” must have the type %s, not %s", key,
-                     option_keys[i].type, g_variant_get_type_string (value));
+        g_set_error (error, BUS_ERROR, BUS_ERROR_INVALID_ARGUMENT, "the option “%s” must have the type %s, not %s",
+                     key, option_keys[i].type, g_variant_get_type_string (value));
         return FALSE;
     }
 

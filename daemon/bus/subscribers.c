@@ -3,10 +3,10 @@
 /*
  * Subscribers
  *
- * A signal on a bus is heard by everyone who cares to match it. Signals about messages name senders and recipients, which
- * are nobody else's business; and ten thousand messages a second are too many signals to send to nobody. So there
- * are no broadcasts: a client subscribes, is authorized once, and gets its signals addressed to itself. With no subscriber
- * an event costs a test.
+ * A signal on a bus is heard by everyone who cares to match it. Signals about messages name senders and recipients,
+ * which are nobody else's business; and ten thousand messages a second are too many signals to send to nobody. So
+ * there are no broadcasts: a client subscribes, is authorized once, and gets its signals addressed to itself. With no
+ * subscriber an event costs a test.
  *
  * GDBus takes any number of signals and keeps them in memory until the bus has read them. To bound that, the signals
  * under way are counted from one flush to the next; when SIGNALS_UNDER_WAY_MOST are waiting, further ones are dropped
@@ -58,8 +58,7 @@ bus_subscribers_new (Bus *bus)
     BusSubscribers *self = g_new0 (BusSubscribers, 1);
 
     self->bus = bus;
-    self->subscribers =
-        g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) subscriber_free);
+    self->subscribers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) subscriber_free);
     self->cancellable = g_cancellable_new ();
     return self;
 }

@@ -3,8 +3,9 @@
 /*
  * Messages on the bus
  *
- * What a queued message looks like in a reply. Text from outside (replies of remotes, names that clients gave) may hold any bytes,
- * while a bus disconnects a peer that sends a string which is not UTF-8; all such text passes bus_variant_text ().
+ * What a queued message looks like in a reply. Text from outside (replies of remotes, names that clients gave) may
+ * hold any bytes, while a bus disconnects a peer that sends a string which is not UTF-8; all such text passes
+ * bus_variant_text ().
  */
 
 #include "bus/variant.h"

@@ -16,7 +16,8 @@
  * bus_variant_text:
  * @text: (nullable)
  *
- * Returns: (transfer floating): a string; bytes that are no UTF-8, which a bus would not carry, are replaced; "" for %NULL
+ * Returns: (transfer floating): a string, "" for %NULL; bytes that are no UTF-8, which a bus would not carry, are
+ *   replaced
  */
 GVariant *bus_variant_text (const gchar *text);
 
