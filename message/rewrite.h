@@ -21,10 +21,11 @@ typedef struct {
  * @header: the header to complete
  * @rewrite: with what
  *
- * Adds Date, Message-ID and From where they are missing; completes bare addresses in From, Sender, Reply-To, To, Cc,
- * Bcc and their Resent- twins, leaving comments, display names, groups, quoted strings and folding as they were;
- * removes Bcc and Return-Path. A field that needs nothing is not touched. The From of a null sender is
- * MAILER-DAEMON at the domain.
+ * Adds Date, Message-ID and From where they are missing or empty, and, to a message that was resent, Resent-Date,
+ * Resent-Message-ID and Resent-From (RFC 5322 3.6.6); completes bare addresses in From, Sender, Reply-To, To, Cc, Bcc
+ * and their Resent- twins, leaving comments, display names, groups, quoted strings and folding as they were; removes
+ * Bcc, Resent-Bcc and Return-Path. A field that needs nothing is not touched, nor is what cannot be understood. The
+ * From of a null sender is MAILER-DAEMON at the domain.
  */
 void message_rewrite_submission (MessageHeader *header, const MessageRewrite *rewrite);
 
@@ -33,6 +34,8 @@ void message_rewrite_submission (MessageHeader *header, const MessageRewrite *re
  * @header: the header of a message whose recipients are to be taken from it (`sendmail -t`)
  * @envelope: to whose recipients those of To, Cc and Bcc are added, bare ones as they are; if there are Resent-To,
  *   Resent-Cc or Resent-Bcc fields, they are used instead (RFC 5322 3.6.6)
+ *
+ * The addresses are added in canonical form, each once, whether or not the transaction will have SMTPUTF8.
  *
  * Returns: %FALSE with a MESSAGE_ERROR that quotes the offending text if an address cannot be understood
  */

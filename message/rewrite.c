@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * Completing the header of a submitted message
+ *
+ * Programs on a machine hand in mail that is not yet fit for the world: cron writes "From: root (Cron Daemon)",
+ * scripts leave out the date. A submission service may put that right (RFC 6409 section 8), and smarthosts refuse
+ * what it leaves undone. What is done is one rule set for every way in, so that a message looks the same whether
+ * it came by `sendmail` or by SMTP.
+ *
+ * The rule behind the rules: add what is missing, complete what is bare, touch nothing else. An address list is
+ * therefore never written anew; "@domain" is put into it at the places where it belongs. What cannot be understood
+ * stays as it is: it is not this relay's to guess.
+ */
+
+#include <string.h>
+
+#include "message/address-list.h"
+#include "message/address.h"
+#include "message/date.h"
+#include "message/error.h"
+#include "message/identifier.h"
+#include "message/phrase.h"
+#include "message/rewrite.h"
+
+/* The sender of notices, and what else has the null reverse-path. */
+#define NULL_SENDER_NAME "MAILER-DAEMON"
+
+/* What header and envelope may hold here: addresses are judged once more when they are sent. */
+#define LENIENT (MESSAGE_PATH_BARE | MESSAGE_PATH_UTF8)
+
+static gboolean
+is_one_of (const gchar *name, const gchar *const *names)
+{
+    for (; *names != NULL; names++)
+        if (g_ascii_strcasecmp (name, *names) == 0)
+            return TRUE;
+
+    return FALSE;
+}
+
+static gboolean
+has_address_list (const gchar *name)
+{
+    static const gchar *const names[] = {"From", "Sender", "Reply-To", "To", "Cc", "Bcc", NULL};
+
+    if (g_ascii_strncasecmp (name, "Resent-", strlen ("Resent-")) == 0)
+        name += strlen ("Resent-");
+
+    return is_one_of (name, names);
+}
+
+static gboolean
+is_bare_address (const MessageListEntry *entry)
+{
+    g_autofree gchar *address = NULL;
+
+    if (entry->address == NULL || !entry->bare)
+        return FALSE;
+
+    address = message_address_parse (entry->address, LENIENT, NULL);
+    return address != NULL;
+}
+
+/* Returns: the list with each bare address completed, or NULL if there is none. */
+static gchar *
+complete_list (const gchar *text, const gchar *domain)
+{
+    g_autoptr (GArray) entries = message_address_list_parse (text);
+    g_autoptr (GString) completed = NULL;
+    gsize copied = 0;
+
+    for (guint i = 0; i < entries->len; i++) {
+        const MessageListEntry *entry = &g_array_index (entries, MessageListEntry, i);
+
+        if (!is_bare_address (entry))
+            continue;
+
+        if (completed == NULL)
+            completed = g_string_sized_new (strlen (text) + strlen (domain) + 2);
+        g_string_append_len (completed, text + copied, (gssize) (entry->address_end - copied));
+        g_string_append_printf (completed, "@%s", domain);
+        copied = entry->address_end;
+    }
+
+    if (completed == NULL)
+        return NULL;
+
+    g_string_append (completed, text + copied);
+    return g_string_free (g_steal_pointer (&completed), FALSE);
+}
+
+static void
+complete_addresses (MessageHeader *header, const gchar *domain)
+{
+    for (guint i = 0; i < message_header_count (header); i++) {
+        const MessageField *field = message_header_field (header, i);
+        g_autofree gchar *body = NULL;
+
+        if (!has_address_list (field->name))
+            continue;
+
+        body = complete_list (field->body, domain);
+        if (body != NULL)
+            message_header_replace (header, i, body);
+    }
+}
+
+static gboolean
+is_empty (const gchar *body)
+{
+    return body[strspn (body, " \t\r\n")] == '\0';
+}
+
+static gboolean
+has_content (const MessageHeader *header, const gchar *name)
+{
+    for (guint i = 0; i < message_header_count (header); i++) {
+        const MessageField *field = message_header_field (header, i);
+
+        if (g_ascii_strcasecmp (field->name, name) == 0 && !is_empty (field->body))
+            return TRUE;
+    }
+
+    return FALSE;
+}
+
+/* Adds a field; one of that name that is there, but empty, makes room for it. */
+static void
+add (MessageHeader *header, const gchar *name, const gchar *body)
+{
+    message_header_remove (header, name);
+
+    /* Resent fields belong in front of the header, together (RFC 5322 3.6.6). */
+    if (g_str_has_prefix (name, "Resent-"))
+        message_header_prepend (header, name, body);
+    else
+        message_header_append (header, name, body);
+}
+
+static gchar *
+format_author (const MessageRewrite *rewrite)
+{
+    g_autofree gchar *phrase = rewrite->full_name != NULL ? message_phrase_format (rewrite->full_name) : NULL;
+
+    if (*rewrite->sender == '\0')
+        return g_strconcat (NULL_SENDER_NAME "@", rewrite->domain, NULL);
+    if (phrase == NULL)
+        return g_strdup (rewrite->sender);
+
+    return g_strdup_printf ("%s <%s>", phrase, rewrite->sender);
+}
+
+/* Adds the three fields that every message has, under these names. */
+static void
+add_missing (MessageHeader *header, const MessageRewrite *rewrite, const gchar *from, const gchar *date,
+             const gchar *message_id)
+{
+    if (!has_content (header, from)) {
+        g_autofree gchar *author = format_author (rewrite);
+
+        add (header, from, author);
+    }
+
+    if (!has_content (header, date)) {
+        g_autofree gchar *now = message_date_format (rewrite->usec);
+
+        add (header, date, now);
+    }
+
+    if (!has_content (header, message_id)) {
+        g_autofree gchar *identifier = message_identifier_new (rewrite->host_name);
+
+        add (header, message_id, identifier);
+    }
+}
+
+static gboolean
+has_any (const MessageHeader *header, const gchar *const *names)
+{
+    for (guint i = 0; i < message_header_count (header); i++)
+        if (is_one_of (message_header_field (header, i)->name, names))
+            return TRUE;
+
+    return FALSE;
+}
+
+static gboolean
+was_resent (const MessageHeader *header)
+{
+    static const gchar *const names[] = {"Resent-From", "Resent-Sender", "Resent-To",         "Resent-Cc",
+                                         "Resent-Bcc",  "Resent-Date",   "Resent-Message-ID", NULL};
+
+    return has_any (header, names);
+}
+
+void
+message_rewrite_submission (MessageHeader *header, const MessageRewrite *rewrite)
+{
+    g_return_if_fail (header != NULL);
+    g_return_if_fail (rewrite != NULL);
+
+    complete_addresses (header, rewrite->domain);
+    add_missing (header, rewrite, "From", "Date", "Message-ID");
+    if (was_resent (header))
+        add_missing (header, rewrite, "Resent-From", "Resent-Date", "Resent-Message-ID");
+
+    message_header_remove (header, "Bcc");
+    message_header_remove (header, "Resent-Bcc");
+    message_header_remove (header, "Return-Path");
+}
+
+static gboolean
+add_recipient (MessageEnvelope *envelope, const MessageField *field, const MessageListEntry *entry, GError **error)
+{
+    g_autofree gchar *quoted = NULL;
+    g_autofree gchar *address = NULL;
+
+    if (entry->address == NULL) {
+        quoted = message_error_quote (field->body + entry->start, entry->end - entry->start);
+        g_set_error (error, MESSAGE_ERROR, MESSAGE_ERROR_SYNTAX, "In the field %s: “%s” is not an address",
+                     field->name, quoted);
+        return FALSE;
+    }
+
+    address = message_address_parse (entry->address, LENIENT, error);
+    if (address == NULL) {
+        g_prefix_error (error, "In the field %s: ", field->name);
+        return FALSE;
+    }
+
+    message_envelope_add (envelope, address);
+    return TRUE;
+}
+
+static gboolean
+add_recipients (MessageEnvelope *envelope, const MessageField *field, GError **error)
+{
+    g_autoptr (GArray) entries = message_address_list_parse (field->body);
+
+    for (guint i = 0; i < entries->len; i++)
+        if (!add_recipient (envelope, field, &g_array_index (entries, MessageListEntry, i), error))
+            return FALSE;
+
+    return TRUE;
+}
+
+gboolean
+message_rewrite_recipients (const MessageHeader *header, MessageEnvelope *envelope, GError **error)
+{
+    static const gchar *const originals[] = {"To", "Cc", "Bcc", NULL};
+    static const gchar *const resents[] = {"Resent-To", "Resent-Cc", "Resent-Bcc", NULL};
+    const gchar *const *names;
+
+    g_return_val_if_fail (header != NULL, FALSE);
+    g_return_val_if_fail (envelope != NULL, FALSE);
+
+    names = has_any (header, resents) ? resents : originals;
+    for (guint i = 0; i < message_header_count (header); i++) {
+        const MessageField *field = message_header_field (header, i);
+
+        if (is_one_of (field->name, names) && !add_recipients (envelope, field, error))
+            return FALSE;
+    }
+
+    return TRUE;
+}

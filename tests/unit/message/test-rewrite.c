@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * What a submitted header lacks is added, what is bare in it completed, and nothing else changes by a byte.
+ */
+
+#include <string.h>
+
+#include "message/error.h"
+#include "message/rewrite.h"
+
+static const MessageRewrite rewrite = {.host_name = "relay.example.org",
+                                       .domain = "example.org",
+                                       .sender = "root@example.org",
+                                       .usec = G_GINT64_CONSTANT (1795315321) * G_USEC_PER_SEC};
+
+/* What a message with nothing amiss has, so that a test can look at the rest. */
+#define COMPLETE                                                                                                     \
+    "From: root@example.org\r\nDate: Sun, 22 Nov 2026 02:42:01 +0000\r\nMessage-ID: <1@relay.example.org>\r\n"
+
+static gchar *
+submit (const gchar *section, const MessageRewrite *with)
+{
+    g_autoptr (MessageHeader) header = message_header_parse (section, strlen (section));
+    GString *out = g_string_new (NULL);
+
+    message_rewrite_submission (header, with);
+    message_header_write (header, out);
+    return g_string_free (out, FALSE);
+}
+
+static void
+expect_field (const gchar *field, const gchar *expected)
+{
+    g_autofree gchar *section = g_strconcat (COMPLETE, field, "\r\n\r\n", NULL);
+    g_autofree gchar *wanted = g_strconcat (COMPLETE, expected, "\r\n", NULL);
+    g_autofree gchar *written = submit (section, &rewrite);
+
+    g_assert_cmpstr (written, ==, wanted);
+}
+
+static void
+expect_untouched (const gchar *field)
+{
+    g_autofree gchar *line = g_strconcat (field, "\r\n", NULL);
+
+    expect_field (field, line);
+}
+
+static void
+bare_addresses_are_completed (void)
+{
+    expect_field ("To: root", "To: root@example.org\r\n");
+    expect_field ("To:root", "To:root@example.org\r\n");
+    expect_field ("Cc: <root>, a@b.example, pi", "Cc: <root@example.org>, a@b.example, pi@example.org\r\n");
+    expect_field ("Reply-To: \"two words\"", "Reply-To: \"two words\"@example.org\r\n");
+    expect_field ("SENDER: root", "SENDER: root@example.org\r\n");
+    expect_field ("To: jürgen", "To: jürgen@example.org\r\n");
+}
+
+static void
+cron_is_completed (void)
+{
+    g_autofree gchar *written = submit ("From: root (Cron Daemon)\r\nTo: root\r\n\r\n", &rewrite);
+
+    g_assert_true (
+        g_str_has_prefix (written, "From: root@example.org (Cron Daemon)\r\nTo: root@example.org\r\nDate: "));
+}
+
+static void
+everything_around_a_bare_address_stays (void)
+{
+    expect_field ("To: (c, (d)) \"Doe, J\" <root (x)>,\r\n\tGroup: pi,\r\n =?utf-8?q?x?= <a@b.example>;",
+                  "To: (c, (d)) \"Doe, J\" <root@example.org (x)>,\r\n\tGroup: pi@example.org,\r\n"
+                  " =?utf-8?q?x?= <a@b.example>;\r\n");
+    expect_field ("To: first . last (x)", "To: first . last@example.org (x)\r\n");
+}
+
+static void
+what_is_complete_is_untouched (void)
+{
+    expect_untouched ("To:  a@b.example ,\r\n  \"x\" <c@d.example> (e)");
+    expect_untouched ("to: undisclosed-recipients:;");
+    expect_untouched ("Subject: root");
+    expect_untouched ("X-To: root");
+    expect_untouched ("To:");
+}
+
+static void
+what_cannot_be_understood_is_untouched (void)
+{
+    expect_untouched ("To: Jane Doe");
+    expect_untouched ("To: root (never closed");
+    expect_untouched ("To: \"never closed, root");
+    expect_untouched ("To: =?utf-8?q?Jane?=");
+    expect_untouched ("To: <>");
+    expect_untouched ("To: us\x01"
+                      "er");
+    expect_untouched ("To: j\xfcrgen");
+    expect_field ("To: Jane Doe, root", "To: Jane Doe, root@example.org\r\n");
+}
+
+static void
+bcc_and_return_path_are_dropped (void)
+{
+    expect_field ("Bcc: secret@example.net,\r\n other@example.net\r\nReturn-Path: <x@y>\r\nbcc: third@example.net",
+                  "");
+}
+
+static void
+missing_fields_are_added (void)
+{
+    g_autofree gchar *written = submit ("Subject: a\r\n\r\n", &rewrite);
+
+    g_assert_true (g_regex_match_simple ("^Subject: a\r\nFrom: root@example\\.org\r\n"
+                                         "Date: Sun, 22 Nov 2026 02:42:01 \\+0000\r\n"
+                                         "Message-ID: <[0-9]{14}\\.[0-9a-z]{16}@relay\\.example\\.org>\r\n\r\n$",
+                                         written, 0, 0));
+}
+
+static void
+empty_fields_are_missing (void)
+{
+    g_autofree gchar *written = submit ("From:\r\nDate: \r\nMessage-Id:\r\n \r\n\r\n", &rewrite);
+
+    g_assert_true (g_str_has_prefix (written, "From: root@example.org\r\nDate: Sun"));
+    g_assert_nonnull (strstr (written, "Message-ID: <2"));
+    g_assert_null (strstr (written, "Message-Id:"));
+}
+
+static void
+message_without_a_header_gets_one (void)
+{
+    g_autofree gchar *written = submit ("", &rewrite);
+
+    g_assert_true (g_str_has_prefix (written, "From: root@example.org\r\nDate: "));
+}
+
+static void
+added_author_has_a_name (void)
+{
+    MessageRewrite named = rewrite;
+    g_autofree gchar *written = NULL;
+
+    named.full_name = "Jane Q. Doe";
+    written = submit ("", &named);
+    g_assert_true (g_str_has_prefix (written, "From: \"Jane Q. Doe\" <root@example.org>\r\n"));
+}
+
+static void
+null_sender_is_the_mailer_daemon (void)
+{
+    MessageRewrite null = rewrite;
+    g_autofree gchar *written = NULL;
+
+    null.sender = "";
+    null.full_name = "root";
+    written = submit ("", &null);
+    g_assert_true (g_str_has_prefix (written, "From: MAILER-DAEMON@example.org\r\n"));
+}
+
+static void
+resent_message_has_its_own_fields (void)
+{
+    g_autofree gchar *written = submit (COMPLETE "Resent-To: pi\r\nResent-Bcc: x\r\nBcc: y\r\n\r\n", &rewrite);
+
+    g_assert_true (g_str_has_prefix (written, "Resent-Message-ID: <2"));
+    g_assert_nonnull (strstr (written,
+                              "\r\nResent-Date: Sun, 22 Nov 2026 02:42:01 +0000\r\n"
+                              "Resent-From: root@example.org\r\n" COMPLETE "Resent-To: pi@example.org\r\n\r\n"));
+}
+
+static void
+expect_recipients (const gchar *section, const gchar *expected)
+{
+    g_autoptr (MessageHeader) header = message_header_parse (section, strlen (section));
+    g_autoptr (MessageEnvelope) envelope = message_envelope_new ("");
+    g_autoptr (GString) found = g_string_new (NULL);
+    g_autoptr (GError) error = NULL;
+
+    g_assert_true (message_rewrite_recipients (header, envelope, &error));
+    g_assert_no_error (error);
+    for (guint i = 0; i < envelope->recipients->len; i++)
+        g_string_append_printf (found, "%s%s", i > 0 ? " " : "", message_envelope_recipient (envelope, i)->address);
+    g_assert_cmpstr (found->str, ==, expected);
+}
+
+static void
+recipients_come_from_to_cc_and_bcc (void)
+{
+    expect_recipients ("To: a@B.example, Jane <root>\r\nFrom: x@y\r\nCC: g: c@d.example;\r\nbcc: e@f.example,\r\n "
+                       "\"a.b\"@c\r\nTo: a@b.example\r\n",
+                       "a@b.example root c@d.example e@f.example a.b@c");
+    expect_recipients ("Subject: nobody\r\n", "");
+    expect_recipients ("To: jürgen@bücher.example\r\n", "jürgen@bücher.example");
+}
+
+static void
+recipients_of_a_resent_message (void)
+{
+    expect_recipients ("Resent-To: a@b.example\r\nResent-Bcc: c@d.example\r\nTo: x@y\r\nBcc: z@y\r\n",
+                       "a@b.example c@d.example");
+}
+
+static void
+offending_recipient_is_quoted (void)
+{
+    static const gchar *const sections[] = {"To: a@b.example\r\nCc: Jane Doe\r\n", "Cc: <Jane\x1b Doe>\r\n",
+                                            "Cc: a@b.example, Jane..Doe@c.example\r\n"};
+
+    for (guint i = 0; i < G_N_ELEMENTS (sections); i++) {
+        g_autoptr (MessageHeader) header = message_header_parse (sections[i], strlen (sections[i]));
+        g_autoptr (MessageEnvelope) envelope = message_envelope_new ("");
+        g_autoptr (GError) error = NULL;
+
+        g_assert_false (message_rewrite_recipients (header, envelope, &error));
+        g_assert_error (error, MESSAGE_ERROR, MESSAGE_ERROR_SYNTAX);
+        g_assert_nonnull (strstr (error->message, "Jane"));
+        g_assert_nonnull (strstr (error->message, "Cc"));
+        g_assert_null (strchr (error->message, '\x1b'));
+    }
+}
+
+gint
+main (gint argc, gchar **argv)
+{
+    g_setenv ("TZ", "UTC", TRUE);
+    g_test_init (&argc, &argv, NULL);
+
+    g_test_add_func ("/message/rewrite/bare-addresses-are-completed", bare_addresses_are_completed);
+    g_test_add_func ("/message/rewrite/cron-is-completed", cron_is_completed);
+    g_test_add_func ("/message/rewrite/everything-around-a-bare-address-stays",
+                     everything_around_a_bare_address_stays);
+    g_test_add_func ("/message/rewrite/what-is-complete-is-untouched", what_is_complete_is_untouched);
+    g_test_add_func ("/message/rewrite/what-cannot-be-understood-is-untouched",
+                     what_cannot_be_understood_is_untouched);
+    g_test_add_func ("/message/rewrite/bcc-and-return-path-are-dropped", bcc_and_return_path_are_dropped);
+    g_test_add_func ("/message/rewrite/missing-fields-are-added", missing_fields_are_added);
+    g_test_add_func ("/message/rewrite/empty-fields-are-missing", empty_fields_are_missing);
+    g_test_add_func ("/message/rewrite/message-without-a-header-gets-one", message_without_a_header_gets_one);
+    g_test_add_func ("/message/rewrite/added-author-has-a-name", added_author_has_a_name);
+    g_test_add_func ("/message/rewrite/null-sender-is-the-mailer-daemon", null_sender_is_the_mailer_daemon);
+    g_test_add_func ("/message/rewrite/resent-message-has-its-own-fields", resent_message_has_its_own_fields);
+    g_test_add_func ("/message/rewrite/recipients-come-from-to-cc-and-bcc", recipients_come_from_to_cc_and_bcc);
+    g_test_add_func ("/message/rewrite/recipients-of-a-resent-message", recipients_of_a_resent_message);
+    g_test_add_func ("/message/rewrite/offending-recipient-is-quoted", offending_recipient_is_quoted);
+
+    return g_test_run ();
+}
