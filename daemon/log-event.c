@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * Events in the log
+ *
+ * The journal is where somebody looks who asks what became of a message. Each event is one entry with a sentence
+ * that needs no manual, the fields of DESIGN.md section 5 for programs, and a MESSAGE_ID= by which units/postern.catalog
+ * explains it to a newcomer. The sentence of a message starts with its queue id, so that a plain text search tells its
+ * whole story.
+ *
+ * Entries for mail that goes its way are informational; what delays or ends a message is a notice; what an administrator has to
+ * do something about is a warning or an error. A busy relay logs two events a message, so they are put together on the
+ * stack, without allocations but the sentence's.
+ */
+
+#include "log-event.h"
+
+#include <syslog.h>
+
+/* A message to thousands tells the first few of them when it is queued, and each one when it is delivered. */
+#define RECIPIENTS_SHOWN_MOST 20
+
+#define FIELDS_MOST       (RECIPIENTS_SHOWN_MOST + 20)
+#define NUMBERS_MOST      8
+#define NUMBER_TEXT_BYTES 24
+
+typedef struct {
+    const gchar *id;
+    const gchar *priority; /* of syslog(3) */
+} Kind;
+
+#define PRIORITY_(level) #level
+#define PRIORITY(level)  PRIORITY_ (level)
+
+static const Kind kinds[LOG_N_EVENTS] = {
+    [LOG_EVENT_QUEUED] = {"09b177d01fd8434681db143b4851c9f0", PRIORITY (LOG_INFO)},
+    [LOG_EVENT_DELIVERED] = {"0a09ebc661dc476cb2d43b0857f926d1", PRIORITY (LOG_INFO)},
+    [LOG_EVENT_DEFERRED] = {"0dd8841e478a476a96098332001a8918", PRIORITY (LOG_NOTICE)},
+    [LOG_EVENT_BOUNCED] = {"0ecbc2a486304db688d52d082b271197", PRIORITY (LOG_NOTICE)},
+    [LOG_EVENT_EXPIRED] = {"1b019b2f8612470fb57283275980939a", PRIORITY (LOG_WARNING)},
+    [LOG_EVENT_HELD] = {"24b1af6434544061bc47a1d3160bc62d", PRIORITY (LOG_NOTICE)},
+    [LOG_EVENT_RELEASED] = {"3bfe7e9fa8ca48a4a9997dcbb400fdab", PRIORITY (LOG_NOTICE)},
+    [LOG_EVENT_DELETED] = {"3ce9f660115045bdad671aec7ff70fc9", PRIORITY (LOG_NOTICE)},
+    [LOG_EVENT_REFUSED] = {"4c9d142fb77840fc9831f6ea0a6ae402", PRIORITY (LOG_NOTICE)},
+    [LOG_EVENT_REMOTE_UP] = {"4e4f7f3f0fcb4af0abf939f9c493df0d", PRIORITY (LOG_NOTICE)},
+    [LOG_EVENT_REMOTE_DOWN] = {"4e728110626f4dd396dbca46c18e5a2c", PRIORITY (LOG_WARNING)},
+    [LOG_EVENT_RECOVERED] = {"5bac150e99ed4f729ff00b388764fac2", PRIORITY (LOG_NOTICE)},
+    [LOG_EVENT_LISTENING] = {"5ee8a27f840a4a6f8ed0bb5ef11b4c92", PRIORITY (LOG_INFO)},
+    [LOG_EVENT_SESSIONS_FULL] = {"65a9894be4a3419b9f32b4ce4da5da3f", PRIORITY (LOG_WARNING)},
+    [LOG_EVENT_RELOADED] = {"718163831a5646ed81b2e72ea01d3513", PRIORITY (LOG_NOTICE)},
+    [LOG_EVENT_CONFIGURATION_BAD] = {"77775d1055854cb8ba960d475b471262", PRIORITY (LOG_ERR)},
+    [LOG_EVENT_CONFIGURATION_WARNING] = {"798b7998baa748289774c24839317168", PRIORITY (LOG_WARNING)},
+    [LOG_EVENT_DISK_TROUBLE] = {"7edfed2d77494340ae40be4c9e31eda0", PRIORITY (LOG_ERR)},
+    [LOG_EVENT_DISK_WELL] = {"811306ecdad34f099495069acbbb66fd", PRIORITY (LOG_NOTICE)},
+    [LOG_EVENT_BUS_LOST] = {"8e355862902f440c8edccb1bc10d21ee", PRIORITY (LOG_WARNING)},
+    [LOG_EVENT_BUS_FOUND] = {"b455e1d24080489892c8f813065ee569", PRIORITY (LOG_NOTICE)},
+    [LOG_EVENT_STOPPING] = {"bd4c48f6fc974eaba45fbe0a5e638c5e", PRIORITY (LOG_INFO)},
+};
+
+/* An entry on its way to the log; lives on the stack, and points to what the caller has. */
+typedef struct {
+    GLogField fields[FIELDS_MOST];
+    gsize n_fields;
+    gchar numbers[NUMBERS_MOST][NUMBER_TEXT_BYTES];
+    guint n_numbers;
+    const gchar *priority;
+} Entry;
+
+const gchar *
+log_event_id (LogEvent event)
+{
+    g_return_val_if_fail (event < LOG_N_EVENTS, NULL);
+    return kinds[event].id;
+}
+
+static void
+entry_add (Entry *entry, const gchar *key, const gchar *value)
+{
+    if (value == NULL || entry->n_fields == FIELDS_MOST)
+        return;
+
+    entry->fields[entry->n_fields++] = (GLogField){.key = key, .value = value, .length = -1};
+}
+
+static void
+entry_add_number (Entry *entry, const gchar *key, gint64 number)
+{
+    gchar *text;
+
+    g_assert (entry->n_numbers < NUMBERS_MOST);
+    text = entry->numbers[entry->n_numbers++];
+    g_snprintf (text, NUMBER_TEXT_BYTES, "%" G_GINT64_FORMAT, number);
+    entry_add (entry, key, text);
+}
+
+static void
+entry_begin (Entry *entry, LogEvent event, const gchar *sentence)
+{
+    entry->n_fields = 0;
+    entry->n_numbers = 0;
+    entry->priority = kinds[event].priority;
+    entry_add (entry, "MESSAGE", sentence);
+    entry_add (entry, "PRIORITY", entry->priority);
+    entry_add (entry, "MESSAGE_ID", kinds[event].id);
+    entry_add (entry, "GLIB_DOMAIN", G_LOG_DOMAIN);
+}
+
+static void
+entry_send (const Entry *entry)
+{
+    static const GLogLevelFlags levels[] = {[LOG_ERR] = G_LOG_LEVEL_CRITICAL,
+                                            [LOG_WARNING] = G_LOG_LEVEL_WARNING,
+                                            [LOG_NOTICE] = G_LOG_LEVEL_MESSAGE,
+                                            [LOG_INFO] = G_LOG_LEVEL_INFO};
+
+    g_log_structured_array (levels[entry->priority[0] - '0'], entry->fields, entry->n_fields);
+}
+
+/* An entry of a sentence alone. */
+static void
+log_sentence (LogEvent event, const gchar *sentence)
+{
+    Entry entry;
+
+    entry_begin (&entry, event, sentence);
+    entry_send (&entry);
+}
+
+/* ---- Messages ---- */
+
+/* Seconds as people say them: "0.3 s", "5 min", "3 d". */
+static void
+append_span (GString *text, gint64 usec)
+{
+    gint64 seconds = MAX (0, usec) / G_USEC_PER_SEC;
+
+    if (seconds < 10)
+        g_string_append_printf (text, "%.1f s", (gdouble) MAX (0, usec) / G_USEC_PER_SEC);
+    else if (seconds < 120)
+        g_string_append_printf (text, "%d s", (int) seconds);
+    else if (seconds < 2 * 3600)
+        g_string_append_printf (text, "%d min", (int) (seconds / 60));
+    else if (seconds < 2 * 86400)
+        g_string_append_printf (text, "%d h", (int) (seconds / 3600));
+    else
+        g_string_append_printf (text, "%" G_GINT64_FORMAT " d", seconds / 86400);
+}
+
+static void
+append_origin (GString *text, const QueueOrigin *origin)
+{
+    if (origin->uid >= 0)
+        g_string_append_printf (text, "from user %" G_GINT64_FORMAT, origin->uid);
+    else if (origin->peer != NULL)
+        g_string_append_printf (text, "from %s", origin->peer);
+    else
+        g_string_append (text, "made here");
+}
+
+static void
+append_queued (GString *text, const QueueEvent *event)
+{
+    const QueueMessage *message = event->message;
+    guint n = message->envelope->recipients->len;
+
+    g_string_append_printf (text, "queued mail of <%s> for <%s>", message->envelope->sender, event->recipient);
+    if (n > 1)
+        g_string_append_printf (text, " and %u more", n - 1);
+    g_string_append_printf (text, ", %" G_GUINT64_FORMAT " bytes, ", message->size);
+    append_origin (text, &message->origin);
+}
+
+static void
+append_reply (GString *text, const QueueRecipient *result)
+{
+    if (result == NULL)
+        return;
+    if (result->remote != NULL)
+        g_string_append_printf (text, " by %s", result->remote);
+    if (result->reply != NULL)
+        g_string_append_printf (text, ": %s", result->reply);
+}
+
+static void
+append_next (GString *text, const QueueEvent *event)
+{
+    gint64 wait = event->message->next_usec - event->now_usec;
+
+    if (event->message->next_usec == 0 || event->message->state == QUEUE_STATE_HELD)
+        return;
+
+    g_string_append (text, "; next attempt ");
+    if (wait > 0) {
+        g_string_append (text, "in ");
+        append_span (text, wait);
+    } else {
+        g_string_append (text, "at once");
+    }
+}
+
+/* What happened, after the queue id. */
+static void
+append_story (GString *text, const QueueEvent *event)
+{
+    switch (event->type) {
+    case QUEUE_EVENT_QUEUED:
+        append_queued (text, event);
+        return;
+    case QUEUE_EVENT_DELIVERED:
+        g_string_append_printf (text, "delivered to <%s>", event->recipient);
+        append_reply (text, event->result);
+        g_string_append (text, " (after ");
+        append_span (text, event->now_usec - event->message->arrival_usec);
+        g_string_append_c (text, ')');
+        return;
+    case QUEUE_EVENT_DEFERRED:
+        g_string_append_printf (text, "mail for <%s> has to wait, deferred", event->recipient);
+        append_reply (text, event->result);
+        append_next (text, event);
+        return;
+    case QUEUE_EVENT_BOUNCED:
+        g_string_append_printf (text, "mail for <%s> bounced, refused for good", event->recipient);
+        append_reply (text, event->result);
+        return;
+    case QUEUE_EVENT_EXPIRED:
+        g_string_append_printf (text, "mail for <%s> was given up after ", event->recipient);
+        append_span (text, event->now_usec - event->message->arrival_usec);
+        g_string_append (text, ", last deferred");
+        append_reply (text, event->result);
+        return;
+    case QUEUE_EVENT_HELD:
+        g_string_append (text, "held");
+        if (event->message->reason != NULL)
+            g_string_append_printf (text, ": %s", event->message->reason);
+        return;
+    case QUEUE_EVENT_RELEASED:
+        g_string_append (text, "released");
+        return;
+    case QUEUE_EVENT_DELETED:
+        g_string_append_printf (text, "deleted, mail of <%s> that was not delivered to all recipients",
+                                event->message->envelope->sender);
+        return;
+    case QUEUE_EVENT_REMOVED:
+        break;
+    }
+
+    g_assert_not_reached ();
+}
+
+static LogEvent
+event_of (QueueEventType type)
+{
+    static const LogEvent events[] = {
+        [QUEUE_EVENT_QUEUED] = LOG_EVENT_QUEUED,     [QUEUE_EVENT_DELIVERED] = LOG_EVENT_DELIVERED,
+        [QUEUE_EVENT_DEFERRED] = LOG_EVENT_DEFERRED, [QUEUE_EVENT_BOUNCED] = LOG_EVENT_BOUNCED,
+        [QUEUE_EVENT_EXPIRED] = LOG_EVENT_EXPIRED,   [QUEUE_EVENT_HELD] = LOG_EVENT_HELD,
+        [QUEUE_EVENT_RELEASED] = LOG_EVENT_RELEASED, [QUEUE_EVENT_DELETED] = LOG_EVENT_DELETED};
+
+    return events[type];
+}
+
+static void
+add_recipients (Entry *entry, const QueueEvent *event)
+{
+    const MessageEnvelope *envelope = event->message->envelope;
+    guint n = MIN (envelope->recipients->len, RECIPIENTS_SHOWN_MOST);
+
+    if (event->type != QUEUE_EVENT_QUEUED) {
+        entry_add (entry, "POSTERN_RECIPIENT", event->recipient);
+        return;
+    }
+
+    for (guint i = 0; i < n; i++)
+        entry_add (entry, "POSTERN_RECIPIENT", message_envelope_recipient (envelope, i)->address);
+}
+
+static void
+add_result (Entry *entry, const QueueEvent *event)
+{
+    if (event->result == NULL)
+        return;
+
+    entry_add (entry, "POSTERN_REMOTE", event->result->remote);
+    entry_add (entry, "POSTERN_STATUS", event->result->status);
+    entry_add (entry, "POSTERN_REPLY", event->result->reply);
+}
+
+void
+log_event_queue (const QueueEvent *event)
+{
+    const QueueMessage *message = event->message;
+    g_autoptr (GString) sentence = NULL;
+    gchar id[QUEUE_ID_TEXT_BYTES];
+    Entry entry;
+
+    if (event->type == QUEUE_EVENT_REMOVED)
+        return;
+
+    queue_id_write (message->id, id);
+    sentence = g_string_sized_new (256);
+    g_string_append_printf (sentence, "%s: ", id);
+    append_story (sentence, event);
+
+    entry_begin (&entry, event_of (event->type), sentence->str);
+    entry_add (&entry, "POSTERN_QUEUE_ID", id);
+    entry_add (&entry, "POSTERN_SENDER", message->envelope->sender);
+    add_recipients (&entry, event);
+    if (event->type != QUEUE_EVENT_QUEUED)
+        add_result (&entry, event);
+    if (message->origin.uid >= 0)
+        entry_add_number (&entry, "POSTERN_SUBMITTER_UID", message->origin.uid);
+    entry_add (&entry, "POSTERN_PEER", message->origin.peer);
+    entry_add_number (&entry, "POSTERN_SIZE", (gint64) message->size);
+    entry_add_number (&entry, "POSTERN_DELAY_USEC", MAX (0, event->now_usec - message->arrival_usec));
+    entry_send (&entry);
+}
+
+/* ---- Remotes and peers ---- */
+
+void
+log_event_remote (const DeliveryRemoteInfo *remote)
+{
+    gboolean up = remote->state == DELIVERY_REMOTE_UP;
+    gboolean ipv6 = strchr (remote->host, ':') != NULL;
+    g_autofree gchar *address = g_strdup_printf (ipv6 ? "[%s]:%u" : "%s:%u", remote->host, remote->port);
+    g_autofree gchar *sentence = NULL;
+    Entry entry;
+
+    if (remote->state == DELIVERY_REMOTE_UNKNOWN)
+        return;
+
+    sentence =
+        up ? g_strdup_printf ("smarthost %s (%s) takes mail", remote->name, address)
+           : g_strdup_printf ("smarthost %s (%s) cannot be used, and is tried again from time to time: %s",
+                              remote->name, address, remote->error != NULL ? remote->error : "no reason given");
+    entry_begin (&entry, up ? LOG_EVENT_REMOTE_UP : LOG_EVENT_REMOTE_DOWN, sentence);
+    entry_add (&entry, "POSTERN_REMOTE", address);
+    entry_add (&entry, "POSTERN_REPLY", up ? NULL : remote->error);
+    entry_send (&entry);
+}
+
+void
+log_event_refused (const LogRefusal *refusal)
+{
+    g_autofree gchar *reply = smtp_reply_line (refusal->reply);
+    g_autoptr (GString) sentence = g_string_new ("refused ");
+    Entry entry;
+
+    if (refusal->peer != NULL)
+        g_string_append (sentence, refusal->peer);
+    else if (refusal->uid >= 0)
+        g_string_append_printf (sentence, "user %" G_GINT64_FORMAT, refusal->uid);
+    else
+        g_string_append (sentence, "a local client");
+    if (refusal->helo != NULL)
+        g_string_append_printf (sentence, " (%s)", refusal->helo);
+    g_string_append_printf (sentence, ": %s, after “%s”", reply, refusal->what);
+
+    entry_begin (&entry, LOG_EVENT_REFUSED, sentence->str);
+    entry_add (&entry, "POSTERN_PEER", refusal->peer);
+    if (refusal->uid >= 0)
+        entry_add_number (&entry, "POSTERN_SUBMITTER_UID", refusal->uid);
+    entry_add (&entry, "POSTERN_STATUS", refusal->reply->status[0] != '\0' ? refusal->reply->status : NULL);
+    entry_add (&entry, "POSTERN_REPLY", reply);
+    entry_send (&entry);
+}
+
+/* ---- The daemon ---- */
+
+void
+log_event_recovered (const QueueStatistics *statistics)
+{
+    g_autofree gchar *sentence = g_strdup_printf ("going on with %" G_GUINT64_FORMAT " messages (%" G_GUINT64_FORMAT
+                                                  " bytes) that the queue has kept",
+                                                  statistics->messages, statistics->bytes);
+    Entry entry;
+
+    entry_begin (&entry, LOG_EVENT_RECOVERED, sentence);
+    entry_add_number (&entry, "POSTERN_MESSAGES", (gint64) statistics->messages);
+    entry_add_number (&entry, "POSTERN_SIZE", (gint64) statistics->bytes);
+    entry_send (&entry);
+}
+
+void
+log_event_listening (const gchar *kind, const gchar *address)
+{
+    g_autofree gchar *sentence = g_strdup_printf ("listening for %s on %s", kind, address);
+
+    log_sentence (LOG_EVENT_LISTENING, sentence);
+}
+
+void
+log_event_sessions_full (guint most)
+{
+    g_autofree gchar *sentence = g_strdup_printf (
+        "all %u sessions are taken, more clients are told to come again; raise MaxSessions= in the group "
+        "[Server] if this is usual",
+        most);
+
+    log_sentence (LOG_EVENT_SESSIONS_FULL, sentence);
+}
+
+void
+log_event_reloaded (void)
+{
+    log_sentence (LOG_EVENT_RELOADED, "the configuration was read anew");
+}
+
+void
+log_event_configuration_bad (const GError *error, gboolean running)
+{
+    g_auto (GStrv) problems = g_strsplit (error->message, "\n", -1);
+
+    for (guint i = 0; problems[i] != NULL; i++)
+        log_sentence (LOG_EVENT_CONFIGURATION_BAD, problems[i]);
+
+    if (running)
+        log_sentence (LOG_EVENT_CONFIGURATION_BAD, "the configuration is bad, so the one that was in force stays");
+}
+
+void
+log_event_configuration_warning (const gchar *warning)
+{
+    log_sentence (LOG_EVENT_CONFIGURATION_WARNING, warning);
+}
+
+void
+log_event_disk (const GError *trouble)
+{
+    g_autofree gchar *sentence = NULL;
+
+    if (trouble == NULL) {
+        log_sentence (LOG_EVENT_DISK_WELL, "the queue can be written again, mail is accepted");
+        return;
+    }
+
+    sentence = g_strdup_printf ("no mail can be accepted: %s", trouble->message);
+    log_sentence (LOG_EVENT_DISK_TROUBLE, sentence);
+}
+
+void
+log_event_bus (const GError *trouble)
+{
+    g_autofree gchar *sentence = NULL;
+
+    if (trouble == NULL) {
+        log_sentence (LOG_EVENT_BUS_FOUND, "the message bus is there, the postern command works");
+        return;
+    }
+
+    sentence =
+        g_strdup_printf ("mail goes on, but the postern command cannot reach this relay: %s", trouble->message);
+    log_sentence (LOG_EVENT_BUS_LOST, sentence);
+}
+
+void
+log_event_stopping (guint sessions)
+{
+    g_autofree gchar *sentence = g_strdup_printf ("stopping, %u sessions are told to come again", sessions);
+
+    log_sentence (LOG_EVENT_STOPPING, sentence);
+}

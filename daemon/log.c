@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * The log
+ *
+ * All rooms log with GLib's structured functions; this writer takes the fields to the journal as they are where
+ * standard error is connected to it, and else makes lines of them. A line has to be read by people and by tests alike: a
+ * sentence first, then the POSTERN_ fields.
+ *
+ * Much of what is logged was chosen by strangers: addresses, a server's replies. The journal keeps fields apart by their
+ * length. A text line cannot, so everything that could end the line, a field, or the sentence, or that could steer a terminal,
+ * is written as an escape.
+ */
+
+#include "log.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <systemd/sd-journal.h>
+#include <unistd.h>
+
+#define FIELD_PREFIX "POSTERN_"
+
+/* More than any line of ours has; GLib's own lines have fewer. */
+#define FIELDS_MOST 64
+
+static gsize
+field_length (const GLogField *field)
+{
+    return field->length < 0 ? strlen (field->value) : (gsize) field->length;
+}
+
+/* Line and paragraph separators look like the end of a line to some readers; marks of direction can turn a line round. */
+static gboolean
+is_harmless (gunichar character)
+{
+    return character != 0x2028 && character != 0x2029 && g_unichar_isprint (character) &&
+           g_unichar_type (character) != G_UNICODE_FORMAT;
+}
+
+static void
+append_escape (GString *line, const gchar *bytes, gsize n_bytes)
+{
+    if (n_bytes == 1 && bytes[0] == '\n') {
+        g_string_append (line, "\\n");
+        return;
+    }
+
+    for (gsize i = 0; i < n_bytes; i++)
+        g_string_append_printf (line, "\\x%02x", (guint8) bytes[i]);
+}
+
+/* Appends text with escapes for what is not printable and for the characters in @special. */
+static void
+append_escaped (GString *line, const gchar *text, gsize length, const gchar *special)
+{
+    const gchar *end = text + length;
+
+    while (text < end) {
+        gunichar character = g_utf8_get_char_validated (text, end - text);
+        gsize n_bytes;
+
+        if (g_ascii_isprint (*text)) {
+            if (strchr (special, *text) != NULL)
+                g_string_append_c (line, '\\');
+            g_string_append_c (line, *text++);
+            continue;
+        }
+
+        n_bytes = character >= 0x80 && character <= 0x10ffff ? (gsize) g_unichar_to_utf8 (character, NULL) : 1;
+        if (n_bytes > 1 && is_harmless (character))
+            g_string_append_len (line, text, (gssize) n_bytes);
+        else
+            append_escape (line, text, n_bytes);
+        text += n_bytes;
+    }
+}
+
+static void
+append_sentence (GString *line, const gchar *text, gsize length)
+{
+    const gchar *end = text + length;
+    const gchar *prefix;
+
+    /* What a stranger put into a sentence must not pass for one of the fields behind it. */
+    while ((prefix = memmem (text, (gsize) (end - text), FIELD_PREFIX, strlen (FIELD_PREFIX))) != NULL) {
+        append_escaped (line, text, (gsize) (prefix - text), "");
+        g_string_append (line, "POSTERN\\x5f");
+        text = prefix + strlen (FIELD_PREFIX);
+    }
+
+    append_escaped (line, text, (gsize) (end - text), "");
+}
+
+static gboolean
+is_plain (const gchar *text, gsize length)
+{
+    for (gsize i = 0; i < length; i++)
+        if (!g_ascii_isalnum (text[i]) && (text[i] == '\0' || strchr ("@.:/+-_<>[]()=,%~*", text[i]) == NULL))
+            return FALSE;
+
+    return length > 0;
+}
+
+static void
+append_field (GString *line, const GLogField *field)
+{
+    gsize length = field_length (field);
+
+    g_string_append_printf (line, " %s=", field->key);
+    if (is_plain (field->value, length)) {
+        g_string_append_len (line, field->value, (gssize) length);
+        return;
+    }
+
+    g_string_append_c (line, '"');
+    append_escaped (line, field->value, length, "\"\\");
+    g_string_append_c (line, '"');
+}
+
+static const GLogField *
+find_field (const GLogField *fields, gsize n_fields, const gchar *key)
+{
+    for (gsize i = 0; i < n_fields; i++)
+        if (g_str_equal (fields[i].key, key))
+            return &fields[i];
+
+    return NULL;
+}
+
+static const gchar *
+severity (GLogLevelFlags level)
+{
+    if (level & (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL))
+        return "error: ";
+    if (level & G_LOG_LEVEL_WARNING)
+        return "warning: ";
+
+    return "";
+}
+
+void
+log_format (GLogLevelFlags level, const GLogField *fields, gsize n_fields, GString *line)
+{
+    const GLogField *message = find_field (fields, n_fields, "MESSAGE");
+    const GLogField *domain = find_field (fields, n_fields, "GLIB_DOMAIN");
+
+    g_string_append (line, severity (level));
+    if (domain != NULL && strcmp (domain->value, G_LOG_DOMAIN) != 0) {
+        append_escaped (line, domain->value, field_length (domain), "");
+        g_string_append (line, ": ");
+    }
+    if (message != NULL)
+        append_sentence (line, message->value, field_length (message));
+
+    for (gsize i = 0; i < n_fields; i++)
+        if (g_str_has_prefix (fields[i].key, FIELD_PREFIX))
+            append_field (line, &fields[i]);
+    g_string_append_c (line, '\n');
+}
+
+static void
+write_text (GLogLevelFlags level, const GLogField *fields, gsize n_fields)
+{
+    g_autoptr (GString) line = g_string_sized_new (256);
+    gsize written = 0;
+
+    log_format (level, fields, n_fields, line);
+    while (written < line->len) {
+        gssize n = write (STDERR_FILENO, line->str + written, line->len - written);
+
+        if (n < 0 && errno != EINTR)
+            return; /* nobody reads it: there is no other place to say so */
+        if (n > 0)
+            written += (gsize) n;
+    }
+}
+
+/* Whether the journal took it. */
+static gboolean
+write_journal (const GLogField *fields, gsize n_fields)
+{
+    struct iovec vector[FIELDS_MOST];
+    g_autoptr (GString) text = g_string_sized_new (1024);
+    int n = (int) MIN (n_fields, FIELDS_MOST);
+    gchar *start;
+
+    for (int i = 0; i < n; i++) {
+        gsize begin = text->len;
+
+        g_string_append_printf (text, "%s=", fields[i].key);
+        g_string_append_len (text, fields[i].value, (gssize) field_length (&fields[i]));
+        vector[i].iov_len = text->len - begin;
+    }
+
+    start = text->str;
+    for (int i = 0; i < n; i++) {
+        vector[i].iov_base = start;
+        start += vector[i].iov_len;
+    }
+
+    return sd_journal_sendv (vector, n) == 0;
+}
+
+/* Debugging is for those who ask with G_MESSAGES_DEBUG; what the libraries tell for information, too. */
+static gboolean
+is_wanted (GLogLevelFlags level, const GLogField *fields, gsize n_fields)
+{
+    const GLogField *domain = find_field (fields, n_fields, "GLIB_DOMAIN");
+    const gchar *name = domain != NULL ? domain->value : NULL;
+
+    if ((level & G_LOG_LEVEL_INFO) && g_strcmp0 (name, G_LOG_DOMAIN) == 0)
+        return TRUE;
+
+    return !g_log_writer_default_would_drop (level, name);
+}
+
+static GLogWriterOutput
+log_write (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer to_journal)
+{
+    if (!is_wanted (level, fields, n_fields))
+        return G_LOG_WRITER_HANDLED;
+
+    if (!GPOINTER_TO_INT (to_journal) || !write_journal (fields, n_fields))
+        write_text (level, fields, n_fields);
+
+    return G_LOG_WRITER_HANDLED;
+}
+
+void
+log_install (void)
+{
+    g_log_set_writer_func (log_write, GINT_TO_POINTER (g_log_writer_is_journald (STDERR_FILENO)), NULL);
+}
