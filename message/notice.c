@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * Delivery status notifications
+ *
+ * Puts together the message that tells a sender what became of a message: a multipart/report (RFC 6522) with words
+ * for people, fields for programs (RFC 3464), and the original or its header, so that the sender sees which message
+ * it is about. Whole content goes back only for a failure (RFC 3461 4.3), and only if the sender did not ask for the
+ * header alone.
+ *
+ * Where the original's envelope had UTF-8 addresses, the parts are the "global" ones of RFC 6533; nobody else gets
+ * them, since not everybody can read them.
+ *
+ * A notice must never be answered by a program: Auto-Submitted says so (RFC 3834 5), and the caller sends it with
+ * the null reverse-path, so that it is never notified about in turn.
+ */
+
+#include <string.h>
+
+#include "message/date.h"
+#include "message/header.h"
+#include "message/identifier.h"
+#include "message/notice-report.h"
+#include "message/notice-text.h"
+#include "message/notice.h"
+
+/* A msg-id that is repeated has to fit on a line. */
+#define MESSAGE_ID_LONGEST_BYTES 900
+
+/* What of the original is returned; @type is NULL if it is nothing. */
+typedef struct {
+    const gchar *data;
+    gsize length;
+    const gchar *type;
+    const gchar *words; /* what people call it */
+} Returned;
+
+/* Whether the notice may hold UTF-8: the original's envelope did (RFC 6533). */
+static gboolean
+may_hold_utf8 (const MessageNotice *notice)
+{
+    if (notice->envelope->smtputf8 || !g_str_is_ascii (notice->envelope->sender))
+        return TRUE;
+
+    for (guint i = 0; i < notice->recipients->len; i++)
+        if (!g_str_is_ascii (g_array_index (notice->recipients, MessageNoticeRecipient, i).recipient->address))
+            return TRUE;
+
+    return FALSE;
+}
+
+static gboolean
+is_ascii (const gchar *data, gsize length)
+{
+    for (gsize i = 0; i < length; i++)
+        if ((guchar) data[i] >= 0x80)
+            return FALSE;
+
+    return TRUE;
+}
+
+/* The length of the original's header; if all that we have is header, of its whole lines. */
+static gsize
+header_length (const MessageNotice *notice, const gchar *data, gsize length)
+{
+    gsize body;
+
+    if (notice->original_complete)
+        return message_header_end_of_complete (data, length);
+    if (message_header_end (data, length, &body))
+        return body;
+
+    while (length > 0 && data[length - 1] != '\n')
+        length--;
+    return length;
+}
+
+static MessageAction
+notice_action (const MessageNotice *notice)
+{
+    return g_array_index (notice->recipients, MessageNoticeRecipient, 0).action;
+}
+
+static Returned
+choose_returned (const MessageNotice *notice, gboolean utf8)
+{
+    Returned returned = {0};
+    gsize length;
+    gsize header;
+
+    if (notice->original == NULL)
+        return returned;
+
+    returned.data = g_bytes_get_data (notice->original, &length);
+    header = header_length (notice, returned.data, length);
+
+    if (notice->original_complete && notice->envelope->ret != MESSAGE_RETURN_HEADERS &&
+        notice_action (notice) == MESSAGE_ACTION_FAILED) {
+        returned.length = length;
+        returned.type = utf8 ? "message/global" : "message/rfc822";
+        returned.words = "your message";
+    } else if (header > 0) {
+        returned.length = header;
+        returned.type = utf8 ? "message/global-headers" : "text/rfc822-headers";
+        returned.words = "the header of your message";
+    }
+
+    return returned;
+}
+
+static MessageHeader *
+original_header (const MessageNotice *notice)
+{
+    const gchar *data;
+    gsize length;
+
+    if (notice->original == NULL)
+        return message_header_parse (NULL, 0);
+
+    data = g_bytes_get_data (notice->original, &length);
+    return message_header_parse (data, header_length (notice, data, length));
+}
+
+/* Returns: (nullable): the subject as one line, unless it is encoded and would only puzzle people. */
+static gchar *
+original_subject (const MessageHeader *header)
+{
+    const MessageField *field = message_header_find (header, "Subject");
+    g_auto (GStrv) lines = NULL;
+    g_autofree gchar *subject = NULL;
+
+    if (field == NULL || !g_str_is_ascii (field->body) || strstr (field->body, "=?") != NULL)
+        return NULL;
+
+    lines = g_strsplit (field->body, "\r\n", -1);
+    subject = g_strstrip (g_strjoinv ("", lines));
+
+    return *subject != '\0' ? g_steal_pointer (&subject) : NULL;
+}
+
+/* Returns: (nullable): the original's msg-id, if it is one that can be repeated. */
+static gchar *
+original_message_id (const MessageHeader *header)
+{
+    const MessageField *field = message_header_find (header, "Message-ID");
+    g_autofree gchar *id = NULL;
+
+    if (field == NULL)
+        return NULL;
+
+    id = g_strstrip (g_strdup (field->body));
+    if (strlen (id) > MESSAGE_ID_LONGEST_BYTES || !g_str_is_ascii (id) || id[0] != '<' || !g_str_has_suffix (id, ">"))
+        return NULL;
+    for (const gchar *c = id; *c != '\0'; c++)
+        if (!g_ascii_isgraph (*c))
+            return NULL;
+
+    return g_steal_pointer (&id);
+}
+
+static const gchar *
+subject_of (MessageAction action)
+{
+    switch (action) {
+    case MESSAGE_ACTION_FAILED:
+        return "Your message could not be delivered";
+    case MESSAGE_ACTION_DELAYED:
+        return "Your message is delayed";
+    case MESSAGE_ACTION_DELIVERED:
+        return "Your message was delivered";
+    case MESSAGE_ACTION_RELAYED:
+        return "Your message was passed on";
+    }
+
+    g_return_val_if_reached ("Your message");
+}
+
+static void
+append_header (GString *out, const MessageNotice *notice, const MessageHeader *original, const gchar *boundary,
+               gboolean utf8, gboolean ascii)
+{
+    g_autofree gchar *date = message_date_format (notice->now_usec);
+    g_autofree gchar *id = message_identifier_new (notice->host_name);
+    g_autofree gchar *original_id = original_message_id (original);
+
+    g_string_append_printf (out,
+                            "Date: %s\r\n"
+                            "From: Mail Delivery System <MAILER-DAEMON@%s>\r\n"
+                            "To: <%s>\r\n"
+                            "Subject: %s\r\n"
+                            "Message-ID: %s\r\n",
+                            date, notice->domain, notice->envelope->sender, subject_of (notice_action (notice)), id);
+    if (original_id != NULL)
+        g_string_append_printf (out, "In-Reply-To: %s\r\nReferences: %s\r\n", original_id, original_id);
+    g_string_append_printf (out,
+                            "Auto-Submitted: auto-replied\r\n"
+                            "MIME-Version: 1.0\r\n"
+                            "Content-Type: multipart/report; report-type=%s;\r\n"
+                            "\tboundary=\"%s\"\r\n"
+                            "Content-Transfer-Encoding: %s\r\n"
+                            "\r\n",
+                            utf8 ? "global-delivery-status" : "delivery-status", boundary, ascii ? "7bit" : "8bit");
+}
+
+static void
+append_part (GString *out, const gchar *boundary, const gchar *type, const gchar *data, gsize length)
+{
+    g_string_append_printf (out,
+                            "--%s\r\n"
+                            "Content-Type: %s\r\n"
+                            "Content-Transfer-Encoding: %s\r\n"
+                            "\r\n",
+                            boundary, type, is_ascii (data, length) ? "7bit" : "8bit");
+    g_string_append_len (out, data, (gssize) length);
+    if (length < 2 || memcmp (data + length - 2, "\r\n", 2) != 0)
+        g_string_append (out, "\r\n");
+    g_string_append (out, "\r\n");
+}
+
+GBytes *
+message_notice_build (const MessageNotice *notice)
+{
+    g_autoptr (MessageHeader) original = NULL;
+    g_autoptr (GString) text = NULL;
+    g_autoptr (GString) report = NULL;
+    g_autofree gchar *subject = NULL;
+    g_autofree gchar *token = message_identifier_token ();
+    g_autofree gchar *boundary = g_strconcat ("=_", token, NULL);
+    GString *out;
+    Returned returned;
+    gboolean utf8;
+
+    g_return_val_if_fail (notice != NULL && notice->recipients->len > 0, NULL);
+    g_return_val_if_fail (*notice->envelope->sender != '\0', NULL);
+
+    utf8 = may_hold_utf8 (notice);
+    original = original_header (notice);
+    subject = original_subject (original);
+    returned = choose_returned (notice, utf8);
+    text = message_notice_text (notice, utf8, subject, returned.words);
+    report = message_notice_report (notice, utf8);
+
+    out = g_string_sized_new (returned.length + text->len + report->len + 2048);
+    append_header (out, notice, original, boundary, utf8,
+                   is_ascii (text->str, text->len) && is_ascii (report->str, report->len) &&
+                       is_ascii (returned.data, returned.length));
+    append_part (out, boundary, utf8 ? "text/plain; charset=utf-8" : "text/plain; charset=us-ascii", text->str,
+                 text->len);
+    append_part (out, boundary, utf8 ? "message/global-delivery-status" : "message/delivery-status", report->str,
+                 report->len);
+    if (returned.type != NULL)
+        append_part (out, boundary, returned.type, returned.data, returned.length);
+    g_string_append_printf (out, "--%s--\r\n", boundary);
+
+    return g_string_free_to_bytes (out);
+}
