@@ -12,18 +12,23 @@
 typedef struct _SmtpServer SmtpServer;
 
 typedef struct {
-    const gchar *host_name;        /* in the greeting and in EHLO's reply */
-    gboolean local;                /* the local socket: bare CR and LF are line ends, bare addresses are fine */
-    gboolean trusted;              /* may relay; the local socket always may */
-    gboolean tls_offered;          /* STARTTLS is announced */
-    gboolean tls_active;           /* TLS from the first byte (submissions) */
+    const gchar *host_name; /* in the greeting and in EHLO's reply */
+    gboolean local;         /* the local socket: a bare LF ends a command, bare CR and LF in content become CRLF */
+    gboolean trusted;       /* may relay and use bare addresses; the local socket always may */
+    gboolean tls_offered;   /* STARTTLS is announced */
+    gboolean tls_active;    /* TLS from the first byte (submissions) */
     guint64 message_longest_bytes; /* 0: no limit; announced with SIZE */
-    guint recipients_most;
-    guint errors_most; /* failed commands before 421 and the end of the session */
+    guint recipients_most;         /* 0: no limit */
+    guint errors_most;             /* failed commands before 421 and the end of the session; 0: no limit */
 } SmtpServerParameters;
 
+/*
+ * All are to be set. None may free the server or feed it; smtp_server_finish () may be called in end, smtp_server_close ()
+ * in any, which then acts as soon as the handler has returned.
+ */
 typedef struct {
-    /* Each of the first three may refuse with a reply, which it returns (transfer full); NULL accepts. */
+    /* Each of the first three may refuse with a reply, which it returns (transfer full); NULL accepts. A reply of 421
+     * also ends the session. */
 
     /* MAIL: @envelope has no recipients yet. @declared_bytes is SIZE=, 0 if not given. The handler may complete the
      * sender's address in place. */
@@ -35,21 +40,25 @@ typedef struct {
     /* DATA or the first BDAT: content will follow. @envelope stays the server's. */
     SmtpReply *(*begin) (const MessageEnvelope *envelope, gpointer user_data);
 
-    /* Content, decoded: CRLF line ends, no dot-stuffing, in pieces of any size. */
+    /* Content, decoded: no dot-stuffing, CRLF line ends and no other CR or LF, in pieces of any size. Lines may have any
+     * length and hold any other byte, NUL included. What is not empty ends with CRLF. */
     void (*content) (const gchar *data, gsize length, gpointer user_data);
 
     /* The content is complete: make it durable, then call smtp_server_finish () once, now or later. Until then the
-     * server reads no further. If the session ends first, abort is called instead and no reply is wanted. */
+     * server reads no further. If the session ends first, abort is called instead and no reply is wanted; one that comes
+     * nevertheless is ignored. */
     void (*end) (gpointer user_data);
 
-    /* A begun message will not be completed: the connection is gone, RSET, too large, or bad content. */
+    /* A begun message will not be completed: the connection is gone, RSET, too large, or bad content. The envelope that
+     * begin was given is gone with it. */
     void (*abort) (gpointer user_data);
 
     /* STARTTLS was accepted: once the output is sent, start TLS, then call smtp_server_secured (). */
     void (*start_tls) (gpointer user_data);
 
-    /* A command was refused for a reason that the log should tell: no relaying, too many errors, limits. @what is
-     * the command line that caused it, made printable. */
+    /* A command or a message was refused for a reason that the log should tell: no relaying, too many errors, limits, bare
+     * CR or LF; not what the handlers above refused. @what is the command line that caused it, made printable, or
+     * "DATA" or "BDAT" for what is wrong with content. Of recipients over the limit only the first is told. */
     void (*refused) (const SmtpReply *reply, const gchar *what, gpointer user_data);
 } SmtpServerHandlers;
 
@@ -70,7 +79,10 @@ void smtp_server_free (SmtpServer *server);
  * smtp_server_feed:
  * @data: bytes from the client
  *
- * Takes in bytes and acts on what is complete. While a message waits for smtp_server_finish (), at most what was
+ * Takes in bytes and acts on what is complete. A command line that is too long is skipped as a whole and refused once;
+ * nothing of a line with a bare CR, a bare LF (but on the local socket) or a NUL is executed. Content ends with
+ * CRLF.CRLF alone; from TCP, content with a bare CR or LF is read to that end and refused. What was pipelined behind
+ * STARTTLS is discarded. While a message waits for smtp_server_finish (), at most what was
  * fed already is buffered: feed no more while smtp_server_is_busy ().
  */
 void smtp_server_feed (SmtpServer *server, const gchar *data, gsize length);
@@ -87,14 +99,16 @@ gsize smtp_server_take_output (SmtpServer *server, GString *out);
 /* Whether the session is over: send the output, then close. */
 gboolean smtp_server_is_over (const SmtpServer *server);
 
-/* The answer to SmtpServerHandlers.end. @reply is copied. Goes on with commands that were pipelined. */
+/* The answer to SmtpServerHandlers.end. @reply is copied; 421 also ends the session. Goes on with commands that were
+ * pipelined. */
 void smtp_server_finish (SmtpServer *server, const SmtpReply *reply);
 
 /* TLS is up (RFC 3207 4.2): all state is as after the greeting. */
 void smtp_server_secured (SmtpServer *server);
 
 /* Ends the session with @reply (421: stopping, idle, too many sessions), aborting a begun message. A message that
- * is being committed is still answered first. */
+ * is being committed is still answered first. While TLS is being started there is no way to say anything, and the
+ * session just ends. */
 void smtp_server_close (SmtpServer *server, const SmtpReply *reply);
 
 /* What the client called itself in EHLO or HELO, or NULL. */
@@ -106,7 +120,7 @@ const gchar *smtp_server_protocol (const SmtpServer *server);
 /* Whether a message is under way: MAIL was accepted and its transaction is not over. */
 gboolean smtp_server_in_transaction (const SmtpServer *server);
 
-/* The recipients whose refusal or acceptance counts: the envelope under way, or NULL. (transfer none) */
+/* The envelope of the transaction under way with the recipients that were accepted, or NULL. (transfer none) */
 const MessageEnvelope *smtp_server_envelope (const SmtpServer *server);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SmtpServer, smtp_server_free)
