@@ -163,9 +163,13 @@ give_verdict (SmtpServer *server)
     smtp_server_refuse (server, g_steal_pointer (&server->verdict), server->verdict_blame);
 }
 
+/* A session that was closed while its content came takes no message: a part of it may be missing. */
 static void
 commit (SmtpServer *server)
 {
+    if (server->goodbye != NULL)
+        return;
+
     server->state = SMTP_SERVER_COMMITTING;
     server->handlers->end (server->user_data);
 }
@@ -442,8 +446,11 @@ smtp_server_finish (SmtpServer *server, const SmtpReply *reply)
     server->state = SMTP_SERVER_COMMAND;
     smtp_server_end_transaction (server);
     write_reply (server, reply);
-    if (!server->running)
-        run_input (server);
+    if (server->running)
+        return;
+
+    say_goodbye (server);
+    run_input (server);
 }
 
 void
@@ -470,6 +477,8 @@ smtp_server_close (SmtpServer *server, const SmtpReply *reply)
 void
 smtp_server_eof (SmtpServer *server)
 {
+    g_return_if_fail (!server->running);
+
     smtp_server_end_session (server);
 }
 

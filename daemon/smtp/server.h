@@ -23,8 +23,8 @@ typedef struct {
 } SmtpServerParameters;
 
 /*
- * All are to be set. None may free the server or feed it; smtp_server_finish () may be called in end, smtp_server_close ()
- * in any, which then acts as soon as the handler has returned.
+ * All are to be set. None may free the server, feed it or tell it of an end. smtp_server_finish () may be called in end,
+ * and smtp_server_close () in any: it then acts when what called the handler is done.
  */
 typedef struct {
     /* Each of the first three may refuse with a reply, which it returns (transfer full); NULL accepts. A reply of 421
