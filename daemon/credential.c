@@ -21,6 +21,9 @@
 /* Passwords are short; some providers' tokens (OAuth 2) have a few kilobytes. */
 #define SECRET_LONGEST_BYTES 8192
 
+/* LoadCredential=postern:/etc/postern/credentials in the unit hands over each file in there as "postern_NAME". */
+#define FOLDER_CREDENTIAL "postern"
+
 G_DEFINE_QUARK (postern_credential_error, credential_error)
 
 /* Reads up to @size bytes; -1 with errno. */
@@ -116,6 +119,7 @@ gchar *
 credential_read (const gchar *folder, const gchar *name, GError **error)
 {
     g_autofree gchar *path = NULL;
+    g_autofree gchar *of_folder = NULL;
     gboolean exposed;
 
     if (name[0] == '\0' || name[0] == '.' || strchr (name, '/') != NULL) {
@@ -130,5 +134,7 @@ credential_read (const gchar *folder, const gchar *name, GError **error)
     }
 
     path = g_build_filename (folder, name, NULL);
-    return credential_read_file (path, &exposed, error);
+    of_folder = g_strconcat (folder, "/" FOLDER_CREDENTIAL "_", name, NULL);
+    return credential_read_file (access (path, F_OK) != 0 && access (of_folder, F_OK) == 0 ? of_folder : path,
+                                 &exposed, error);
 }

@@ -29,6 +29,6 @@ gchar *credential_read_file (const gchar *path, gboolean *exposed, GError **erro
  * @folder: (nullable): $CREDENTIALS_DIRECTORY; %NULL if the service manager passed no credentials
  * @name: the credential's name
  *
- * The same for a credential of systemd.
+ * The same for a credential of systemd, be it passed by itself or in the folder of credentials that the unit passes.
  */
 gchar *credential_read (const gchar *folder, const gchar *name, GError **error);

@@ -105,10 +105,11 @@ entry_begin (Entry *entry, LogEvent event, const gchar *sentence)
     entry_add (entry, "GLIB_DOMAIN", G_LOG_DOMAIN);
 }
 
+/* GLib's own errors and criticals are programming errors; the machine's trouble is a warning with a priority. */
 static void
 entry_send (const Entry *entry)
 {
-    static const GLogLevelFlags levels[] = {[LOG_ERR] = G_LOG_LEVEL_CRITICAL,
+    static const GLogLevelFlags levels[] = {[LOG_ERR] = G_LOG_LEVEL_WARNING,
                                             [LOG_WARNING] = G_LOG_LEVEL_WARNING,
                                             [LOG_NOTICE] = G_LOG_LEVEL_MESSAGE,
                                             [LOG_INFO] = G_LOG_LEVEL_INFO};

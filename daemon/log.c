@@ -22,6 +22,9 @@
 
 #define FIELD_PREFIX "POSTERN_"
 
+/* LOG_ERR of syslog(3), as the journal's PRIORITY= has it */
+#define PRIORITY_ERROR "3"
+
 /* More than any line of ours has; GLib's own lines have fewer. */
 #define FIELDS_MOST 64
 
@@ -129,28 +132,34 @@ find_field (const GLogField *fields, gsize n_fields, const gchar *key)
     return NULL;
 }
 
-static const gchar *
-severity (GLogLevelFlags level)
+/* What stands in front of the sentence: how bad it is, and who says it if it is not us. A programming error is called
+ * CRITICAL, as GLib calls it, and is not to be mixed up with trouble of the machine, which has a priority. */
+static void
+append_severity (GString *line, GLogLevelFlags level, const GLogField *fields, gsize n_fields)
 {
-    if (level & (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL))
-        return "error: ";
-    if (level & G_LOG_LEVEL_WARNING)
-        return "warning: ";
+    const GLogField *domain = find_field (fields, n_fields, "GLIB_DOMAIN");
+    const GLogField *priority = find_field (fields, n_fields, "PRIORITY");
+    const gchar *name = domain != NULL ? domain->value : "GLib";
 
-    return "";
+    if (level & (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL)) {
+        g_string_append_printf (line, "%s-%s: ", name, level & G_LOG_LEVEL_ERROR ? "ERROR" : "CRITICAL");
+        return;
+    }
+
+    if (priority != NULL && g_strcmp0 (priority->value, PRIORITY_ERROR) == 0)
+        g_string_append (line, "error: ");
+    else if (level & G_LOG_LEVEL_WARNING)
+        g_string_append (line, "warning: ");
+    if (!g_str_equal (name, G_LOG_DOMAIN))
+        g_string_append_printf (line, "%s: ", name);
 }
 
 void
 log_format (GLogLevelFlags level, const GLogField *fields, gsize n_fields, GString *line)
 {
     const GLogField *message = find_field (fields, n_fields, "MESSAGE");
-    const GLogField *domain = find_field (fields, n_fields, "GLIB_DOMAIN");
 
-    g_string_append (line, severity (level));
-    if (domain != NULL && strcmp (domain->value, G_LOG_DOMAIN) != 0) {
-        append_escaped (line, domain->value, field_length (domain), "");
-        g_string_append (line, ": ");
-    }
+    append_severity (line, level, fields, n_fields);
     if (message != NULL)
         append_sentence (line, message->value, field_length (message));
 

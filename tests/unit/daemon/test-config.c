@@ -497,6 +497,16 @@ test_a_credential_is_a_password (Fixture *fixture, gconstpointer data)
 }
 
 static void
+test_a_credential_may_come_in_a_folder (Fixture *fixture, gconstpointer data)
+{
+    g_autofree gchar *path = write_file (fixture, "postern_smarthost", "secret\n");
+
+    fixture->sources.credentials_folder = fixture->folder;
+    load_good (fixture, "[Smarthost]\nHost=a\nUser=me\nPasswordCredential=smarthost\n");
+    g_assert_cmpstr (smarthost (fixture->config, 0)->password, ==, "secret");
+}
+
+static void
 test_a_password_for_everybody_is_warned_of (Fixture *fixture, gconstpointer data)
 {
     g_autofree gchar *path = write_file (fixture, "password", "secret");
@@ -573,6 +583,7 @@ main (int argc, char **argv)
     add ("a-user-and-a-password-go-together", test_a_user_and_a_password_go_together);
     add ("a-password-is-one-line", test_a_password_is_one_line);
     add ("a-credential-is-a-password", test_a_credential_is_a_password);
+    add ("a-credential-may-come-in-a-folder", test_a_credential_may_come_in_a_folder);
     add ("a-password-for-everybody-is-warned-of", test_a_password_for_everybody_is_warned_of);
     add ("a-password-that-never-leaves-is-warned-of", test_a_password_that_never_leaves_is_warned_of);
     add ("certificate-and-key-go-together", test_certificate_and_key_go_together);

@@ -44,10 +44,20 @@ static void
 test_severity_and_foreign_domains_stand_in_front (void)
 {
     g_autofree gchar *warning = format (G_LOG_LEVEL_WARNING, "GLib-GIO", "oops", NULL, 0);
-    g_autofree gchar *error = format (G_LOG_LEVEL_CRITICAL, G_LOG_DOMAIN, "oops", NULL, 0);
+    g_autofree gchar *critical = format (G_LOG_LEVEL_CRITICAL, G_LOG_DOMAIN, "oops", NULL, 0);
 
     g_assert_cmpstr (warning, ==, "warning: GLib-GIO: oops\n");
-    g_assert_cmpstr (error, ==, "error: oops\n");
+    g_assert_cmpstr (critical, ==, G_LOG_DOMAIN "-CRITICAL: oops\n");
+}
+
+static void
+test_the_priority_of_an_error_shows (void)
+{
+    GLogField fields[] = {{"MESSAGE", "oops", -1}, {"PRIORITY", "3", -1}, {"GLIB_DOMAIN", G_LOG_DOMAIN, -1}};
+    g_autoptr (GString) line = g_string_new (NULL);
+
+    log_format (G_LOG_LEVEL_WARNING, fields, G_N_ELEMENTS (fields), line);
+    g_assert_cmpstr (line->str, ==, "error: oops\n");
 }
 
 static void
@@ -129,6 +139,7 @@ main (int argc, char **argv)
     g_test_add_func ("/daemon/log/a-line-is-a-sentence-with-fields", test_a_line_is_a_sentence_with_fields);
     g_test_add_func ("/daemon/log/severity-and-foreign-domains-stand-in-front",
                      test_severity_and_foreign_domains_stand_in_front);
+    g_test_add_func ("/daemon/log/the-priority-of-an-error-shows", test_the_priority_of_an_error_shows);
     g_test_add_func ("/daemon/log/values-that-are-not-plain-are-quoted", test_values_that_are_not_plain_are_quoted);
     g_test_add_func ("/daemon/log/a-value-may-have-any-bytes", test_a_value_may_have_any_bytes);
     g_test_add_func ("/daemon/log/a-sentence-cannot-end-its-line", test_a_sentence_cannot_end_its_line);
