@@ -47,6 +47,7 @@ static const Kind kinds[LOG_N_EVENTS] = {
     [LOG_EVENT_RECOVERED] = {"5bac150e99ed4f729ff00b388764fac2", PRIORITY (LOG_NOTICE)},
     [LOG_EVENT_LISTENING] = {"5ee8a27f840a4a6f8ed0bb5ef11b4c92", PRIORITY (LOG_INFO)},
     [LOG_EVENT_SESSIONS_FULL] = {"65a9894be4a3419b9f32b4ce4da5da3f", PRIORITY (LOG_WARNING)},
+    [LOG_EVENT_NOT_STARTED] = {"cebf953f98ee489a97a8d676fcf455ae", PRIORITY (LOG_ERR)},
     [LOG_EVENT_RELOADED] = {"718163831a5646ed81b2e72ea01d3513", PRIORITY (LOG_NOTICE)},
     [LOG_EVENT_CONFIGURATION_BAD] = {"77775d1055854cb8ba960d475b471262", PRIORITY (LOG_ERR)},
     [LOG_EVENT_CONFIGURATION_WARNING] = {"798b7998baa748289774c24839317168", PRIORITY (LOG_WARNING)},
@@ -399,6 +400,14 @@ log_event_sessions_full (guint most)
         most);
 
     log_sentence (LOG_EVENT_SESSIONS_FULL, sentence);
+}
+
+void
+log_event_not_started (const GError *error)
+{
+    g_autofree gchar *sentence = g_strdup_printf ("posternd cannot start: %s", error->message);
+
+    log_sentence (LOG_EVENT_NOT_STARTED, sentence);
 }
 
 void

@@ -24,6 +24,7 @@ typedef enum {
     LOG_EVENT_RECOVERED,
     LOG_EVENT_LISTENING,
     LOG_EVENT_SESSIONS_FULL,
+    LOG_EVENT_NOT_STARTED,
     LOG_EVENT_RELOADED,
     LOG_EVENT_CONFIGURATION_BAD,
     LOG_EVENT_CONFIGURATION_WARNING,
@@ -61,6 +62,7 @@ void log_event_recovered (const QueueStatistics *statistics);
 /* @kind: "local", "smtp", …; @address: "127.0.0.1:25" or a path */
 void log_event_listening (const gchar *kind, const gchar *address);
 void log_event_sessions_full (guint most);
+void log_event_not_started (const GError *error);
 void log_event_reloaded (void);
 
 /* One line for each problem that @error has. @running: an older configuration stays in force. */

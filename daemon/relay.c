@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * The relay
+ *
+ * Ties the rooms together: listeners and sessions bring mail into the queue, the delivery takes it out, the bus shows and steers
+ * both, log and service manager are told. The rooms do not know each other; what one has to tell another goes
+ * through here.
+ *
+ * The configuration is read whole at the start and at each reload, and handed round. If any room does not take it, the old one
+ * stays in force everywhere.
+ *
+ * The end has an order: no more connections; sessions are told to come again, those with a message in the queue's hands only when
+ * it is answered; deliveries end or are put back; then the queue is closed, which waits for the disk. All of it has a
+ * deadline: what it cuts off is in the queue, or was not acknowledged.
+ */
+
+#include "relay.h"
+
+#include "bus-keeper.h"
+#include "fd-submission.h"
+#include "listener.h"
+#include "log-event.h"
+#include "service.h"
+#include "sessions.h"
+
+#include <errno.h>
+#include <gio/gio.h>
+#include <glib/gstdio.h>
+
+/* systemd gives a service 90 seconds by default; a remote that is to answer the end of a message rarely needs more than
+ * a few. */
+#define STOP_SECONDS 10
+
+#define MAIL_NAME_FILE "/etc/mailname"
+
+#define STOPPING_TEXT "the relay is stopping; submit the message again"
+
+struct _Relay {
+    ConfigSources sources;
+    gchar *host_name; /* what it is called where the configuration does not say it */
+    Config *config;
+
+    SmtpPoller *poller;
+    Users *users;
+    Queue *queue;
+    Delivery *delivery;
+    Sessions *sessions;
+    GPtrArray *listeners;  /* of Listener */
+    GQueue fd_submissions; /* of PendingSubmission */
+    BusKeeper *bus_keeper; /* (nullable) without a bus */
+    Service *service;
+
+    gboolean is_stopping;
+    guint stop_waits; /* sessions, submissions and deliveries that have not ended */
+    guint stop_timer;
+    void (*stopped) (gpointer user_data);
+    gpointer user_data;
+};
+
+/* A message that a client on the bus has handed over. */
+typedef struct {
+    Relay *relay;
+    FdSubmission *submission;
+    BusSubmitted submitted;
+    gpointer user_data;
+    GList link;
+} PendingSubmission;
+
+static Bus *
+relay_bus (const Relay *self)
+{
+    return self->bus_keeper != NULL ? bus_keeper_bus (self->bus_keeper) : NULL;
+}
+
+/* ---- What the rooms tell ---- */
+
+static void
+queue_event (const QueueEvent *event, gpointer user_data)
+{
+    Relay *self = user_data;
+    Bus *bus = relay_bus (self);
+
+    log_event_queue (event);
+    if (bus != NULL)
+        bus_queue_event (bus, event);
+    service_touch (self->service);
+}
+
+static void
+queue_due (const gchar *lane, gpointer user_data)
+{
+    Relay *self = user_data;
+
+    delivery_due (self->delivery, lane);
+}
+
+static void
+changed (Relay *self)
+{
+    Bus *bus = relay_bus (self);
+
+    if (bus != NULL)
+        bus_changed (bus);
+    service_touch (self->service);
+}
+
+static void
+queue_trouble (const GError *error, gpointer user_data)
+{
+    log_event_disk (error);
+    changed (user_data);
+}
+
+static const QueueListener queue_listener = {.event = queue_event, .due = queue_due, .trouble = queue_trouble};
+
+static void
+delivery_remote (const DeliveryRemoteInfo *remote, gpointer user_data)
+{
+    Relay *self = user_data;
+    Bus *bus = relay_bus (self);
+
+    log_event_remote (remote);
+    if (bus != NULL)
+        bus_remote_event (bus, remote);
+    service_touch (self->service);
+}
+
+static void
+delivery_changed (gpointer user_data)
+{
+    changed (user_data);
+}
+
+static const DeliveryListener delivery_listener = {.remote = delivery_remote, .changed = delivery_changed};
+
+/* ---- Status ---- */
+
+static guint
+count_remotes_down (const GArray *remotes)
+{
+    guint down = 0;
+
+    for (guint i = 0; i < remotes->len; i++)
+        if (g_array_index (remotes, DeliveryRemoteInfo, i).state == DELIVERY_REMOTE_DOWN)
+            down++;
+
+    return down;
+}
+
+static void
+append_queue (GString *text, const QueueStatistics *statistics)
+{
+    guint64 deferred = statistics->by_state[QUEUE_STATE_DEFERRED];
+    guint64 held = statistics->by_state[QUEUE_STATE_HELD];
+
+    g_string_append_printf (text, "%" G_GUINT64_FORMAT " message%s queued", statistics->messages,
+                            statistics->messages == 1 ? "" : "s");
+    if (deferred > 0 && held > 0)
+        g_string_append_printf (text, " (%" G_GUINT64_FORMAT " deferred, %" G_GUINT64_FORMAT " held)", deferred,
+                                held);
+    else if (deferred > 0)
+        g_string_append_printf (text, " (%" G_GUINT64_FORMAT " deferred)", deferred);
+    else if (held > 0)
+        g_string_append_printf (text, " (%" G_GUINT64_FORMAT " held)", held);
+}
+
+/* A ServiceStatus */
+static void
+write_status (GString *text, gpointer user_data)
+{
+    Relay *self = user_data;
+    g_autoptr (GArray) remotes = delivery_remotes (self->delivery);
+    guint down = count_remotes_down (remotes);
+    QueueStatistics statistics;
+
+    queue_statistics (self->queue, &statistics);
+    append_queue (text, &statistics);
+    if (down > 0)
+        g_string_append_printf (text, ", %u remote%s down", down, down == 1 ? "" : "s");
+    if (remotes->len == 0)
+        g_string_append (text, ", no smarthost configured");
+    if (delivery_is_paused (self->delivery))
+        g_string_append (text, ", deliveries paused");
+    if (!delivery_is_online (self->delivery))
+        g_string_append (text, ", no network");
+    if (statistics.trouble != NULL)
+        g_string_append_printf (text, ", accepting no mail: %s", statistics.trouble->message);
+}
+
+/* ---- Configuration ---- */
+
+static Config *
+load_config (Relay *self, GError **error)
+{
+    g_autoptr (GPtrArray) warnings = g_ptr_array_new_with_free_func (g_free);
+    Config *config = config_load (&self->sources, warnings, error);
+
+    for (guint i = 0; i < warnings->len; i++)
+        log_event_configuration_warning (g_ptr_array_index (warnings, i));
+
+    return config;
+}
+
+static gboolean
+apply_config (Relay *self, Config *config, GError **error)
+{
+    if (!delivery_set_settings (self->delivery, g_steal_pointer (&config->delivery), error))
+        return FALSE;
+
+    queue_set_limits (self->queue, &config->queue);
+    sessions_set_config (self->sessions, config);
+    config_unref (self->config);
+    self->config = config_ref (config);
+    return TRUE;
+}
+
+gboolean
+relay_reload (Relay *self, GError **error)
+{
+    g_autoptr (GError) reason = NULL;
+    g_autoptr (Config) config = NULL;
+    gboolean good;
+
+    service_reloading (self->service);
+    config = load_config (self, &reason);
+    good = config != NULL && apply_config (self, config, &reason);
+    if (good) {
+        log_event_reloaded ();
+        changed (self);
+    } else {
+        log_event_configuration_bad (reason, TRUE);
+        g_propagate_error (error, g_steal_pointer (&reason));
+    }
+
+    /* A service that keeps its old configuration is as ready as one with a new one. */
+    service_ready (self->service);
+    return good;
+}
+
+/* ---- Mail from the bus ---- */
+
+static void
+stop_wait_over (Relay *self)
+{
+    if (--self->stop_waits > 0)
+        return;
+
+    g_clear_handle_id (&self->stop_timer, g_source_remove);
+    self->stopped (self->user_data);
+}
+
+/* A QueueCommitted */
+static void
+submission_ended (QueueId id, const GError *error, gpointer user_data)
+{
+    PendingSubmission *pending = user_data;
+    Relay *self = pending->relay;
+
+    g_queue_unlink (&self->fd_submissions, &pending->link);
+    pending->submitted (id, error, pending->user_data);
+    g_free (pending);
+    if (self->is_stopping)
+        stop_wait_over (self);
+}
+
+static void
+bus_submit (int fd, const MessageEnvelope *envelope, gint64 uid, BusSubmitted submitted, gpointer submitted_data,
+            gpointer user_data)
+{
+    Relay *self = user_data;
+    PendingSubmission *pending = g_new0 (PendingSubmission, 1);
+
+    pending->relay = self;
+    pending->submitted = submitted;
+    pending->user_data = submitted_data;
+    pending->link.data = pending;
+    pending->submission =
+        fd_submission_start (self->queue, self->config, self->users, fd, envelope, uid, submission_ended, pending);
+    g_queue_push_tail_link (&self->fd_submissions, &pending->link);
+
+    if (self->is_stopping) {
+        self->stop_waits++;
+        fd_submission_cancel (pending->submission, STOPPING_TEXT);
+    } else if (self->fd_submissions.length > self->config->sessions_most) {
+        fd_submission_cancel (pending->submission, "too many messages are being submitted at once; try again later");
+    }
+}
+
+static gboolean
+bus_reload (GError **error, gpointer user_data)
+{
+    return relay_reload (user_data, error);
+}
+
+static const BusHandlers bus_handlers = {.reload = bus_reload, .submit = bus_submit};
+
+/* ---- Listening ---- */
+
+/* A ListenerAccepted */
+static void
+accepted (ListenKind kind, int fd, const struct sockaddr *peer, gpointer user_data)
+{
+    Relay *self = user_data;
+
+    sessions_accept (self->sessions, kind, fd, peer);
+}
+
+/* Takes the socket over. */
+static gboolean
+add_listener (Relay *self, ListenSocket *socket, GError **error)
+{
+    Listener *listener = listener_new (self->poller, socket, accepted, self, error);
+
+    if (listener == NULL)
+        return FALSE;
+
+    g_ptr_array_add (self->listeners, listener);
+    log_event_listening (listen_kind_name (socket->kind), socket->address);
+    if (socket->kind == LISTEN_SUBMISSIONS && self->config->tls == NULL)
+        g_warning ("nobody can be served on %s: set TLSCertificate= and TLSKey= in the group [Server] of %s",
+                   socket->address, self->sources.path);
+    return TRUE;
+}
+
+static gboolean
+listen_on_inherited (Relay *self, GError **error)
+{
+    g_autoptr (GPtrArray) sockets = listen_sockets_inherit (error);
+
+    if (sockets == NULL)
+        return FALSE;
+
+    while (sockets->len > 0)
+        if (!add_listener (self, g_ptr_array_steal_index (sockets, 0), error))
+            return FALSE;
+
+    return TRUE;
+}
+
+static gboolean
+listen_on_named (Relay *self, const gchar *const *places, GError **error)
+{
+    for (guint i = 0; places != NULL && places[i] != NULL; i++) {
+        ListenSocket *socket = listen_socket_bind (places[i], error);
+
+        if (socket == NULL || !add_listener (self, socket, error))
+            return FALSE;
+    }
+
+    return TRUE;
+}
+
+/* ---- The beginning ---- */
+
+static gboolean
+read_config (Relay *self, const RelayOptions *options, GError **error)
+{
+    self->sources = (ConfigSources){.path = options->config,
+                                    .may_be_missing = options->config_may_be_missing,
+                                    .credentials_folder = g_getenv ("CREDENTIALS_DIRECTORY"),
+                                    .mail_name_file = MAIL_NAME_FILE};
+    self->config = load_config (self, error);
+    if (self->config == NULL)
+        return FALSE;
+
+    /* The name service may take its time, so it is not asked again. */
+    self->host_name = g_strdup (self->config->host_name);
+    self->sources.host_name = self->host_name;
+    return TRUE;
+}
+
+static gboolean
+open_queue (Relay *self, const gchar *state_directory, GError **error)
+{
+    g_autofree gchar *directory = g_build_filename (state_directory, "queue", NULL);
+    QueueStatistics statistics;
+
+    if (g_mkdir_with_parents (state_directory, 0700) < 0) {
+        g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno),
+                     "the state directory %s cannot be made: %s; choose another one with --state-directory=",
+                     state_directory, g_strerror (errno));
+        return FALSE;
+    }
+
+    self->queue = queue_open (directory, &self->config->queue, error);
+    if (self->queue == NULL)
+        return FALSE;
+
+    queue_set_listener (self->queue, &queue_listener, self);
+    queue_statistics (self->queue, &statistics);
+    if (statistics.messages > 0)
+        log_event_recovered (&statistics);
+    return TRUE;
+}
+
+static gboolean
+start_delivery (Relay *self, GError **error)
+{
+    self->delivery = delivery_new (self->queue, self->poller, g_steal_pointer (&self->config->delivery),
+                                   &delivery_listener, self, error);
+    return self->delivery != NULL;
+}
+
+Relay *
+relay_new (const RelayOptions *options, GError **error)
+{
+    g_autoptr (Relay) self = g_new0 (Relay, 1);
+
+    g_queue_init (&self->fd_submissions);
+    self->listeners = g_ptr_array_new_with_free_func ((GDestroyNotify) listener_free);
+    self->users = users_new ();
+    self->service = service_new (write_status, self);
+
+    self->poller = smtp_poller_new (NULL, error);
+    if (self->poller == NULL || !read_config (self, options, error) ||
+        !open_queue (self, options->state_directory, error) || !start_delivery (self, error))
+        return NULL;
+
+    self->sessions = sessions_new (self->queue, self->poller, self->users, self->config);
+    if (!listen_on_inherited (self, error) || !listen_on_named (self, options->listen, error))
+        return NULL;
+    if (self->listeners->len == 0)
+        g_warning ("there is no socket to take mail from; start postern.socket, or use --listen=");
+
+    if (!g_str_equal (options->bus, "none"))
+        self->bus_keeper = bus_keeper_new (options->bus, self->queue, self->delivery, &bus_handlers, self);
+
+    service_ready (self->service);
+    return g_steal_pointer (&self);
+}
+
+/* ---- The end ---- */
+
+static void
+sessions_ended (gpointer user_data)
+{
+    stop_wait_over (user_data);
+}
+
+static void
+delivery_stopped (gpointer user_data)
+{
+    stop_wait_over (user_data);
+}
+
+static gboolean
+stop_deadline (gpointer user_data)
+{
+    Relay *self = user_data;
+
+    g_message ("stopping without the last %u that do not end", sessions_count (self->sessions));
+    self->stop_timer = 0;
+    self->stopped (self->user_data);
+    return G_SOURCE_REMOVE;
+}
+
+void
+relay_stop (Relay *self, void (*stopped) (gpointer user_data), gpointer user_data)
+{
+    g_return_if_fail (!self->is_stopping);
+
+    self->is_stopping = TRUE;
+    self->stopped = stopped;
+    self->user_data = user_data;
+    log_event_stopping (sessions_count (self->sessions));
+    service_stopping (self->service);
+
+    g_ptr_array_set_size (self->listeners, 0);
+    for (GList *link = self->fd_submissions.head; link != NULL; link = link->next)
+        fd_submission_cancel (((PendingSubmission *) link->data)->submission, STOPPING_TEXT);
+
+    self->stop_waits = 2 + self->fd_submissions.length;
+    self->stop_timer = g_timeout_add_seconds (STOP_SECONDS + 1, stop_deadline, self);
+    sessions_stop (self->sessions, sessions_ended, self);
+    delivery_stop (self->delivery, STOP_SECONDS, delivery_stopped, self);
+}
+
+void
+relay_free (Relay *self)
+{
+    g_clear_handle_id (&self->stop_timer, g_source_remove);
+    g_clear_pointer (&self->listeners, g_ptr_array_unref);
+    g_clear_pointer (&self->sessions, sessions_free);
+    g_clear_pointer (&self->bus_keeper, bus_keeper_free);
+    g_clear_pointer (&self->delivery, delivery_free);
+    g_clear_pointer (&self->queue, queue_close);
+    g_clear_pointer (&self->users, users_free);
+    g_clear_pointer (&self->poller, smtp_poller_unref);
+    g_clear_pointer (&self->service, service_free);
+    g_clear_pointer (&self->config, config_unref);
+    g_free (self->host_name);
+    g_free (self);
+}

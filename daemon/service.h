@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include <glib.h>
+
+/*
+ * What the service manager is told: the stages of the daemon's life, that it is alive, and a line on how it is doing.
+ */
+
+typedef struct _Service Service;
+
+/* Writes the line that `systemctl status` shows. */
+typedef void (*ServiceStatus) (GString *text, gpointer user_data);
+
+/* Begins to feed the watchdog, if there is one. Without a service manager nothing is ever said. */
+Service *service_new (ServiceStatus status, gpointer user_data);
+void service_free (Service *service);
+
+void service_ready (Service *service);
+void service_reloading (Service *service);
+void service_stopping (Service *service);
+
+/* The status may have changed: it is asked for within a second, and told if it has. */
+void service_touch (Service *service);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Service, service_free)
