@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * posternd
+ *
+ * Reads the command line, makes the relay, and runs the main loop until a signal ends it: SIGTERM and SIGINT stop in good order
+ * (a second one at once), SIGHUP reads the configuration anew. What goes wrong at the start is told in one line, and by
+ * the exit status of sysexits(3): 64 for the command line, 78 for the configuration, 1 for everything else.
+ */
+
+#include "config.h"
+#include "log-event.h"
+#include "log.h"
+#include "relay.h"
+
+#include <gio/gio.h>
+#include <glib-unix.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+
+typedef struct {
+    gchar *config;
+    gchar *state_directory;
+    gchar *bus;
+    gchar **listen;
+    gboolean version;
+} Arguments;
+
+typedef struct {
+    GMainLoop *loop;
+    Relay *relay;
+    gboolean is_stopping;
+} Program;
+
+static void
+arguments_clear (Arguments *arguments)
+{
+    g_free (arguments->config);
+    g_free (arguments->state_directory);
+    g_free (arguments->bus);
+    g_strfreev (arguments->listen);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Arguments, arguments_clear)
+
+static gboolean
+parse_arguments (Arguments *arguments, int *argc, char ***argv, GError **error)
+{
+    const GOptionEntry entries[] = {
+        {"config", 0, 0, G_OPTION_ARG_FILENAME, &arguments->config,
+         "The configuration; drop-ins are in FILE.d (default: " POSTERN_SYSCONFDIR "/postern.conf)", "FILE"},
+        {"state-directory", 0, 0, G_OPTION_ARG_FILENAME, &arguments->state_directory,
+         "Where the queue is kept (default: $STATE_DIRECTORY, else " POSTERN_STATEDIR ")", "DIR"},
+        {"bus", 0, 0, G_OPTION_ARG_STRING, &arguments->bus,
+         "The message bus: system, session, none, or an address (default: system)", "BUS"},
+        {"listen", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &arguments->listen,
+         "Listen on local:PATH or smtp:HOST:PORT, beside the sockets of systemd; may be repeated", "PLACE"},
+        {"version", 0, 0, G_OPTION_ARG_NONE, &arguments->version, "Print the version", NULL},
+        G_OPTION_ENTRY_NULL};
+    g_autoptr (GOptionContext) context = g_option_context_new (NULL);
+
+    g_option_context_add_main_entries (context, entries, NULL);
+    g_option_context_set_summary (context, "Postern's daemon: takes mail in, keeps it safe, and passes it on to a "
+                                           "smarthost.");
+    if (!g_option_context_parse (context, argc, argv, error))
+        return FALSE;
+
+    if (*argc > 1) {
+        g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION, "unexpected argument “%s”", (*argv)[1]);
+        return FALSE;
+    }
+
+    return TRUE;
+}
+
+/* systemd passes several state directories with colons between them; ours is the first. */
+static gchar *
+default_state_directory (void)
+{
+    const gchar *directories = g_getenv ("STATE_DIRECTORY");
+
+    if (directories == NULL || directories[0] == '\0')
+        return g_strdup (POSTERN_STATEDIR);
+
+    return g_strndup (directories, strcspn (directories, ":"));
+}
+
+static RelayOptions
+make_options (Arguments *arguments)
+{
+    gboolean is_default = arguments->config == NULL;
+
+    if (is_default)
+        arguments->config = g_strdup (POSTERN_SYSCONFDIR "/postern.conf");
+    if (arguments->state_directory == NULL)
+        arguments->state_directory = default_state_directory ();
+
+    return (RelayOptions){.config = arguments->config,
+                          .config_may_be_missing = is_default,
+                          .state_directory = arguments->state_directory,
+                          .bus = arguments->bus != NULL ? arguments->bus : "system",
+                          .listen = (const gchar *const *) arguments->listen};
+}
+
+/* Each session and each delivery takes a descriptor. */
+static void
+raise_descriptor_limit (void)
+{
+    struct rlimit limit;
+
+    if (getrlimit (RLIMIT_NOFILE, &limit) < 0)
+        return;
+
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit (RLIMIT_NOFILE, &limit);
+}
+
+static void
+stopped (gpointer user_data)
+{
+    Program *program = user_data;
+
+    g_main_loop_quit (program->loop);
+}
+
+/* SIGTERM or SIGINT */
+static gboolean
+asked_to_stop (gpointer user_data)
+{
+    Program *program = user_data;
+
+    if (program->is_stopping) {
+        g_main_loop_quit (program->loop);
+        return G_SOURCE_CONTINUE;
+    }
+
+    program->is_stopping = TRUE;
+    relay_stop (program->relay, stopped, program);
+    return G_SOURCE_CONTINUE;
+}
+
+/* SIGHUP */
+static gboolean
+asked_to_reload (gpointer user_data)
+{
+    Program *program = user_data;
+
+    if (!program->is_stopping)
+        relay_reload (program->relay, NULL);
+    return G_SOURCE_CONTINUE;
+}
+
+static int
+complain (const GError *error)
+{
+    if (error->domain == CONFIG_ERROR || error->domain == SMTP_TLS_ERROR) {
+        log_event_configuration_bad (error, FALSE);
+        return EX_CONFIG;
+    }
+
+    log_event_not_started (error);
+    return g_error_matches (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT) ? EX_USAGE : EXIT_FAILURE;
+}
+
+static int
+run (Arguments *arguments)
+{
+    RelayOptions options = make_options (arguments);
+    g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
+    g_autoptr (GError) error = NULL;
+    g_autoptr (Relay) relay = relay_new (&options, &error);
+    Program program = {.loop = loop, .relay = relay};
+    guint signals[3];
+
+    if (relay == NULL)
+        return complain (error);
+
+    signals[0] = g_unix_signal_add (SIGTERM, asked_to_stop, &program);
+    signals[1] = g_unix_signal_add (SIGINT, asked_to_stop, &program);
+    signals[2] = g_unix_signal_add (SIGHUP, asked_to_reload, &program);
+
+    g_main_loop_run (loop);
+
+    for (guint i = 0; i < G_N_ELEMENTS (signals); i++)
+        g_source_remove (signals[i]);
+    return EXIT_SUCCESS;
+}
+
+int
+main (int argc, char **argv)
+{
+    g_auto (Arguments) arguments = {NULL};
+    g_autoptr (GError) error = NULL;
+
+    if (!parse_arguments (&arguments, &argc, &argv, &error)) {
+        g_printerr ("posternd: %s; try posternd --help\n", error->message);
+        return EX_USAGE;
+    }
+    if (arguments.version) {
+        g_print ("posternd %s\n", POSTERN_VERSION);
+        return EXIT_SUCCESS;
+    }
+
+    log_install ();
+    signal (SIGPIPE, SIG_IGN);
+    raise_descriptor_limit ();
+    return run (&arguments);
+}
