@@ -9,6 +9,7 @@ import pytest
 from certificates import Certificates
 from receiver import Receiver
 from relay import Bus, Postern, merge
+from sink import Sink
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +53,12 @@ def make_receiver(cleanup):
 def receiver(make_receiver):
     """A receiver that takes everything, without TLS."""
     return make_receiver()
+
+
+@pytest.fixture
+def make_sink(cleanup):
+    """make_sink(keep=False) starts Postfix's smtp-sink."""
+    return lambda **options: cleanup.enter_context(Sink(**options))
 
 
 @pytest.fixture

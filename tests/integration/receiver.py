@@ -21,9 +21,9 @@ Run as a program it is the demo's receiving server: it asks for TLS and a login,
 import argparse
 import asyncio
 import re
+import signal
 import socket
 import ssl
-import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -408,7 +408,7 @@ def main():
     with Receiver(tls="starttls", require_tls=True, certificate=(arguments.certificate, arguments.key),
                   users={arguments.user: password}, port=arguments.port, on_message=keep):
         print("ready", flush=True)
-        sys.stdin.read()  # until whoever started it closes this end
+        signal.pause()  # until it is killed
 
 
 if __name__ == "__main__":

@@ -28,22 +28,7 @@ POSTERN = BUILD / "cli" / "postern"
 SENDMAIL = BUILD / "cli" / "sendmail"
 
 # What a sanitizer or GLib says of a programming error; no test may pass with such a line in its output.
-FAULTS = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehavior|runtime error:|CRITICAL \*\*|-CRITICAL")
-
-BUS_CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <type>session</type>
-  <listen>unix:path={folder}/bus</listen>
-  <auth>EXTERNAL</auth>
-  <policy context="default">
-    <allow send_destination="*" eavesdrop="true"/>
-    <allow eavesdrop="true"/>
-    <allow own="*"/>
-  </policy>
-</busconfig>
-"""
-
+FAULTS = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|CRITICAL \*\*|^(error|warning): G[A-Za-z]+[A-Za-z-]*: ", re.M)
 
 def is_sanitized():
     """Whether the build under test has a sanitizer in it: its memory and pace tell nothing then."""
@@ -64,10 +49,9 @@ class Bus:
 
     def __init__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="postern-bus-"))
-        configuration = self.folder / "bus.conf"
-        configuration.write_text(BUS_CONFIGURATION.format(folder=self.folder), encoding="utf-8")
         self.process = subprocess.Popen(
-            ["dbus-daemon", f"--config-file={configuration}", "--print-address=1", "--nofork", "--nopidfile"],
+            ["dbus-daemon", f"--config-file={TOP}/tests/integration/bus.conf", f"--address=unix:path={self.folder}/bus",
+             "--print-address=1", "--nofork", "--nopidfile"],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True)
         self.address = self.process.stdout.readline().strip()
         assert self.address, "dbus-daemon did not start"
