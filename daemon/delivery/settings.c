@@ -45,6 +45,7 @@ delivery_settings_free (DeliverySettings *settings)
 {
     g_free (settings->host_name);
     g_free (settings->domain);
+    g_free (settings->no_smarthost);
     g_ptr_array_unref (settings->smarthosts);
     g_free (settings);
 }

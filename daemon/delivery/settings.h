@@ -26,6 +26,7 @@ typedef struct {
     gchar *host_name;           /* EHLO, Reporting-MTA */
     gchar *domain;              /* MAILER-DAEMON's */
     GPtrArray *smarthosts;      /* of DeliverySmarthost, in order of preference */
+    gchar *no_smarthost;        /* (nullable) while there is none: the reason that waiting mail shows */
     guint connect_seconds;      /* to connect to one address */
     guint greeting_seconds;     /* RFC 5321 4.5.3.2.1 */
     guint command_seconds;      /* 4.5.3.2.2, .3 */
