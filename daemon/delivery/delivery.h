@@ -50,8 +50,12 @@ typedef struct {
  * @queue, @poller: must outlive the delivery
  * @settings: (transfer full)
  *
- * Sets the queue's route, and starts when the main loop runs. Its queue listener's due must be passed on with
+ * @listener: copied
+ *
+ * Sets the queue's route, and starts when the main loop runs. The queue listener's due must be passed on with
  * delivery_due ().
+ *
+ * Returns: (transfer full): or %NULL with a SMTP_TLS_ERROR that names a smarthost's trust file
  */
 Delivery *delivery_new (Queue *queue, SmtpPoller *poller, DeliverySettings *settings,
                         const DeliveryListener *listener, gpointer user_data, GError **error);
@@ -62,7 +66,7 @@ void delivery_free (Delivery *delivery);
 /* The settings of a reload (transfer full). Deliveries under way go on with what they have. On error the old ones stay. */
 gboolean delivery_set_settings (Delivery *delivery, DeliverySettings *settings, GError **error);
 
-/* From the queue's listener. */
+/* From the queue's listener; may be called at any time. */
 void delivery_due (Delivery *delivery, const gchar *lane);
 
 /* Takes nothing more; calls @stopped when what is under way has ended, or when @deadline_seconds are over and the rest
