@@ -3,8 +3,8 @@
 /*
  * A session with the SMTP server, for tests
  *
- * It also holds the server to what every session must keep: handlers are called in order, content has only CRLF line
- * ends, a finish is owed exactly where end was called.
+ * It also holds the server to what every session must keep, and so serves the fuzzer: handlers are called in order,
+ * content has only CRLF line ends, a finish is owed exactly where end was called, replies are replies.
  */
 
 #include "dialogue.h"
@@ -109,7 +109,10 @@ on_end (gpointer user_data)
     g_assert_true (dialogue->begun);
     g_assert_false (dialogue->ending);
     assert_canonical (dialogue->content);
-    g_string_append_printf (dialogue->events, "[%s] ", dialogue->content->str);
+    g_string_append_c (dialogue->events, '[');
+    g_string_append_len (dialogue->events, dialogue->content->str, (gssize) dialogue->content->len);
+    g_string_append (dialogue->events, "] ");
+    dialogue->messages++;
     dialogue->ending = TRUE;
     if (dialogue->finish == DIALOGUE_FINISH_AT_ONCE)
         dialogue_finish (dialogue);
@@ -155,16 +158,17 @@ static const SmtpServerHandlers handlers = {
 };
 
 Dialogue *
-dialogue_new (DialogueKind kind, DialogueFinish finish)
+dialogue_new_with_limits (DialogueKind kind, DialogueFinish finish, guint64 message_longest_bytes,
+                          guint recipients_most, guint errors_most)
 {
     SmtpServerParameters parameters = {
         .host_name = "relay.example.org",
         .local = kind == DIALOGUE_LOCAL,
         .trusted = kind == DIALOGUE_TRUSTED || kind == DIALOGUE_TLS,
         .tls_offered = kind == DIALOGUE_TLS,
-        .message_longest_bytes = DIALOGUE_MESSAGE_LONGEST_BYTES,
-        .recipients_most = DIALOGUE_RECIPIENTS_MOST,
-        .errors_most = DIALOGUE_ERRORS_MOST,
+        .message_longest_bytes = message_longest_bytes,
+        .recipients_most = recipients_most,
+        .errors_most = errors_most,
     };
     Dialogue *dialogue = g_new0 (Dialogue, 1);
 
@@ -176,6 +180,13 @@ dialogue_new (DialogueKind kind, DialogueFinish finish)
     dialogue->server = smtp_server_new (&parameters, &handlers, dialogue);
 
     return dialogue;
+}
+
+Dialogue *
+dialogue_new (DialogueKind kind, DialogueFinish finish)
+{
+    return dialogue_new_with_limits (kind, finish, DIALOGUE_MESSAGE_LONGEST_BYTES, DIALOGUE_RECIPIENTS_MOST,
+                                     DIALOGUE_ERRORS_MOST);
 }
 
 void
@@ -205,6 +216,17 @@ dialogue_finish (Dialogue *dialogue)
     smtp_server_finish (dialogue->server, reply);
 }
 
+static void
+assert_reply_line (const gchar *line)
+{
+    g_assert_cmpuint (strlen (line), <=, SMTP_REPLY_LINE_LONGEST_BYTES - 2);
+    g_assert_cmpuint (strlen (line), >=, 3);
+    g_assert_true (g_ascii_isdigit (line[0]) && g_ascii_isdigit (line[1]) && g_ascii_isdigit (line[2]));
+    g_assert_true (line[3] == ' ' || line[3] == '-' || line[3] == '\0');
+    for (const gchar *c = line; *c != '\0'; c++)
+        g_assert_true (*c >= ' ' && *c <= '~');
+}
+
 /* Notes the code of each reply that was written in full. */
 static void
 note_replies (Dialogue *dialogue, gsize start)
@@ -215,7 +237,7 @@ note_replies (Dialogue *dialogue, gsize start)
         const gchar *line = lines[i];
         gsize status = strlen (line) > 4 ? strcspn (line + 4, " ") : 0;
 
-        g_assert_cmpuint (strlen (line), <=, SMTP_REPLY_LINE_LONGEST_BYTES - 2);
+        assert_reply_line (line);
         if (line[3] == '-')
             continue;
         g_string_append_printf (dialogue->replies, "%s%.3s", dialogue->replies->len > 0 ? " " : "", line);

@@ -31,6 +31,7 @@ typedef struct {
     GString *output;  /* as it went over the wire */
     GString *events;  /* what the relay was told, one word or "(…)" each */
     GString *content; /* of the message under way */
+    guint messages;   /* that came to their end */
     gboolean begun;
     gboolean ending; /* smtp_server_finish () is owed */
     const SmtpReply *close_in_content;
@@ -42,6 +43,8 @@ typedef struct {
 #define DIALOGUE_ERRORS_MOST           5
 
 Dialogue *dialogue_new (DialogueKind kind, DialogueFinish finish);
+Dialogue *dialogue_new_with_limits (DialogueKind kind, DialogueFinish finish, guint64 message_longest_bytes,
+                                    guint recipients_most, guint errors_most);
 void dialogue_free (Dialogue *dialogue);
 
 /* Feeds a copy of exactly @length bytes, and answers what is to be answered. */
