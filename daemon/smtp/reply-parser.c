@@ -16,7 +16,7 @@
  */
 
 #include "smtp/reply-parser.h"
-#include "smtp/printable.h"
+#include "message/printable.h"
 
 #include <string.h>
 
@@ -79,9 +79,9 @@ static SmtpReplyParserResult
 malformed (SmtpReplyParser *parser, const gchar *what)
 {
     const GString *line = parser->line;
-    g_autofree gchar *quote = smtp_printable (line->str, MIN (line->len, FAULT_QUOTE_LONGEST_BYTES));
+    g_autofree gchar *quote = message_printable (line->str, line->len, FAULT_QUOTE_LONGEST_BYTES, TRUE);
 
-    parser->fault = g_strdup_printf ("%s: %s%s", what, quote, line->len > FAULT_QUOTE_LONGEST_BYTES ? "…" : "");
+    parser->fault = g_strdup_printf ("%s: %s", what, quote);
 
     return SMTP_REPLY_PARSER_MALFORMED;
 }
@@ -138,6 +138,7 @@ static void
 add_text (SmtpReplyParser *parser, const gchar *text, gsize length)
 {
     gsize status = status_length (text, length, parser->code / 100);
+    g_autofree gchar *printable = NULL;
 
     if (parser->lines == 0 && status > 0)
         g_strlcpy (parser->status, text, status + 1);
@@ -150,15 +151,15 @@ add_text (SmtpReplyParser *parser, const gchar *text, gsize length)
         text += skip;
         length -= skip;
     }
-    g_string_append_len (parser->text, text, (gssize) length);
+    printable = message_printable (text, length, length, TRUE); /* a NUL would end the text */
+    g_string_append (parser->text, printable);
 }
 
 static SmtpReply *
 take_reply (SmtpReplyParser *parser)
 {
     const gchar *status = parser->status[0] != '\0' ? parser->status : NULL;
-    g_autofree gchar *text = smtp_printable (parser->text->str, parser->text->len); /* without NUL */
-    SmtpReply *reply = smtp_reply_new (parser->code, status, "%s", text);
+    SmtpReply *reply = smtp_reply_new (parser->code, status, "%s", parser->text->str);
 
     smtp_reply_parser_reset (parser);
 

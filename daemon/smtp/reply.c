@@ -9,12 +9,30 @@
  */
 
 #include "smtp/reply.h"
-#include "smtp/printable.h"
+#include "message/printable.h"
 
 #include <string.h>
 
 /* Left of a line's 512 bytes when code, separator, the longest status code and CRLF are taken. */
 #define REPLY_TEXT_LONGEST_BYTES (SMTP_REPLY_LINE_LONGEST_BYTES - 4 - 16 - 2)
+
+/* Makes each line of @text printable; the newlines between them stay. */
+static gchar *
+make_printable (const gchar *text)
+{
+    GString *out = g_string_sized_new (strlen (text));
+
+    while (TRUE) {
+        gsize length = strcspn (text, "\n");
+        g_autofree gchar *line = message_printable (text, length, length, TRUE);
+
+        g_string_append (out, line);
+        if (text[length] == '\0')
+            return g_string_free (out, FALSE);
+        g_string_append_c (out, '\n');
+        text += length + 1;
+    }
+}
 
 SmtpReply *
 smtp_reply_new (guint code, const gchar *status, const gchar *format, ...)
@@ -35,7 +53,7 @@ smtp_reply_new (guint code, const gchar *status, const gchar *format, ...)
     reply->code = code;
     if (status != NULL)
         g_strlcpy (reply->status, status, sizeof reply->status);
-    reply->text = smtp_printable (text, strlen (text));
+    reply->text = make_printable (text);
 
     return reply;
 }

@@ -17,8 +17,8 @@
 
 #include "message/address.h"
 #include "message/error.h"
+#include "message/printable.h"
 #include "smtp/parameters.h"
-#include "smtp/printable.h"
 #include "smtp/server-private.h"
 
 /* A domain, which RFC 5321 4.5.3.1.2 limits to this, or what a client takes for one. */
@@ -55,7 +55,7 @@ open_session (SmtpServer *server, const SmtpCommand *command)
 
     smtp_server_end_transaction (server);
     g_free (server->helo);
-    server->helo = smtp_printable (command->argument, length);
+    server->helo = message_printable (command->argument, length, length, TRUE);
 
     return TRUE;
 }

@@ -20,7 +20,7 @@
  */
 
 #include "smtp/server-private.h"
-#include "smtp/printable.h"
+#include "message/printable.h"
 
 /* Most replies fit; the one to EHLO is the longest. */
 #define OUTPUT_SIZED_BYTES 512
@@ -83,7 +83,7 @@ describe_cause (const SmtpServer *server)
     if (server->command->verb == SMTP_VERB_UNKNOWN)
         return g_strdup ("an unknown command");
 
-    return smtp_printable (server->line, server->line_length);
+    return message_printable (server->line, server->line_length, server->line_length, TRUE);
 }
 
 static void

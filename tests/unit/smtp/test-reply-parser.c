@@ -71,7 +71,7 @@ static const Case cases[] = {
     {"status-of-two-parts-is-text", "220 2.1 x\r\n", "220||2.1 x;"},
     {"status-of-four-parts-is-text", "250 2.0.0.1 x\r\n", "250||2.0.0.1 x;"},
     {"host-name-is-no-status", "220 2.example.org ESMTP\r\n", "220||2.example.org ESMTP;"},
-    {"control-characters-are-shown-as-question-marks", "250 a\tb\x1b[0m\r\n", "250||a?b?[0m;"},
+    {"control-characters-are-spelled-out", "250 a\tb\x1b[0m\r\n", "250||a b\\x1B[0m;"},
     {"different-codes", "250-a\r\n251 b\r\n", "fault"},
     {"no-code", "hello\r\n", "fault"},
     {"empty-line", "\r\n", "fault"},
@@ -155,9 +155,7 @@ test_nul_does_not_cut_the_text (void)
     static const gchar data[] = "250 a\0b\r\n";
     g_autofree gchar *told = parse (data, sizeof data - 1, sizeof data);
 
-    g_assert_cmpstr (told, ==,
-                     "250||a\xef\xbf\xbd"
-                     "b;");
+    g_assert_cmpstr (told, ==, "250||a\\x00b;");
 }
 
 static void
@@ -165,7 +163,7 @@ test_text_is_valid_utf8 (void)
 {
     g_autofree gchar *told = parse ("250 m\xc3\xbcller\r\n250 m\xfcller\r\n", 26, 26);
 
-    g_assert_cmpstr (told, ==, "250||m\xc3\xbcller;250||m\xef\xbf\xbdller;");
+    g_assert_cmpstr (told, ==, "250||m\xc3\xbcller;250||m\\xFCller;");
 }
 
 static void

@@ -80,6 +80,7 @@ test_names_of_the_protocol (void)
     } cases[] = {
         {DIALOGUE_TRUSTED, FALSE, "HELO c\r\n", "", "SMTP"},
         {DIALOGUE_TRUSTED, FALSE, "EHLO c\r\n", "", "ESMTP"},
+        {DIALOGUE_TRUSTED, FALSE, "EHLO c\r\nHELO c\r\n", "", "SMTP"},
         {DIALOGUE_TRUSTED, FALSE, "EHLO c\r\n", " SMTPUTF8", "UTF8SMTP"},
         {DIALOGUE_TLS, TRUE, "EHLO c\r\n", "", "ESMTPS"},
         {DIALOGUE_TLS, TRUE, "EHLO c\r\n", " SMTPUTF8", "UTF8SMTPS"},
@@ -110,7 +111,7 @@ test_client_name_is_one_printable_word (void)
 
     g_assert_null (smtp_server_helo (dialogue->server));
     dialogue_say (dialogue, "EHLO mail\x1b[2J.example.org (a comment)\r\n");
-    g_assert_cmpstr (smtp_server_helo (dialogue->server), ==, "mail?[2J.example.org");
+    g_assert_cmpstr (smtp_server_helo (dialogue->server), ==, "mail\\x1B[2J.example.org");
     dialogue_say (dialogue, ehlo);
     g_assert_cmpstr (smtp_server_helo (dialogue->server), ==, longest);
     dialogue_say (dialogue, too_long);

@@ -174,6 +174,12 @@ static const Case cases[] = {
      OPEN "RCPT TO:<c@y.org>\r\nRCPT TO:<d@y.org>\r\nRCPT TO:<e@y.org>\r\nRCPT TO:<f@y.org>\r\nDATA\r\n.\r\n",
      OPENED " 250/2.1.5 250/2.1.5 452/4.5.3 452/4.5.3 354 250/2.6.0",
      ENVELOPE "(rcpt <c@y.org>)(rcpt <d@y.org>){452/4.5.3 RCPT TO:<e@y.org>}begin [] "},
+    {"too-many-recipients-are-told-for-each-message", DIALOGUE_TRUSTED,
+     OPEN "RCPT TO:<c@y.org>\r\nRCPT TO:<d@y.org>\r\nRCPT TO:<e@y.org>\r\nRSET\r\n" MAIL RCPT
+          "RCPT TO:<c@y.org>\r\nRCPT TO:<d@y.org>\r\nRCPT TO:<e@y.org>\r\n",
+     OPENED " 250/2.1.5 250/2.1.5 452/4.5.3 250/2.0.0 250/2.1.0 250/2.1.5 250/2.1.5 250/2.1.5 452/4.5.3",
+     ENVELOPE "(rcpt <c@y.org>)(rcpt <d@y.org>){452/4.5.3 RCPT TO:<e@y.org>}" ENVELOPE
+              "(rcpt <c@y.org>)(rcpt <d@y.org>){452/4.5.3 RCPT TO:<e@y.org>}"},
     {"declared-size-too-large", DIALOGUE_TRUSTED,
      EHLO "MAIL FROM:<a@x.org> SIZE=1001\r\nMAIL FROM:<a@x.org> SIZE=18446744073709551616\r\n"
           "MAIL FROM:<a@x.org> SIZE=99999999999999999999\r\nMAIL FROM:<a@x.org> SIZE=1000\r\n",
