@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * postern retry, hold, release, delete
+ *
+ * One file, because they are one command with four verbs. Nothing is done to the whole queue by accident: without
+ * ids, a choice or --all the command is refused, and "delete --all" asks a person first. The relay does it in one
+ * step and tells how many messages that was.
+ */
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "postern-command.h"
+#include "postern-filter.h"
+#include "postern-text.h"
+
+typedef struct {
+    const gchar *name;    /* of the subcommand */
+    const gchar *method;  /* of the Manager */
+    const gchar *summary; /* for --help */
+    const gchar *done;    /* "Deleted" */
+    const gchar *nothing; /* why it may have touched nothing */
+    gboolean asks;        /* before it touches everything */
+} Verb;
+
+typedef struct {
+    const Verb *verb;
+    CommandLine *line;
+    FilterOptions filter;
+    gboolean all;
+    gboolean yes;
+} Act;
+
+static const Verb retry = {
+    .name = "retry",
+    .method = "Retry",
+    .summary = "Tries messages again at once, and remotes that are down.",
+    .done = "Retrying",
+    .nothing = "no message in the queue matches, or it is held",
+};
+
+static const Verb hold = {
+    .name = "hold",
+    .method = "Hold",
+    .summary = "Keeps messages from being tried until they are released.",
+    .done = "Held",
+    .nothing = "no message in the queue matches, or it is held already",
+};
+
+static const Verb release = {
+    .name = "release",
+    .method = "Release",
+    .summary = "Releases messages that are held, and tries them at once.",
+    .done = "Released",
+    .nothing = "no message in the queue matches, or it is not held",
+};
+
+static const Verb delete = {
+    .name = "delete",
+    .method = "Delete",
+    .summary = "Deletes messages. Nobody is notified.",
+    .done = "Deleted",
+    .nothing = "no message in the queue matches",
+    .asks = TRUE,
+};
+
+/* A script that says "delete --all" means it; a person may have slipped. */
+static gboolean
+is_sure (const Act *act)
+{
+    gchar answer[8];
+
+    if (!act->verb->asks || !act->all || act->yes || !isatty (STDIN_FILENO))
+        return TRUE;
+
+    g_print ("Delete all messages in the queue? Nobody will be notified. [y/N] ");
+    fflush (stdout);
+    return fgets (answer, sizeof answer, stdin) != NULL &&
+           (g_str_has_prefix (answer, "y") || g_str_has_prefix (answer, "Y"));
+}
+
+static ExitCode
+tell (const Act *act, guint count)
+{
+    guint named = command_line_count_words (act->line);
+    gboolean some_missing = named > 0 && count < named;
+
+    if (count == 0 && !act->all) {
+        g_printerr ("postern: nothing to %s: %s\n", act->verb->name, act->verb->nothing);
+        return EXIT_NOT_FOUND;
+    }
+
+    if (some_missing)
+        g_print ("%s %u of %u messages; the others: %s.\n", act->verb->done, count, named, act->verb->nothing);
+    else
+        g_print ("%s %u message%s.\n", act->verb->done, count, count == 1 ? "" : "s");
+    return some_missing ? EXIT_NOT_FOUND : EXIT_OK;
+}
+
+static ExitCode
+run_act (const Act *act, GVariant *filter)
+{
+    g_autoptr (GError) error = NULL;
+    g_autoptr (GVariant) reply =
+        client_call_manager (act->line->client, act->verb->method, g_variant_new ("(@a{sv})", filter), "(u)", &error);
+    guint count;
+
+    if (reply == NULL)
+        return client_explain (act->line->client, error);
+
+    g_variant_get (reply, "(u)", &count);
+    return tell (act, count);
+}
+
+static ExitCode
+parse_and_run (Act *act, int argc, char **argv)
+{
+    g_autoptr (GVariant) filter = NULL;
+    gboolean chosen;
+    ExitCode code;
+
+    if (!command_line_parse (act->line, argc, argv))
+        return EXIT_USAGE;
+
+    chosen = filter_options_choose (&act->filter, act->line);
+    if (!chosen && !act->all)
+        return command_line_complain (act->line, "say which messages: ids, options that choose some, or --all");
+    if (chosen && act->all)
+        return command_line_complain (act->line, "--all means all messages, but others were chosen too");
+
+    filter = filter_options_build (&act->filter, act->line);
+    if (filter == NULL)
+        return EXIT_USAGE;
+    g_variant_ref_sink (filter);
+
+    code = command_line_connect (act->line);
+    if (code != EXIT_OK)
+        return code;
+    if (!is_sure (act)) {
+        g_print ("Nothing was deleted.\n");
+        return EXIT_FAILED;
+    }
+    return run_act (act, filter);
+}
+
+static ExitCode
+act (const Verb *verb, int argc, char **argv, const gchar *bus)
+{
+    g_autoptr (CommandLine) line = command_line_new (verb->name, "[ID…]", verb->summary, bus);
+    Act self = {.verb = verb, .line = line};
+    const GOptionEntry entries[] = {
+        {"all", 0, 0, G_OPTION_ARG_NONE, &self.all, "All messages", NULL},
+        {verb->asks ? "yes" : NULL, 'y', 0, G_OPTION_ARG_NONE, &self.yes, "Do not ask whether --all is meant", NULL},
+        {NULL},
+    };
+    ExitCode code;
+
+    filter_options_add (&self.filter, line);
+    command_line_add (line, entries, FALSE);
+    code = parse_and_run (&self, argc, argv);
+    filter_options_clear (&self.filter);
+    return code;
+}
+
+ExitCode
+command_retry (int argc, char **argv, const gchar *bus)
+{
+    return act (&retry, argc, argv, bus);
+}
+
+ExitCode
+command_hold (int argc, char **argv, const gchar *bus)
+{
+    return act (&hold, argc, argv, bus);
+}
+
+ExitCode
+command_release (int argc, char **argv, const gchar *bus)
+{
+    return act (&release, argc, argv, bus);
+}
+
+ExitCode
+command_delete (int argc, char **argv, const gchar *bus)
+{
+    return act (&delete, argc, argv, bus);
+}

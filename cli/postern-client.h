@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include <gio/gio.h>
+#include <gio/gunixfdlist.h>
+
+/*
+ * The command's side of the bus: one connection, calls on the relay, and its errors in words.
+ */
+
+#define RELAY_NAME              "org.postern.Relay1"
+#define RELAY_MANAGER_PATH      "/org/postern/Relay1"
+#define RELAY_MANAGER_INTERFACE "org.postern.Relay1.Manager"
+#define RELAY_MESSAGE_INTERFACE "org.postern.Relay1.Message"
+#define RELAY_REMOTE_INTERFACE  "org.postern.Relay1.Remote"
+
+/* What scripts can tell apart. */
+typedef enum {
+    EXIT_OK = 0,
+    EXIT_FAILED = 1,        /* the relay could not do it; standard error says why */
+    EXIT_USAGE = 2,         /* the command line is wrong */
+    EXIT_NOT_FOUND = 3,     /* no such message or remote, or nothing matched */
+    EXIT_NOT_ALLOWED = 4,   /* not authorized */
+    EXIT_NOT_REACHABLE = 5, /* the relay does not run, or the bus cannot be reached */
+} ExitCode;
+
+typedef struct {
+    gchar *address; /* "system", "session" or a D-Bus address */
+    GDBusConnection *connection;
+} Client;
+
+/**
+ * client_new:
+ * @address: (nullable): a bus; %NULL: $POSTERN_BUS, else the system bus
+ *
+ * Returns: (transfer full): or %NULL with an error that was not told yet
+ */
+Client *client_new (const gchar *address, GError **error);
+void client_free (Client *client);
+
+/**
+ * client_call:
+ * @path: the object
+ * @parameters: (nullable): floating, a tuple
+ * @type: of the reply; a relay whose reply is another is of another version
+ *
+ * Calls a method and waits for the reply, as long as a person takes to type a password.
+ *
+ * Returns: (transfer full): or %NULL
+ */
+GVariant *client_call (const Client *client, const gchar *path, const gchar *interface, const gchar *method,
+                       GVariant *parameters, const gchar *type, GError **error);
+
+/* Calls a method of the Manager. */
+GVariant *client_call_manager (const Client *client, const gchar *method, GVariant *parameters, const gchar *type,
+                               GError **error);
+
+/* Returns: (transfer full): all properties, a{sv}; or %NULL */
+GVariant *client_get_properties (const Client *client, const gchar *path, const gchar *interface, GError **error);
+
+/**
+ * client_open_content:
+ * @path: a message's object
+ *
+ * Returns: a descriptor to read its content from (transfer full), -1 with an error
+ */
+int client_open_content (const Client *client, const gchar *path, GError **error);
+
+/* Whether @error is this one of the relay's own, as "NoSuchMessage". */
+gboolean client_error_is (const GError *error, const gchar *name);
+
+/**
+ * client_explain:
+ * @client: (nullable)
+ *
+ * Tells on standard error what went wrong and what to do about it.
+ *
+ * Returns: the exit code that it means
+ */
+ExitCode client_explain (const Client *client, const GError *error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Client, client_free)

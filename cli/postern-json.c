@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * JSON
+ *
+ * For programs: names are those of the D-Bus interface in lower case, times are ISO 8601 in UTC, sizes are bytes,
+ * what is not known is null. Text is not escaped beyond what JSON asks for.
+ */
+
+#include "postern-json.h"
+
+#include <stdio.h>
+
+#include "postern-text.h"
+
+void
+json_add_text (JsonBuilder *builder, const gchar *name, const gchar *text)
+{
+    json_builder_set_member_name (builder, name);
+    if (*text == '\0')
+        json_builder_add_null_value (builder);
+    else
+        json_builder_add_string_value (builder, text);
+}
+
+void
+json_add_time (JsonBuilder *builder, const gchar *name, guint64 usec)
+{
+    g_autofree gchar *text = usec == 0 ? g_strdup ("") : text_iso_time ((gint64) usec);
+
+    json_add_text (builder, name, text);
+}
+
+void
+json_add_number (JsonBuilder *builder, const gchar *name, guint64 number)
+{
+    json_builder_set_member_name (builder, name);
+    json_builder_add_int_value (builder, (gint64) MIN (number, G_MAXINT64));
+}
+
+void
+json_add_user (JsonBuilder *builder, const gchar *name, gint64 uid)
+{
+    json_builder_set_member_name (builder, name);
+    if (uid < 0)
+        json_builder_add_null_value (builder);
+    else
+        json_builder_add_int_value (builder, uid);
+}
+
+void
+json_add_boolean (JsonBuilder *builder, const gchar *name, gboolean value)
+{
+    json_builder_set_member_name (builder, name);
+    json_builder_add_boolean_value (builder, value);
+}
+
+void
+json_print (JsonBuilder *builder, gboolean pretty)
+{
+    g_autoptr (JsonNode) root = json_builder_get_root (builder);
+    g_autofree gchar *text = json_to_string (root, pretty);
+
+    /* Not g_print (), which would translate it to the locale: JSON is UTF-8. */
+    fputs (text, stdout);
+    fputc ('\n', stdout);
+}
