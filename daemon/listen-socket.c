@@ -68,13 +68,20 @@ find_kind (const gchar *name, ListenKind *kind)
     return FALSE;
 }
 
+/* An inode's number is used again as soon as its file is gone; together with this it is not. */
+static gint64
+changed_nsec (const struct stat *status)
+{
+    return status->st_ctim.tv_sec * (gint64) 1000000000 + status->st_ctim.tv_nsec;
+}
+
 void
 listen_socket_free (ListenSocket *self)
 {
     struct stat status;
 
-    if (self->path != NULL && stat (self->path, &status) == 0 && status.st_dev == self->device &&
-        status.st_ino == self->inode)
+    if (self->path != NULL && stat (self->path, &status) == 0 && status.st_ino == self->inode &&
+        changed_nsec (&status) == self->changed_nsec)
         g_unlink (self->path);
 
     if (self->fd >= 0)
@@ -194,15 +201,23 @@ set_errno (GError **error, const gchar *place)
                  g_strerror (errno), advice);
 }
 
-/* Whether the socket file at @address has no listener any more. */
+/* Whether there is a socket at @address that has no listener any more. Connecting to a plain file is refused, too. */
 static gboolean
 is_stale (const Address *address)
 {
-    int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    gboolean stale = fd >= 0 && connect (fd, &address->any, sizeof address->local) < 0 && errno == ECONNREFUSED;
+    struct stat status;
+    gboolean stale;
+    int fd;
 
-    if (fd >= 0)
-        g_close (fd, NULL);
+    if (lstat (address->local.sun_path, &status) < 0 || !S_ISSOCK (status.st_mode))
+        return FALSE;
+
+    fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return FALSE;
+
+    stale = connect (fd, &address->any, sizeof address->local) < 0 && errno == ECONNREFUSED;
+    g_close (fd, NULL);
     return stale;
 }
 
@@ -248,8 +263,8 @@ listen_local (const gchar *path, GError **error)
 
     self->address = g_strdup (path);
     self->path = g_strdup (path);
-    self->device = status.st_dev;
     self->inode = status.st_ino;
+    self->changed_nsec = changed_nsec (&status);
     return g_steal_pointer (&self);
 }
 

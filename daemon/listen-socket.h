@@ -22,8 +22,8 @@ typedef struct {
     ListenKind kind;
     gchar *address; /* "127.0.0.1:25", "[::1]:25", or a path */
     gchar *path;    /* (nullable) of a UNIX socket that was made here, and is removed again */
-    guint64 device; /* by which it is known that @path is still that socket */
-    guint64 inode;
+    guint64 inode;  /* by these two it is known that @path is still that socket */
+    gint64 changed_nsec;
 } ListenSocket;
 
 /**
