@@ -221,7 +221,7 @@ check_retry (const Config *config, const ConfigFile *file, GPtrArray *problems)
 
 /* The names that the configuration leaves to the machine. */
 static void
-complete_identity (Config *config, const ConfigSources *sources)
+complete_names (Config *config, const ConfigSources *sources)
 {
     if (config->host_name == NULL && sources->host_name != NULL)
         config->host_name = g_strdup (sources->host_name);
@@ -234,6 +234,8 @@ complete_identity (Config *config, const ConfigSources *sources)
 
     config->delivery->host_name = g_strdup (config->host_name);
     config->delivery->domain = g_strdup (config->domain);
+    config->delivery->no_smarthost = g_strdup_printf (
+        "no smarthost is configured: set Host= in the group [" CONFIG_SMARTHOST_GROUP "] of %s", sources->path);
 }
 
 static void
@@ -269,6 +271,6 @@ config_load (const ConfigSources *sources, GPtrArray *warnings, GError **error)
         return NULL;
     }
 
-    complete_identity (config, sources);
+    complete_names (config, sources);
     return g_steal_pointer (&config);
 }

@@ -92,7 +92,9 @@ queue_due (const gchar *lane, gpointer user_data)
 {
     Relay *self = user_data;
 
-    delivery_due (self->delivery, lane);
+    /* The delivery looks at all lanes when it starts. */
+    if (self->delivery != NULL)
+        delivery_due (self->delivery, lane);
 }
 
 static void

@@ -150,6 +150,7 @@ test_an_empty_file_is_a_configuration (Fixture *fixture, gconstpointer data)
     g_assert_cmpuint (config->queue.messages_most, ==, 0);
     g_assert_cmpuint (config->queue.user_messages_most, ==, 0);
     g_assert_cmpuint (config->delivery->smarthosts->len, ==, 0);
+    g_assert_nonnull (strstr (config->delivery->no_smarthost, fixture->path));
 }
 
 static void
