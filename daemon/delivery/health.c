@@ -82,7 +82,7 @@ crowd (DeliveryHealth *health, DeliveryFailureKind kind, guint others, gint64 no
         kind == DELIVERY_FAILURE_LOGIN ? DELIVERY_HEALTH_LOGIN_FIRST_SECONDS : DELIVERY_HEALTH_CROWDED_SECONDS;
 
     health->limit = CLAMP (others, 1, health->most);
-    health->raise_usec = now_usec + seconds * G_USEC_PER_SEC;
+    health->raise_usec = now_usec + delivery_usec (seconds);
 }
 
 static gboolean
@@ -97,8 +97,7 @@ turn_down (DeliveryHealth *health, DeliveryFailureKind kind, gint64 now_usec, gd
         return FALSE;
 
     health->failures++;
-    health->probe_usec =
-        now_usec + delivery_retry_seconds (health->failures, first, longest, jitter) * G_USEC_PER_SEC;
+    health->probe_usec = now_usec + delivery_usec (delivery_retry_seconds (health->failures, first, longest, jitter));
     return turn (health, DELIVERY_REMOTE_DOWN);
 }
 
@@ -162,7 +161,7 @@ delivery_health_limit (DeliveryHealth *health, gint64 now_usec)
         return health->limit;
 
     health->limit = MIN (health->limit + 1, health->most);
-    health->raise_usec = now_usec + DELIVERY_HEALTH_CROWDED_SECONDS * G_USEC_PER_SEC;
+    health->raise_usec = now_usec + delivery_usec (DELIVERY_HEALTH_CROWDED_SECONDS);
     if (health->limit == health->most)
         health->raise_usec = G_MAXINT64;
     return health->limit;
@@ -171,7 +170,7 @@ delivery_health_limit (DeliveryHealth *health, gint64 now_usec)
 void
 delivery_health_hurry (DeliveryHealth *health, gboolean login, gint64 now_usec)
 {
-    gint64 soonest = health->tried_usec + DELIVERY_HEALTH_HURRY_SECONDS * G_USEC_PER_SEC;
+    gint64 soonest = health->tried_usec + delivery_usec (DELIVERY_HEALTH_HURRY_SECONDS);
 
     if (health->state != DELIVERY_REMOTE_DOWN)
         return;

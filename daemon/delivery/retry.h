@@ -3,6 +3,13 @@
 
 #include <glib.h>
 
+/* Seconds as microseconds; in 32 bits they would not reach for an hour and a quarter. */
+static inline gint64
+delivery_usec (guint seconds)
+{
+    return (gint64) seconds * G_USEC_PER_SEC;
+}
+
 /**
  * delivery_retry_seconds:
  * @failures: failed attempts in a row so far, at least 1

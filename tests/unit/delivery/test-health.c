@@ -2,7 +2,7 @@
 
 #include "delivery/health.h"
 
-#define SECOND G_USEC_PER_SEC
+#define SECOND ((gint64) G_USEC_PER_SEC)
 #define NOW    (1000 * SECOND)
 #define MIDDLE 0.5 /* the random number that shifts no delay */
 #define MOST   4
@@ -107,6 +107,19 @@ test_login (Fixture *fixture, gconstpointer data)
     refuse (&fixture->health, DELIVERY_FAILURE_LOGIN, 535, 0, NOW);
 
     g_assert_cmpint (fixture->health.probe_usec, ==, NOW + DELIVERY_HEALTH_LOGIN_FIRST_SECONDS * SECOND);
+}
+
+static void
+test_login_bounded (Fixture *fixture, gconstpointer data)
+{
+    gint64 now = NOW;
+
+    for (guint i = 0; i < 20; i++) {
+        now = MAX (now, fixture->health.probe_usec);
+        refuse (&fixture->health, DELIVERY_FAILURE_LOGIN, 535, 0, now);
+    }
+
+    g_assert_cmpint (fixture->health.probe_usec - now, ==, DELIVERY_HEALTH_LOGIN_LONGEST_SECONDS * SECOND);
 }
 
 static void
@@ -312,6 +325,7 @@ main (int argc, char **argv)
     ADD ("backoff-grows-to-its-bound", test_backoff);
     ADD ("sessions-that-fail-together-are-one-failure", test_together);
     ADD ("a-refused-login-waits-longer", test_login);
+    ADD ("a-refused-login-is-tried-again-in-the-end", test_login_bounded);
     ADD ("hurry-probes-at-once", test_hurry);
     ADD ("hurry-after-hurry-is-no-storm", test_hurry_storm);
     ADD ("the-network-does-not-hurry-a-refused-login", test_hurry_login);

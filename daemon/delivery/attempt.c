@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * An attempt
+ *
+ * Goes with a job from the queue to a remote and back, maybe by way of several sessions, and keeps what was said about
+ * each recipient. Replies decide for themselves (RFC 5321 4.2.1); everything else that can end an attempt only
+ * defers. What follows from time and sender is decided in one place, delivery_attempt_judge ().
+ */
+
+#include "delivery/attempt.h"
+
+#include "delivery/retry.h"
+
+/* After a session broke in the middle of a message; doubles like every other delay. */
+#define SHORT_FIRST_SECONDS 10
+
+/* RFC 3463 3.5: delivery time expired. */
+#define STATUS_EXPIRED "4.4.7"
+
+DeliveryAttempt *
+delivery_attempt_new (QueueJob *job)
+{
+    DeliveryAttempt *attempt = g_new0 (DeliveryAttempt, 1);
+
+    attempt->job = job;
+    attempt->answers = g_new0 (DeliveryAnswer, job->n_recipients);
+    return attempt;
+}
+
+static void
+answer_set (DeliveryAnswer *answer, QueueOutcome outcome, const gchar *status, gchar *reply, gboolean quotes)
+{
+    g_free (answer->status);
+    g_free (answer->reply);
+    *answer = (DeliveryAnswer){.outcome = outcome, .status = g_strdup (status), .reply = reply, .quotes = quotes};
+}
+
+static void
+forget_answers (DeliveryAttempt *attempt)
+{
+    for (guint i = 0; i < attempt->job->n_recipients; i++)
+        answer_set (&attempt->answers[i], QUEUE_OUTCOME_UNTRIED, NULL, NULL, FALSE);
+}
+
+void
+delivery_attempt_free (DeliveryAttempt *attempt)
+{
+    g_return_if_fail (!attempt->job);
+
+    g_free (attempt->answers);
+    g_free (attempt->host);
+    g_free (attempt->address);
+    g_free (attempt);
+}
+
+void
+delivery_attempt_start (DeliveryAttempt *attempt, const gchar *host, const gchar *address, gboolean passes_dsn)
+{
+    forget_answers (attempt);
+    g_free (attempt->host);
+    g_free (attempt->address);
+    attempt->host = g_strdup (host);
+    attempt->address = g_strdup (address);
+    attempt->passes_dsn = passes_dsn;
+    attempt->hint = 0;
+    attempt->wait = DELIVERY_WAIT_BACKOFF;
+}
+
+static DeliveryAnswer *
+find_answer (DeliveryAttempt *attempt, guint recipient)
+{
+    const QueueJob *job = attempt->job;
+
+    for (guint i = 0; i < job->n_recipients; i++) {
+        guint at = (attempt->hint + i) % job->n_recipients;
+
+        if (job->recipients[at] == recipient) {
+            attempt->hint = at + 1;
+            return &attempt->answers[at];
+        }
+    }
+
+    return NULL;
+}
+
+void
+delivery_attempt_answer (DeliveryAttempt *attempt, guint recipient, const SmtpReply *reply)
+{
+    static const gchar *const plain_status[] = {"2.0.0", "4.0.0", "5.0.0"};
+    DeliveryAnswer *answer = find_answer (attempt, recipient);
+    QueueOutcome outcome = QUEUE_OUTCOME_DELIVERED;
+    const gchar *status = reply->status;
+
+    g_return_if_fail (answer);
+
+    if (smtp_reply_is_temporary (reply))
+        outcome = QUEUE_OUTCOME_DEFERRED;
+    if (smtp_reply_is_permanent (reply))
+        outcome = QUEUE_OUTCOME_FAILED;
+    if (!status[0])
+        status = plain_status[outcome == QUEUE_OUTCOME_DELIVERED ? 0 : outcome == QUEUE_OUTCOME_DEFERRED ? 1 : 2];
+
+    answer_set (answer, outcome, status, smtp_reply_line (reply), TRUE);
+}
+
+void
+delivery_attempt_break (DeliveryAttempt *attempt, const DeliveryFailure *failure, DeliveryWait wait)
+{
+    attempt->wait = wait;
+    for (guint i = 0; i < attempt->job->n_recipients; i++)
+        if (attempt->answers[i].outcome == QUEUE_OUTCOME_UNTRIED)
+            answer_set (&attempt->answers[i], QUEUE_OUTCOME_DEFERRED, failure->status, g_strdup (failure->reason),
+                        FALSE);
+}
+
+static gboolean
+is_given_up (const DeliveryAnswer *answer)
+{
+    return answer->outcome == QUEUE_OUTCOME_FAILED || answer->outcome == QUEUE_OUTCOME_EXPIRED;
+}
+
+void
+delivery_attempt_take_back (DeliveryAttempt *attempt, const gchar *reason)
+{
+    for (guint i = 0; i < attempt->job->n_recipients; i++) {
+        DeliveryAnswer *answer = &attempt->answers[i];
+
+        if (!is_given_up (answer))
+            continue;
+
+        answer->outcome = QUEUE_OUTCOME_DEFERRED;
+        if (reason) {
+            g_autofree gchar *reply = g_steal_pointer (&answer->reply);
+
+            answer->reply = g_strdup_printf ("%s; %s", reason, reply);
+            answer->quotes = FALSE;
+        }
+    }
+}
+
+/* "5 days", "4 hours": the largest unit that says it without a fraction. */
+static gchar *
+describe_span (guint seconds)
+{
+    static const struct {
+        guint seconds;
+        const gchar *one;
+        const gchar *many;
+    } units[] = {{24 * 60 * 60, "day", "days"}, {60 * 60, "hour", "hours"}, {60, "minute", "minutes"}};
+
+    for (guint i = 0; i < G_N_ELEMENTS (units); i++) {
+        guint count = seconds / units[i].seconds;
+
+        if (count > 0 && seconds % units[i].seconds == 0)
+            return g_strdup_printf ("%u %s", count, count == 1 ? units[i].one : units[i].many);
+    }
+
+    return g_strdup_printf ("%u %s", seconds, seconds == 1 ? "second" : "seconds");
+}
+
+static void
+expire (DeliveryAttempt *attempt, guint expire_seconds)
+{
+    g_autofree gchar *span = describe_span (expire_seconds);
+
+    for (guint i = 0; i < attempt->job->n_recipients; i++) {
+        DeliveryAnswer *answer = &attempt->answers[i];
+        gchar *reply;
+
+        if (answer->outcome != QUEUE_OUTCOME_DEFERRED)
+            continue;
+
+        reply = g_strdup_printf ("could not be delivered within %s; the last reason: %s", span, answer->reply);
+        answer_set (answer, QUEUE_OUTCOME_EXPIRED, STATUS_EXPIRED, reply, FALSE);
+    }
+}
+
+static guint
+failed_attempts (const DeliveryAttempt *attempt)
+{
+    guint most = 0;
+
+    for (guint i = 0; i < attempt->job->n_recipients; i++)
+        most = MAX (most, queue_message_recipient (attempt->job->message, attempt->job->recipients[i])->attempts);
+
+    return most + 1;
+}
+
+/* The last attempt falls on the end of the lifetime, not after it. */
+static gint64
+next_attempt_usec (const DeliveryAttempt *attempt, const DeliverySettings *settings, gint64 expiry_usec,
+                   gint64 now_usec, gdouble jitter)
+{
+    guint first = settings->retry_first_seconds;
+    guint delay_seconds;
+    gint64 next_usec;
+
+    if (attempt->wait == DELIVERY_WAIT_LANE)
+        return QUEUE_NEXT_WITH_LANE;
+    if (attempt->wait == DELIVERY_WAIT_SHORT)
+        first = MIN (first, SHORT_FIRST_SECONDS);
+
+    delay_seconds =
+        delivery_retry_seconds (failed_attempts (attempt), first, settings->retry_longest_seconds, jitter);
+    next_usec = now_usec + delivery_usec (delay_seconds);
+    return MIN (next_usec, MAX (expiry_usec, now_usec + G_USEC_PER_SEC));
+}
+
+void
+delivery_attempt_judge (DeliveryAttempt *attempt, const DeliverySettings *settings, gint64 now_usec, gdouble jitter)
+{
+    const QueueMessage *message = attempt->job->message;
+    gint64 expiry_usec = message->arrival_usec + delivery_usec (settings->expire_seconds);
+    guint given_up;
+
+    if (now_usec >= expiry_usec)
+        expire (attempt, settings->expire_seconds);
+
+    given_up = delivery_attempt_count (attempt, QUEUE_OUTCOME_FAILED) +
+               delivery_attempt_count (attempt, QUEUE_OUTCOME_EXPIRED);
+    attempt->hold = given_up > 0 && !message->envelope->sender[0];
+    if (attempt->hold)
+        delivery_attempt_take_back (attempt, NULL);
+
+    attempt->next_usec = next_attempt_usec (attempt, settings, expiry_usec, now_usec, jitter);
+}
+
+guint
+delivery_attempt_count (const DeliveryAttempt *attempt, QueueOutcome outcome)
+{
+    guint count = 0;
+
+    for (guint i = 0; i < attempt->job->n_recipients; i++)
+        count += attempt->answers[i].outcome == outcome;
+
+    return count;
+}
+
+void
+delivery_attempt_settle (DeliveryAttempt *attempt, Queue *queue)
+{
+    guint n_recipients = attempt->job->n_recipients;
+    g_autofree QueueResult *results = g_new0 (QueueResult, n_recipients);
+
+    for (guint i = 0; i < n_recipients; i++)
+        results[i] = (QueueResult){.outcome = attempt->answers[i].outcome,
+                                   .delay_notified = attempt->answers[i].delay_notified,
+                                   .remote = attempt->address,
+                                   .status = attempt->answers[i].status,
+                                   .reply = attempt->answers[i].reply};
+
+    queue_settle (queue, g_steal_pointer (&attempt->job), results, attempt->next_usec, attempt->hold);
+
+    for (guint i = 0; i < n_recipients; i++)
+        answer_set (&attempt->answers[i], QUEUE_OUTCOME_UNTRIED, NULL, NULL, FALSE);
+}
+
+void
+delivery_attempt_put_back (QueueJob *job, Queue *queue)
+{
+    DeliveryAttempt *attempt = job ? delivery_attempt_new (job) : NULL;
+
+    if (!attempt)
+        return;
+
+    delivery_attempt_settle (attempt, queue);
+    delivery_attempt_free (attempt);
+}

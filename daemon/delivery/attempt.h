@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "delivery/failure.h"
+#include "delivery/settings.h"
+#include "queue/queue.h"
+
+/* One attempt to deliver a job of the queue: what became of each of its recipients, and what follows from that. */
+
+typedef struct {
+    QueueOutcome outcome; /* UNTRIED: no answer, and none made up yet */
+    gchar *status;        /* (nullable) enhanced status code */
+    gchar *reply;         /* (nullable) one line: the remote's reply, or our reason */
+    gboolean quotes;      /* @reply is the remote's */
+    gboolean delay_notified;
+} DeliveryAnswer;
+
+typedef enum {
+    DELIVERY_WAIT_BACKOFF, /* the remote asked for patience: the retry schedule */
+    DELIVERY_WAIT_SHORT,   /* a session broke: soon */
+    DELIVERY_WAIT_LANE     /* all remotes are down: as soon as one is up */
+} DeliveryWait;
+
+typedef struct {
+    QueueJob *job;           /* (nullable) until it is settled */
+    DeliveryAnswer *answers; /* beside the job's recipients */
+    guint hint;              /* where the next answer is expected: they come in order, mostly */
+    gchar *host;             /* (nullable) of the remote that it is, or was last, tried at */
+    gchar *address;          /* (nullable) the same as "host:port" */
+    gboolean passes_dsn;     /* that remote offers DSN (RFC 3461) */
+    guint returns;           /* sessions that turned out to be closed when it was to go over them */
+    DeliveryWait wait;
+    gint64 next_usec; /* since the epoch, or QUEUE_NEXT_WITH_LANE; once it is judged */
+    gboolean hold;    /* once it is judged */
+} DeliveryAttempt;
+
+/* @job: (transfer full) */
+DeliveryAttempt *delivery_attempt_new (QueueJob *job);
+
+/* Only once its job was given back. */
+void delivery_attempt_free (DeliveryAttempt *attempt);
+
+/* Settles a job that came too late to be tried. @job: (transfer full) (nullable) */
+void delivery_attempt_put_back (QueueJob *job, Queue *queue);
+
+/* It goes to this remote now: what another said before is forgotten. */
+void delivery_attempt_start (DeliveryAttempt *attempt, const gchar *host, const gchar *address, gboolean passes_dsn);
+
+/* @recipient: an index into the message's envelope. */
+void delivery_attempt_answer (DeliveryAttempt *attempt, guint recipient, const SmtpReply *reply);
+
+/* Defers all recipients that have no answer. */
+void delivery_attempt_break (DeliveryAttempt *attempt, const DeliveryFailure *failure, DeliveryWait wait);
+
+/* Defers what failed or expired, because the notice about it could not be made. @reason: (nullable): put in front. */
+void delivery_attempt_take_back (DeliveryAttempt *attempt, const gchar *reason);
+
+/**
+ * delivery_attempt_judge:
+ * @now_usec: since the epoch
+ * @jitter: a random number in [0, 1)
+ *
+ * Draws the conclusions: what is deferred beyond its lifetime has expired; what a null sender's message cannot
+ * deliver is held, because nobody can be told; and when the rest is tried again.
+ */
+void delivery_attempt_judge (DeliveryAttempt *attempt, const DeliverySettings *settings, gint64 now_usec,
+                             gdouble jitter);
+
+/* How many answers have this outcome. */
+guint delivery_attempt_count (const DeliveryAttempt *attempt, QueueOutcome outcome);
+
+/* Gives the job back to the queue. */
+void delivery_attempt_settle (DeliveryAttempt *attempt, Queue *queue);
