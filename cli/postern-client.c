@@ -12,6 +12,7 @@
 
 #include "postern-client.h"
 
+#include <signal.h>
 #include <string.h>
 
 #include "postern-text.h"
@@ -56,6 +57,9 @@ client_new (const gchar *address, GError **error)
     }
 
     g_dbus_connection_set_exit_on_close (client->connection, FALSE);
+
+    /* GIO ignores it once it has a socket; whoever reads our output and has seen enough is to end us. */
+    signal (SIGPIPE, SIG_DFL);
     return g_steal_pointer (&client);
 }
 

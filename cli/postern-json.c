@@ -55,13 +55,25 @@ json_add_boolean (JsonBuilder *builder, const gchar *name, gboolean value)
     json_builder_add_boolean_value (builder, value);
 }
 
-void
-json_print (JsonBuilder *builder, gboolean pretty)
+/* Not g_print (), which would translate it to the locale: JSON is UTF-8. */
+static void
+print (JsonBuilder *builder, gboolean pretty)
 {
     g_autoptr (JsonNode) root = json_builder_get_root (builder);
     g_autofree gchar *text = json_to_string (root, pretty);
 
-    /* Not g_print (), which would translate it to the locale: JSON is UTF-8. */
     fputs (text, stdout);
+}
+
+void
+json_print (JsonBuilder *builder)
+{
+    print (builder, TRUE);
     fputc ('\n', stdout);
+}
+
+void
+json_print_flat (JsonBuilder *builder)
+{
+    print (builder, FALSE);
 }

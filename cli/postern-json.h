@@ -15,5 +15,8 @@ void json_add_number (JsonBuilder *builder, const gchar *name, guint64 number);
 void json_add_user (JsonBuilder *builder, const gchar *name, gint64 uid); /* -1 is null */
 void json_add_boolean (JsonBuilder *builder, const gchar *name, gboolean value);
 
-/* Prints what was built, with a newline. @pretty: over several lines; else on one. */
-void json_print (JsonBuilder *builder, gboolean pretty);
+/* Prints what was built, over several lines, the last of which ends. */
+void json_print (JsonBuilder *builder);
+
+/* Prints what was built on one line, which is not ended. */
+void json_print_flat (JsonBuilder *builder);

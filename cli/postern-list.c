@@ -114,7 +114,7 @@ print_json_row (const Row *row)
     json_add_number (builder, "attempts", row->attempts);
     json_add_text (builder, "reason", row->reason);
     json_builder_end_object (builder);
-    json_print (builder, FALSE);
+    json_print_flat (builder);
 }
 
 static void
@@ -201,7 +201,7 @@ finish (const List *list)
     g_autofree gchar *size = text_size (list->bytes);
 
     if (list->line->json) {
-        fputs (list->count == 0 ? "[]\n" : "]\n", stdout);
+        fputs (list->count == 0 ? "[]\n" : "\n]\n", stdout);
         return list->count == 0 && filter_options_choose (&list->filter, list->line) ? EXIT_NOT_FOUND : EXIT_OK;
     }
     if (list->ids_only)

@@ -139,7 +139,8 @@ print_json (const Event *event, GVariant *arguments)
         add_json_argument (builder, event->names[i], value);
     }
     json_builder_end_object (builder);
-    json_print (builder, FALSE);
+    json_print_flat (builder);
+    fputc ('\n', stdout);
 }
 
 static void

@@ -142,7 +142,7 @@ list_remotes (const CommandLine *line)
         g_autoptr (JsonBuilder) builder = json_builder_new ();
 
         remotes_add_json (builder, remotes);
-        json_print (builder, TRUE);
+        json_print (builder);
     } else if (remotes->len == 0) {
         g_print (
             "No remote is configured: set Host= in the group [Smarthost] of postern.conf, then “postern reload”.\n");
@@ -178,7 +178,7 @@ tell_test (const CommandLine *line, const gchar *name, gboolean success, const g
         json_add_text (builder, "transcript", transcript);
         json_add_text (builder, "error", complaint);
         json_builder_end_object (builder);
-        json_print (builder, TRUE);
+        json_print (builder);
         return success ? EXIT_OK : EXIT_FAILED;
     }
 

@@ -131,7 +131,7 @@ print_history (const Show *show, GVariant *properties)
     gsize count = history == NULL ? 0 : g_variant_n_children (history);
 
     if (count > 0)
-        print_field ("History", "the last %" G_GSIZE_FORMAT, count);
+        g_print ("%sHistory%s\n", style_begin (STYLE_HEADING), style_end ());
     for (gsize i = 0; i < count; i++) {
         guint64 usec;
         const gchar *text;
@@ -239,7 +239,7 @@ print_json (GVariant *properties)
     add_json_recipients (builder, properties);
     add_json_history (builder, properties);
     json_builder_end_object (builder);
-    json_print (builder, TRUE);
+    json_print (builder);
 }
 
 /* Writes @data without the CR of each CRLF. @held: a CR that the piece before ended with. */

@@ -138,7 +138,7 @@ print_json (GVariant *statistics)
             json_add_number (builder, key, number);
     }
     json_builder_end_object (builder);
-    json_print (builder, TRUE);
+    json_print (builder);
 }
 
 ExitCode

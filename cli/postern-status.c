@@ -126,7 +126,7 @@ print_json (GVariant *properties, GPtrArray *remotes)
     json_builder_set_member_name (builder, "remotes");
     remotes_add_json (builder, remotes);
     json_builder_end_object (builder);
-    json_print (builder, TRUE);
+    json_print (builder);
 }
 
 ExitCode
