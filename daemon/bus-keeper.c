@@ -19,6 +19,7 @@ struct _BusKeeper {
     gchar *address;
     Queue *queue;
     Delivery *delivery;
+    const BusCounters *counters;
     BusHandlers handlers;
     gpointer user_data;
 
@@ -104,20 +105,21 @@ connect_bus (BusKeeper *self)
     const BusHandlers handlers = {.reload = pass_reload, .submit = pass_submit};
     g_autoptr (GError) error = NULL;
 
-    self->bus = bus_new (self->address, self->queue, self->delivery, &handlers, lost, self, &error);
+    self->bus = bus_new (self->address, self->queue, self->delivery, self->counters, &handlers, lost, self, &error);
     if (self->bus == NULL)
         tell_trouble (self, error);
 }
 
 BusKeeper *
-bus_keeper_new (const gchar *address, Queue *queue, Delivery *delivery, const BusHandlers *handlers,
-                gpointer user_data)
+bus_keeper_new (const gchar *address, Queue *queue, Delivery *delivery, const BusCounters *counters,
+                const BusHandlers *handlers, gpointer user_data)
 {
     BusKeeper *self = g_new0 (BusKeeper, 1);
 
     self->address = g_strdup (address);
     self->queue = queue;
     self->delivery = delivery;
+    self->counters = counters;
     self->handlers = *handlers;
     self->user_data = user_data;
     connect_bus (self);

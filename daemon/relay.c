@@ -49,6 +49,7 @@ struct _Relay {
     GPtrArray *listeners;  /* of Listener */
     GQueue fd_submissions; /* of PendingSubmission */
     BusKeeper *bus_keeper; /* (nullable) without a bus */
+    BusCounters counters;
     Service *service;
 
     gboolean is_stopping;
@@ -82,6 +83,7 @@ queue_event (const QueueEvent *event, gpointer user_data)
     Bus *bus = relay_bus (self);
 
     log_event_queue (event);
+    bus_counters_count (&self->counters, event);
     if (bus != NULL)
         bus_queue_event (bus, event);
     service_touch (self->service);
@@ -413,6 +415,7 @@ relay_new (const RelayOptions *options, GError **error)
     self->listeners = g_ptr_array_new_with_free_func ((GDestroyNotify) listener_free);
     self->users = users_new ();
     self->service = service_new (write_status, self);
+    bus_counters_init (&self->counters);
 
     self->poller = smtp_poller_new (NULL, error);
     if (self->poller == NULL || !read_config (self, options, error) ||
@@ -426,7 +429,8 @@ relay_new (const RelayOptions *options, GError **error)
         g_warning ("there is no socket to take mail from; start postern.socket, or use --listen=");
 
     if (!g_str_equal (options->bus, "none"))
-        self->bus_keeper = bus_keeper_new (options->bus, self->queue, self->delivery, &bus_handlers, self);
+        self->bus_keeper =
+            bus_keeper_new (options->bus, self->queue, self->delivery, &self->counters, &bus_handlers, self);
 
     service_ready (self->service);
     return g_steal_pointer (&self);

@@ -124,8 +124,9 @@ unregister_objects (Bus *bus)
 }
 
 Bus *
-bus_new (const gchar *address, Queue *queue, Delivery *delivery, const BusHandlers *handlers,
-         void (*lost) (const GError *error, gpointer user_data), gpointer user_data, GError **error)
+bus_new (const gchar *address, Queue *queue, Delivery *delivery, const BusCounters *counters,
+         const BusHandlers *handlers, void (*lost) (const GError *error, gpointer user_data), gpointer user_data,
+         GError **error)
 {
     g_autoptr (GDBusConnection) connection = connect_to (address, error);
     gboolean is_system = g_str_equal (address, "system");
@@ -139,10 +140,10 @@ bus_new (const gchar *address, Queue *queue, Delivery *delivery, const BusHandle
     bus->private_connection = !is_system && !g_str_equal (address, "session");
     bus->queue = queue;
     bus->delivery = delivery;
+    bus->counters = counters;
     bus->handlers = *handlers;
     bus->lost = lost;
     bus->user_data = user_data;
-    bus->started_usec = g_get_real_time ();
     bus->authorization = bus_authorization_new (bus->connection, is_system);
     bus->subscribers = bus_subscribers_new (bus);
     bus->properties = bus_properties_new (bus);
@@ -179,41 +180,9 @@ bus_free (Bus *bus)
     bus_unref (bus);
 }
 
-static void
-count (BusCounters *counters, QueueEventType type)
-{
-    switch (type) {
-    case QUEUE_EVENT_QUEUED:
-        counters->accepted++;
-        return;
-    case QUEUE_EVENT_DELIVERED:
-        counters->delivered++;
-        return;
-    case QUEUE_EVENT_DEFERRED:
-        counters->deferred++;
-        return;
-    case QUEUE_EVENT_BOUNCED:
-        counters->bounced++;
-        return;
-    case QUEUE_EVENT_EXPIRED:
-        counters->expired++;
-        return;
-    case QUEUE_EVENT_DELETED:
-        counters->deleted++;
-        return;
-    case QUEUE_EVENT_REMOVED:
-        counters->removed++;
-        return;
-    case QUEUE_EVENT_HELD:
-    case QUEUE_EVENT_RELEASED:
-        return;
-    }
-}
-
 void
 bus_queue_event (Bus *bus, const QueueEvent *event)
 {
-    count (&bus->counters, event->type);
     bus_properties_touch (bus->properties);
     bus_subscribers_tell_event (bus->subscribers, event);
 }

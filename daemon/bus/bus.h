@@ -25,17 +25,34 @@ typedef struct {
                     gpointer submitted_data, gpointer user_data);
 } BusHandlers;
 
+/* What happened since the daemon started. The daemon's own, since it goes on counting while there is no bus. */
+typedef struct {
+    gint64 started_usec; /* since the epoch */
+    guint64 accepted;    /* messages */
+    guint64 removed;     /* messages of which nothing is pending any more */
+    guint64 deleted;     /* messages */
+    guint64 delivered;   /* recipients */
+    guint64 deferred;    /* attempts for a recipient */
+    guint64 bounced;     /* recipients */
+    guint64 expired;     /* recipients */
+} BusCounters;
+
+void bus_counters_init (BusCounters *counters);
+void bus_counters_count (BusCounters *counters, const QueueEvent *event);
+
 /**
  * bus_new:
  * @address: "system", "session", or a D-Bus address
+ * @counters: must outlive the bus
  * @lost: the bus went away or the name was taken from us; @error says it in words
  *
  * Connects, exports the objects, and asks for the name. Does not block on it.
  *
  * Returns: (transfer full): or %NULL with an error that names the bus
  */
-Bus *bus_new (const gchar *address, Queue *queue, Delivery *delivery, const BusHandlers *handlers,
-              void (*lost) (const GError *error, gpointer user_data), gpointer user_data, GError **error);
+Bus *bus_new (const gchar *address, Queue *queue, Delivery *delivery, const BusCounters *counters,
+              const BusHandlers *handlers, void (*lost) (const GError *error, gpointer user_data), gpointer user_data,
+              GError **error);
 void bus_free (Bus *bus);
 
 /* What happened, for signals and PropertiesChanged. From the relay's listeners. */

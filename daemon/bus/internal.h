@@ -21,17 +21,6 @@ typedef struct _BusSubscribers BusSubscribers;
 typedef struct _BusProperties BusProperties;
 typedef struct _BusContents BusContents;
 
-/* Since the daemon started. */
-typedef struct {
-    guint64 accepted;
-    guint64 removed;
-    guint64 deleted;
-    guint64 delivered; /* recipients */
-    guint64 deferred;  /* attempts for a recipient */
-    guint64 bounced;   /* recipients */
-    guint64 expired;   /* recipients */
-} BusCounters;
-
 struct _Bus {
     GDBusConnection *connection;
     gboolean private_connection; /* ours alone, to be closed at the end */
@@ -52,8 +41,7 @@ struct _Bus {
     BusSubscribers *subscribers;
     BusProperties *properties;
     BusContents *contents;
-    BusCounters counters;
-    gint64 started_usec; /* since the epoch */
+    const BusCounters *counters;
     gint64 hurried_usec; /* monotonic; when a caller without privileges last hurried the delivery */
     guint calls_pending;
 };

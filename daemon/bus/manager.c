@@ -319,14 +319,14 @@ add_queue (GVariantBuilder *builder, Queue *queue)
 static void
 add_counters (GVariantBuilder *builder, const Bus *bus)
 {
-    g_variant_builder_add (builder, "{sv}", "started", bus_variant_time (bus->started_usec));
-    add_number (builder, "accepted", bus->counters.accepted);
-    add_number (builder, "removed", bus->counters.removed);
-    add_number (builder, "deleted", bus->counters.deleted);
-    add_number (builder, "delivered", bus->counters.delivered);
-    add_number (builder, "bounced", bus->counters.bounced);
-    add_number (builder, "expired", bus->counters.expired);
-    add_number (builder, "attempts-deferred", bus->counters.deferred);
+    g_variant_builder_add (builder, "{sv}", "started", bus_variant_time (bus->counters->started_usec));
+    add_number (builder, "accepted", bus->counters->accepted);
+    add_number (builder, "removed", bus->counters->removed);
+    add_number (builder, "deleted", bus->counters->deleted);
+    add_number (builder, "delivered", bus->counters->delivered);
+    add_number (builder, "bounced", bus->counters->bounced);
+    add_number (builder, "expired", bus->counters->expired);
+    add_number (builder, "attempts-deferred", bus->counters->deferred);
 }
 
 static void

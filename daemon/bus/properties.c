@@ -35,7 +35,7 @@ get_version (const Moment *moment)
 static GVariant *
 get_started (const Moment *moment)
 {
-    return bus_variant_time (moment->bus->started_usec);
+    return bus_variant_time (moment->bus->counters->started_usec);
 }
 
 static GVariant *
