@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * Submitting a message
+ *
+ * The message is read until it is known whole or has grown past HEAD_WANTED_BYTES, and only then the relay is called:
+ * a program that writes its mail over minutes does not hold a session open, and what is short is declared with
+ * its size. What is longer streams through, so that memory does not grow with the message.
+ *
+ * The header is looked at for two things, which only the caller's side can do: with -t it names the recipients (and
+ * loses Bcc), and if it has no From, one is added with the name of the user who calls. All else that a header may
+ * lack is the relay's to add, so a header that needs neither is passed on as it came.
+ *
+ * With -t, addresses on the command line are recipients too, as with Postfix and nullmailer. Exim and old sendmail
+ * take them out of the header's instead; of the two readings this is the one that loses no mail.
+ */
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "cli/sendmail-author.h"
+#include "cli/sendmail-content.h"
+#include "cli/sendmail-error.h"
+#include "cli/sendmail-session.h"
+#include "cli/sendmail-submit.h"
+#include "message/address-list.h"
+#include "message/address.h"
+#include "message/error.h"
+#include "message/header.h"
+#include "message/phrase.h"
+#include "message/rewrite.h"
+
+/* Most messages are shorter. */
+#define HEAD_WANTED_BYTES 262144
+
+/* With -t all of the header has to be read before anything can be sent; this holds half a million recipients. */
+#define HEADER_LONGEST_BYTES (16 * 1024 * 1024)
+
+/* What is read in one go once the message streams. */
+#define PIECE_BYTES 65536
+
+typedef struct {
+    const SendmailOptions *options;
+    SendmailAuthor *author;
+    MessageEnvelope *envelope;
+    SendmailContent *content;
+    GString *head;         /* what was read before the relay is called */
+    gsize body;            /* where in @head the body starts */
+    gboolean header_known; /* @body is set */
+} Submission;
+
+static void
+submission_clear (Submission *submission)
+{
+    g_clear_pointer (&submission->author, sendmail_author_free);
+    g_clear_pointer (&submission->envelope, message_envelope_free);
+    g_clear_pointer (&submission->content, sendmail_content_free);
+    if (submission->head != NULL)
+        g_string_free (submission->head, TRUE);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Submission, submission_clear)
+
+static gboolean
+fail_with_address (GError **error, const gchar *text, const MessageListEntry *entry)
+{
+    g_autofree gchar *quoted = message_error_quote (text + entry->start, entry->end - entry->start);
+
+    g_set_error (error, SENDMAIL_ERROR, EX_DATAERR, "“%s” is not an address; nothing was sent", quoted);
+    return FALSE;
+}
+
+/* Adds the recipients of one argument, which may be a list as a header has it. */
+static gboolean
+add_recipients (MessageEnvelope *envelope, const gchar *text, GError **error)
+{
+    g_autoptr (GArray) entries = message_address_list_parse (text);
+
+    for (guint i = 0; i < entries->len; i++) {
+        const MessageListEntry *entry = &g_array_index (entries, MessageListEntry, i);
+        g_autoptr (GError) reason = NULL;
+        g_autofree gchar *address = NULL;
+
+        if (entry->address == NULL)
+            return fail_with_address (error, text, entry);
+
+        address = message_address_parse (entry->address, MESSAGE_PATH_BARE | MESSAGE_PATH_UTF8, &reason);
+        if (address == NULL) {
+            g_set_error (error, SENDMAIL_ERROR, EX_DATAERR, "%s; nothing was sent", reason->message);
+            return FALSE;
+        }
+
+        message_envelope_add (envelope, address);
+    }
+
+    return TRUE;
+}
+
+static gboolean
+start_envelope (Submission *submission, GError **error)
+{
+    const SendmailOptions *options = submission->options;
+
+    submission->author = sendmail_author_new (options, error);
+    if (submission->author == NULL)
+        return FALSE;
+
+    submission->envelope = message_envelope_new (submission->author->address);
+    submission->envelope->envid = g_strdup (options->envid);
+    submission->envelope->ret = options->ret;
+
+    for (guint i = 0; i < options->recipients->len; i++)
+        if (!add_recipients (submission->envelope, g_ptr_array_index (options->recipients, i), error))
+            return FALSE;
+
+    if (submission->envelope->recipients->len > 0 || options->recipients_from_header)
+        return TRUE;
+
+    g_set_error (error, SENDMAIL_ERROR, EX_USAGE,
+                 "no recipient is given: name one, or use -t to take those in the message's header");
+    return FALSE;
+}
+
+static void
+look_for_header_end (Submission *submission)
+{
+    GString *head = submission->head;
+
+    if (sendmail_content_is_finished (submission->content)) {
+        submission->body = message_header_end_of_complete (head->str, head->len);
+        submission->header_known = TRUE;
+    } else {
+        submission->header_known = message_header_end (head->str, head->len, &submission->body);
+    }
+}
+
+static gboolean
+is_enough (const Submission *submission)
+{
+    if (sendmail_content_is_finished (submission->content))
+        return TRUE;
+    if (submission->options->recipients_from_header && !submission->header_known)
+        return submission->head->len >= HEADER_LONGEST_BYTES;
+
+    return submission->head->len >= HEAD_WANTED_BYTES;
+}
+
+/* Looks for the end of the header each time that twice as much is there, which keeps the sum of it linear. */
+static gboolean
+read_head (Submission *submission, GError **error)
+{
+    gsize next_look = HEAD_WANTED_BYTES;
+
+    submission->content = sendmail_content_new (STDIN_FILENO, !submission->options->dot_is_content);
+    submission->head = g_string_sized_new (PIECE_BYTES);
+
+    do {
+        if (!sendmail_content_read (submission->content, submission->head, error))
+            return FALSE;
+
+        if (!submission->header_known &&
+            (submission->head->len >= next_look || sendmail_content_is_finished (submission->content))) {
+            look_for_header_end (submission);
+            next_look = submission->head->len * 2;
+        }
+    } while (!is_enough (submission));
+
+    return TRUE;
+}
+
+static gboolean
+take_recipients (Submission *submission, MessageHeader *header, GError **error)
+{
+    g_autoptr (GError) reason = NULL;
+
+    if (!message_rewrite_recipients (header, submission->envelope, &reason)) {
+        g_set_error (error, SENDMAIL_ERROR, EX_DATAERR, "%s; nothing was sent", reason->message);
+        return FALSE;
+    }
+
+    if (submission->envelope->recipients->len == 0) {
+        g_set_error (error, SENDMAIL_ERROR, EX_DATAERR,
+                     "no recipient is in the message's header: -t takes them from To, Cc and Bcc; nothing was sent");
+        return FALSE;
+    }
+
+    return TRUE;
+}
+
+static gboolean
+add_author (const Submission *submission, MessageHeader *header)
+{
+    const SendmailAuthor *author = submission->author;
+    g_autofree gchar *phrase = author->full_name != NULL ? message_phrase_format (author->full_name) : NULL;
+    g_autofree gchar *from = NULL;
+
+    /* Without a name the relay can do it as well, and it knows the null sender's. */
+    if (phrase == NULL || *author->address == '\0' || message_header_find (header, "From") != NULL)
+        return FALSE;
+
+    from = g_strdup_printf ("%s <%s>", phrase, author->address);
+    message_header_append (header, "From", from);
+    return TRUE;
+}
+
+static void
+replace_header (Submission *submission, const MessageHeader *header)
+{
+    GString *replaced = g_string_sized_new (submission->head->len + 256);
+
+    message_header_write (header, replaced);
+    g_string_append_len (replaced, submission->head->str + submission->body,
+                         (gssize) (submission->head->len - submission->body));
+    g_string_free (submission->head, TRUE);
+    submission->head = replaced;
+}
+
+static gboolean
+complete_header (Submission *submission, GError **error)
+{
+    g_autoptr (MessageHeader) header = NULL;
+    gboolean changed;
+
+    if (!submission->header_known) {
+        if (!submission->options->recipients_from_header)
+            return TRUE;
+
+        g_set_error (error, SENDMAIL_ERROR, EX_DATAERR,
+                     "the message's header is longer than 16 MiB, too long to look for recipients (-t); nothing was "
+                     "sent");
+        return FALSE;
+    }
+
+    header = message_header_parse (submission->head->str, submission->body);
+    changed = add_author (submission, header);
+    if (submission->options->recipients_from_header) {
+        if (!take_recipients (submission, header, error))
+            return FALSE;
+        changed = message_header_remove (header, "Bcc") + message_header_remove (header, "Resent-Bcc") > 0 || changed;
+    }
+
+    if (changed)
+        replace_header (submission, header);
+    return TRUE;
+}
+
+static gboolean
+has_8bit (const GString *text)
+{
+    for (gsize i = 0; i < text->len; i++)
+        if ((guchar) text->str[i] >= 0x80)
+            return TRUE;
+
+    return FALSE;
+}
+
+/* What streams past the head is not known yet; a message that is 8-bit further on only is taken for 7-bit. */
+static void
+complete_envelope (Submission *submission)
+{
+    MessageEnvelope *envelope = submission->envelope;
+
+    if (submission->options->body_8bit || has_8bit (submission->head))
+        envelope->body = MESSAGE_BODY_8BITMIME;
+
+    envelope->smtputf8 = !message_address_is_ascii (envelope->sender);
+    for (guint i = 0; i < envelope->recipients->len; i++) {
+        MessageRecipient *recipient = message_envelope_recipient (envelope, i);
+
+        recipient->notify = submission->options->notify;
+        envelope->smtputf8 = envelope->smtputf8 || !message_address_is_ascii (recipient->address);
+    }
+}
+
+/* Sends what is left of a message that was not known whole. */
+static gboolean
+stream (Submission *submission, SendmailSession *session, GError **error)
+{
+    GString *piece = submission->head;
+
+    while (!sendmail_content_is_finished (submission->content)) {
+        if (!sendmail_session_content (session, piece->str, piece->len, error))
+            return FALSE;
+
+        g_string_truncate (piece, 0);
+        if (!sendmail_session_wait (session, sendmail_content_fd (submission->content), error) ||
+            !sendmail_content_read (submission->content, piece, error))
+            return FALSE;
+    }
+
+    return sendmail_session_end (session, piece->str, piece->len, error);
+}
+
+static gboolean
+send_to_relay (Submission *submission, const gchar *socket_path, GError **error)
+{
+    g_autoptr (SendmailSession) session = sendmail_session_open (socket_path, submission->options->verbose, error);
+    gboolean whole = sendmail_content_is_finished (submission->content);
+
+    return session != NULL &&
+           sendmail_session_begin (session, submission->envelope, whole ? submission->head->len : 0, error) &&
+           stream (submission, session, error);
+}
+
+static void
+tell_of_nul_bytes (const Submission *submission)
+{
+    guint64 nul_bytes = sendmail_content_nul_bytes (submission->content);
+
+    if (nul_bytes > 0 && submission->options->verbose)
+        fprintf (stderr, "sendmail: %" G_GUINT64_FORMAT " NUL bytes were left out of the message\n", nul_bytes);
+}
+
+gboolean
+sendmail_submit (const SendmailOptions *options, const gchar *socket_path, GError **error)
+{
+    g_auto (Submission) submission = {.options = options};
+
+    if (!start_envelope (&submission, error) || !read_head (&submission, error) ||
+        !complete_header (&submission, error))
+        return FALSE;
+
+    complete_envelope (&submission);
+    if (!send_to_relay (&submission, socket_path, error))
+        return FALSE;
+
+    tell_of_nul_bytes (&submission);
+    return TRUE;
+}
