@@ -18,6 +18,7 @@
 #include "relay.h"
 
 #include "bus-keeper.h"
+#include "bus/error.h"
 #include "fd-submission.h"
 #include "listener.h"
 #include "log-event.h"
@@ -254,15 +255,29 @@ stop_wait_over (Relay *self)
     self->stopped (self->user_data);
 }
 
+/* Returns: (transfer full) (nullable): @error as a caller on the bus tells it from others */
+static GError *
+refusal (const GError *error)
+{
+    if (error == NULL)
+        return NULL;
+    if (g_error_matches (error, SUBMISSION_ERROR, SUBMISSION_ERROR_SIZE))
+        return g_error_new_literal (BUS_ERROR, BUS_ERROR_LIMIT_EXCEEDED, error->message);
+    if (error->domain == SUBMISSION_ERROR)
+        return g_error_new_literal (BUS_ERROR, BUS_ERROR_MESSAGE_REFUSED, error->message);
+    return g_error_copy (error);
+}
+
 /* A QueueCommitted */
 static void
 submission_ended (QueueId id, const GError *error, gpointer user_data)
 {
     PendingSubmission *pending = user_data;
     Relay *self = pending->relay;
+    g_autoptr (GError) told = refusal (error);
 
     g_queue_unlink (&self->fd_submissions, &pending->link);
-    pending->submitted (id, error, pending->user_data);
+    pending->submitted (id, told, pending->user_data);
     g_free (pending);
     if (self->is_stopping)
         stop_wait_over (self);
