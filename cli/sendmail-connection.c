@@ -182,11 +182,17 @@ sendmail_connection_await (SendmailConnection *connection, guint command, guint 
 }
 
 void
-sendmail_connection_command (SendmailConnection *connection, guint command, guint index, const gchar *line)
+sendmail_connection_command_unawaited (SendmailConnection *connection, const gchar *line)
 {
     show (connection, ">>>", line);
     g_string_append (connection->output, line);
     g_string_append_len (connection->output, "\r\n", 2);
+}
+
+void
+sendmail_connection_command (SendmailConnection *connection, guint command, guint index, const gchar *line)
+{
+    sendmail_connection_command_unawaited (connection, line);
     sendmail_connection_await (connection, command, index);
 }
 

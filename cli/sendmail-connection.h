@@ -47,6 +47,9 @@ void sendmail_connection_await (SendmailConnection *connection, guint command, g
 /* Puts a command line in line for sending, and its reply in line for coming. @line is without CRLF. */
 void sendmail_connection_command (SendmailConnection *connection, guint command, guint index, const gchar *line);
 
+/* Puts a command line in line whose reply may come or not. */
+void sendmail_connection_command_unawaited (SendmailConnection *connection, const gchar *line);
+
 /* Puts bytes in line for sending. */
 void sendmail_connection_append (SendmailConnection *connection, const gchar *data, gsize length);
 

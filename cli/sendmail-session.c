@@ -42,8 +42,7 @@ typedef enum {
     COMMAND_RCPT,
     COMMAND_DATA,
     COMMAND_CHUNK,
-    COMMAND_END,
-    COMMAND_QUIT
+    COMMAND_END
 } Command;
 
 struct _SendmailSession {
@@ -57,6 +56,7 @@ struct _SendmailSession {
     gboolean dsn;
     gboolean data_begun;    /* DATA was answered with 354 */
     gboolean at_line_start; /* of the content that was sent by DATA */
+    gboolean accepted;      /* the relay has the message */
     GString *refused;       /* what was said about recipients that were refused */
     gint refused_status;
 };
@@ -143,7 +143,8 @@ handle_reply (SendmailAwaited awaited, const SendmailReply *reply, gpointer user
 
     switch ((Command) awaited.command) {
     case COMMAND_NONE:
-        return fail_with_reply (error, exit_status (reply, EX_UNAVAILABLE), "the relay broke off", reply);
+        return session->accepted ||
+               fail_with_reply (error, exit_status (reply, EX_UNAVAILABLE), "the relay broke off", reply);
     case COMMAND_GREETING:
         return judge (2, "the relay takes no mail", reply, error);
     case COMMAND_EHLO:
@@ -159,10 +160,10 @@ handle_reply (SendmailAwaited awaited, const SendmailReply *reply, gpointer user
         session->data_begun = reply->code == 354;
         return judge (3, "the relay refused the message", reply, error);
     case COMMAND_CHUNK:
-    case COMMAND_END:
         return judge (2, "the relay refused the message", reply, error);
-    case COMMAND_QUIT:
-        return TRUE;
+    case COMMAND_END:
+        session->accepted = reply->code < 300;
+        return judge (2, "the relay refused the message", reply, error);
     }
 
     g_return_val_if_reached (FALSE);
@@ -399,11 +400,10 @@ sendmail_session_end (SendmailSession *session, const gchar *data, gsize length,
 {
     if (!(session->chunking ? end_chunks : end_data) (session, data, length, error))
         return FALSE;
-    if (!settle (session, END_TIMEOUT_SECONDS, error))
-        return FALSE;
 
-    /* The message is safe. Saying goodbye is polite; whether it is heard does not matter any more. */
-    sendmail_connection_command (session->connection, COMMAND_QUIT, 0, "QUIT");
-    sendmail_connection_send (session->connection, NULL);
-    return TRUE;
+    /* The relay's goodbye usually comes together with its word on the message; whether it does, matters to nobody. */
+    if (session->pipelining)
+        sendmail_connection_command_unawaited (session->connection, "QUIT");
+
+    return settle (session, END_TIMEOUT_SECONDS, error);
 }
