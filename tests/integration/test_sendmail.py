@@ -92,7 +92,8 @@ class Relay:
         message = nobody
         self.say(stream, "greeting", "220 relay.example.org ESMTP")
         while line := stream.readline():
-            assert line.endswith(b"\r\n"), line
+            if not line.endswith(b"\r\n"):
+                raise HangUp  # it was cut off, or it is not SMTP: either way no message comes of it
             command = line[:-2].decode()
             self.lines.append(command)
             if command.startswith("EHLO"):
