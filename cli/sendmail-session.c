@@ -34,6 +34,9 @@
 /* What is in line is sent when it is this much; smaller writes cost more than they save in memory. */
 #define SEND_WORTHWHILE_BYTES 65536
 
+/* More refusals than this say nothing new to anybody. */
+#define REFUSALS_SHOWN_MOST 5
+
 typedef enum {
     COMMAND_NONE = SENDMAIL_COMMAND_NONE,
     COMMAND_GREETING,
@@ -57,7 +60,8 @@ struct _SendmailSession {
     gboolean data_begun;    /* DATA was answered with 354 */
     gboolean at_line_start; /* of the content that was sent by DATA */
     gboolean accepted;      /* the relay has the message */
-    GString *refused;       /* what was said about recipients that were refused */
+    guint refusals;         /* recipients that were refused */
+    GString *refused;       /* what was said about the first of them */
     gint refused_status;
 };
 
@@ -79,8 +83,12 @@ fail_with_reply (GError **error, gint status, const gchar *what, const SendmailR
 static gboolean
 fail_refused (const SendmailSession *session, GError **error)
 {
-    g_set_error (error, SENDMAIL_ERROR, session->refused_status, "%s; the message was not sent%s",
-                 session->refused->str, session->envelope->recipients->len > 1 ? ", to nobody" : "");
+    g_autofree gchar *more = session->refusals > REFUSALS_SHOWN_MOST
+                                 ? g_strdup_printf ("; and %u more", session->refusals - REFUSALS_SHOWN_MOST)
+                                 : g_strdup ("");
+
+    g_set_error (error, SENDMAIL_ERROR, session->refused_status, "%s%s; the message was not sent%s",
+                 session->refused->str, more, session->envelope->recipients->len > 1 ? ", to nobody" : "");
     return FALSE;
 }
 
@@ -102,14 +110,13 @@ note_refused (SendmailSession *session, guint index, const SendmailReply *reply)
     g_autofree gchar *line = sendmail_reply_line (reply);
     gint status = exit_status (reply, EX_NOUSER);
 
-    if (session->refused->len > 0)
-        g_string_append (session->refused, "; ");
-    else
+    if (session->refusals == 0 || status != EX_TEMPFAIL)
         session->refused_status = status;
-    if (status != EX_TEMPFAIL)
-        session->refused_status = status;
+    if (++session->refusals > REFUSALS_SHOWN_MOST)
+        return;
 
-    g_string_append_printf (session->refused, "the relay refused the recipient <%s>: %s",
+    g_string_append_printf (session->refused, "%sthe relay refused the recipient <%s>: %s",
+                            session->refusals > 1 ? "; " : "",
                             message_envelope_recipient (session->envelope, index)->address, line);
 }
 
@@ -138,7 +145,7 @@ handle_reply (SendmailAwaited awaited, const SendmailReply *reply, gpointer user
     SendmailSession *session = user_data;
 
     /* What comes behind a refused recipient only follows from it. */
-    if (awaited.command != COMMAND_RCPT && session->refused->len > 0)
+    if (awaited.command != COMMAND_RCPT && session->refusals > 0)
         return fail_refused (session, error);
 
     switch ((Command) awaited.command) {
@@ -212,7 +219,7 @@ settle (SendmailSession *session, guint timeout_seconds, GError **error)
     if (!sendmail_connection_finish (session->connection, timeout_seconds, error))
         return FALSE;
 
-    return session->refused->len == 0 || fail_refused (session, error);
+    return session->refusals == 0 || fail_refused (session, error);
 }
 
 static gboolean

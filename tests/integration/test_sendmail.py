@@ -437,6 +437,12 @@ def test_message_goes_to_all_recipients_or_to_none(make_stand_in, extensions, si
     assert not relay.messages
 
 
+def test_thousand_refusals_are_one_readable_line(make_stand_in):
+    relay = make_stand_in(replies={"RCPT": "452 4.5.3 too many"})
+    error = call(relay, *(f"user{i}@example.net" for i in range(1000)), status=EX_TEMPFAIL)
+    assert "<user4@example.net>: 452 4.5.3 too many; and 995 more" in error and len(error) < 1000
+
+
 @pytest.mark.parametrize("reply", ["552 5.3.4 too large", "421 4.3.2 stopping"])
 @pytest.mark.parametrize("extensions", [EXTENSIONS, ("PIPELINING",)], ids=["chunking", "data"])
 def test_relay_that_gives_up_early_is_heard(tmp_path, reply, extensions):
