@@ -189,20 +189,6 @@ queue_message_pending (const QueueMessage *message)
     return pending;
 }
 
-static Base *
-base_new (const QueueOrigin *origin, const MessageEnvelope *envelope)
-{
-    Base *base = g_atomic_rc_box_new0 (Base);
-
-    base->origin.uid = origin->uid;
-    base->origin.peer = g_strdup (origin->peer);
-    base->origin.helo = g_strdup (origin->helo);
-    base->origin.protocol = g_strdup (origin->protocol);
-    base->envelope = message_envelope_copy (envelope);
-
-    return base;
-}
-
 static QueueMessage *
 snapshot_alloc (Base *base)
 {
@@ -216,11 +202,15 @@ snapshot_alloc (Base *base)
 }
 
 QueueMessage *
-queue_snapshot_new (QueueId id, const QueueOrigin *origin, const MessageEnvelope *envelope)
+queue_snapshot_take (QueueId id, const QueueOrigin *origin, MessageEnvelope *envelope)
 {
-    QueueMessage *message = snapshot_alloc (base_new (origin, envelope));
+    Base *base = g_atomic_rc_box_new0 (Base);
     guint n_recipients = envelope->recipients->len;
+    QueueMessage *message;
 
+    base->origin = *origin;
+    base->envelope = envelope;
+    message = snapshot_alloc (base);
     message->id = id;
     message->recipients = g_ptr_array_new_full (n_recipients, recipient_unref);
     for (guint i = 0; i < n_recipients; i++)
@@ -228,6 +218,17 @@ queue_snapshot_new (QueueId id, const QueueOrigin *origin, const MessageEnvelope
     message->history = g_ptr_array_new_with_free_func (history_entry_unref);
 
     return message;
+}
+
+QueueMessage *
+queue_snapshot_new (QueueId id, const QueueOrigin *origin, const MessageEnvelope *envelope)
+{
+    const QueueOrigin copy = {.uid = origin->uid,
+                              .peer = g_strdup (origin->peer),
+                              .helo = g_strdup (origin->helo),
+                              .protocol = g_strdup (origin->protocol)};
+
+    return queue_snapshot_take (id, &copy, message_envelope_copy (envelope));
 }
 
 static GPtrArray *
@@ -291,16 +292,25 @@ queue_snapshot_change (QueueMessage *message, guint index)
     return recipient;
 }
 
+static gint64
+history_usec (const QueueMessage *message, guint position)
+{
+    return ((QueueHistoryEntry *) g_ptr_array_index (message->history, position))->usec;
+}
+
 void
 queue_snapshot_note (QueueMessage *message, gint64 usec, const gchar *text)
 {
     QueueHistoryEntry *entry = g_atomic_rc_box_new0 (QueueHistoryEntry);
+    guint position = message->history->len;
 
     entry->usec = usec;
     entry->text = g_strdup (text);
 
     array_own (&message->history, history_entry_unref);
-    g_ptr_array_add (message->history, entry);
+    while (position > 0 && history_usec (message, position - 1) > usec)
+        position--;
+    g_ptr_array_insert (message->history, (gint) position, entry);
     if (message->history->len > QUEUE_HISTORY_MOST)
         g_ptr_array_remove_range (message->history, 0, message->history->len - QUEUE_HISTORY_MOST);
 }

@@ -19,6 +19,9 @@
  */
 QueueMessage *queue_snapshot_new (QueueId id, const QueueOrigin *origin, const MessageEnvelope *envelope);
 
+/* The same, with the strings of @origin and with @envelope taken over. */
+QueueMessage *queue_snapshot_take (QueueId id, const QueueOrigin *origin, MessageEnvelope *envelope);
+
 /**
  * queue_snapshot_copy:
  *
@@ -30,7 +33,8 @@ QueueMessage *queue_snapshot_copy (const QueueMessage *message);
 /* Replaces the recipient @index by a copy that nobody else has, and returns it. */
 QueueRecipient *queue_snapshot_change (QueueMessage *message, guint index);
 
-/* Adds an entry to the history and drops the oldest beyond QUEUE_HISTORY_MOST. @text is copied. */
+/* Adds an entry to the history, which is in the order of time, and drops the oldest beyond QUEUE_HISTORY_MOST. @text is
+ * copied. */
 void queue_snapshot_note (QueueMessage *message, gint64 usec, const gchar *text);
 
 /* @reason: (nullable): copied */

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * Steering
+ *
+ * Retry, hold, release and delete, of one message or of a hundred thousand. Each slice of the sweep writes one record
+ * for all heads that it changed and one for all messages that it removed; the caller is told when the last of them is
+ * durable. A message that a delivery has is not torn out of its hands: what is to be done is put into its head, which the
+ * settle respects.
+ */
+
+#include "queue/bytes.h"
+#include "queue/queue-private.h"
+
+typedef struct {
+    Queue *queue;
+    QueueAction action;
+    QueueActed acted;
+    gpointer user_data;
+    guint count;
+    guint commands; /* under way */
+    gboolean swept;
+    GError *error;
+
+    GArray *changes; /* of Change: of this slice */
+} Act;
+
+/* What is done to one message. */
+typedef struct {
+    QueueWork *work;
+    QueueHead head;
+    QueueMessage *core; /* (nullable) */
+    gboolean removal;
+} Change;
+
+/* The changes that one command writes. */
+typedef struct {
+    Act *act;
+    GArray *changes; /* of Change: either all removals or none */
+} Written;
+
+static void
+change_clear (gpointer data)
+{
+    g_clear_pointer (&((Change *) data)->core, queue_message_unref);
+}
+
+static GArray *
+changes_new (void)
+{
+    GArray *changes = g_array_new (FALSE, FALSE, sizeof (Change));
+
+    g_array_set_clear_func (changes, change_clear);
+
+    return changes;
+}
+
+static void
+finish_if_over (Act *act)
+{
+    if (!act->swept || act->commands > 0)
+        return;
+    if (act->acted != NULL)
+        act->acted (act->count, act->error, act->user_data);
+    g_array_unref (act->changes);
+    g_clear_error (&act->error);
+    g_free (act);
+}
+
+/* ---- When it is durable ---- */
+
+static void removed (Queue *queue, QueueWork *work, QueueMessage *core, guint32 generation);
+
+/* A removal of a single message that was put off. */
+typedef struct {
+    Queue *queue;
+    QueueWork *work;
+    QueueMessage *core; /* (nullable) */
+} Removal;
+
+static void
+removal_done (QueueCommand *command, const GError *error, gpointer user_data)
+{
+    g_autofree Removal *removal = user_data;
+
+    if (error == NULL && removal->work->entry != NULL)
+        removed (removal->queue, removal->work, removal->core, queue_command_place (command, 0)->generation);
+    queue_work_put (removal->queue, removal->work);
+    g_clear_pointer (&removal->core, queue_message_unref);
+}
+
+void
+queue_remove (Queue *queue, QueueWork *work, QueueMessage *core)
+{
+    Removal *removal = g_new0 (Removal, 1);
+    QueueCommand *command = queue_command_new (QUEUE_COMMAND_DURABLE | QUEUE_COMMAND_RETAIN, removal_done, removal);
+
+    removal->queue = queue;
+    removal->work = work;
+    removal->core = core == NULL ? NULL : queue_message_ref (core);
+    work->references++;
+    work->removing = TRUE;
+    queue_unsort_message (queue, work->entry);
+    queue_command_add (command, QUEUE_PART_REMOVAL, work->entry->id, 0, queue_record_removal (work->entry->id));
+    queue_writer_push (queue->writer, command);
+}
+
+static void
+tell (Queue *queue, QueueEventType type, const QueueEntry *entry, QueueMessage *core)
+{
+    g_autoptr (QueueMessage) view = core == NULL ? queue_view_damaged (entry) : queue_view (entry, core);
+
+    queue_emit (queue, type, view, 0, FALSE);
+}
+
+static void
+removed (Queue *queue, QueueWork *work, QueueMessage *core, guint32 generation)
+{
+    QueueEntry *entry = work->entry;
+    g_autoptr (QueueMessage) view = core == NULL ? queue_view_damaged (entry) : queue_view (entry, core);
+
+    g_hash_table_remove (queue->works, &entry->id);
+    work->entry = NULL;
+    queue_forget (queue, entry, generation);
+    queue_emit (queue, QUEUE_EVENT_DELETED, view, 0, FALSE);
+    queue_emit (queue, QUEUE_EVENT_REMOVED, view, 0, FALSE);
+}
+
+/* Moves the jobs that wait to the front, and makes those that a hold took away. */
+static void
+make_due (Queue *queue, QueueEntry *entry, QueueMessage *core)
+{
+    for (QueueWaiting *waiting = entry->waiting; waiting != NULL; waiting = waiting->next) {
+        if (queue_lane_move (waiting, MIN (waiting->item.key, entry->arrival_usec)))
+            queue_tell_due (queue, waiting->lane);
+    }
+    if (core != NULL)
+        queue_sort_message (queue, entry, core, 0);
+}
+
+static void
+changed (Act *act, const Change *change, guint32 generation)
+{
+    Queue *queue = act->queue;
+    QueueEntry *entry = change->work->entry;
+
+    queue_tally (queue, entry, -1);
+    queue_catalog_lock (queue->catalog);
+    queue_catalog_set_head (queue->catalog, entry, &change->head, generation);
+    queue_catalog_unlock (queue->catalog);
+    queue_tally (queue, entry, 1);
+
+    switch (act->action) {
+    case QUEUE_ACTION_RETRY:
+        make_due (queue, entry, NULL);
+        break;
+    case QUEUE_ACTION_RELEASE:
+        make_due (queue, entry, change->core);
+        tell (queue, QUEUE_EVENT_RELEASED, entry, change->core);
+        break;
+    case QUEUE_ACTION_HOLD:
+        queue_unsort_message (queue, entry);
+        tell (queue, QUEUE_EVENT_HELD, entry, change->core);
+        break;
+    case QUEUE_ACTION_DELETE:
+        /* A delivery had it. If it was just settled, nobody else will look at the head again. */
+        queue_unsort_message (queue, entry);
+        if (change->work->hands->len == 0 && !queue->closing)
+            queue_remove (queue, change->work, change->core);
+        break;
+    }
+}
+
+static void
+changes_done (QueueCommand *command, const GError *error, gpointer user_data)
+{
+    Written *written = user_data;
+    Act *act = written->act;
+
+    for (guint i = 0; i < written->changes->len; i++) {
+        const Change *change = &g_array_index (written->changes, Change, i);
+        guint32 generation = queue_command_place (command, 0)->generation;
+
+        /* A settle that was on its way may have removed it. */
+        if (error != NULL || change->work->entry == NULL)
+            ;
+        else if (change->removal)
+            removed (act->queue, change->work, change->core, generation);
+        else
+            changed (act, change, generation);
+        queue_work_put (act->queue, change->work);
+    }
+    if (error != NULL && act->error == NULL)
+        act->error = g_error_copy (error);
+    g_array_unref (written->changes);
+    g_free (written);
+    act->commands--;
+    finish_if_over (act);
+}
+
+/* ---- When it is asked for ---- */
+
+/* Whether the action does anything to a message that is in this state. */
+static gboolean
+applies (QueueAction action, const QueueEntry *entry, const QueueHead *head)
+{
+    gboolean held = (head->flags & QUEUE_HEAD_HELD) != 0;
+
+    if (entry->flags & QUEUE_ENTRY_DAMAGED)
+        return action == QUEUE_ACTION_DELETE;
+    switch (action) {
+    case QUEUE_ACTION_RETRY:
+    case QUEUE_ACTION_HOLD:
+        return !held;
+    case QUEUE_ACTION_RELEASE:
+        return held;
+    case QUEUE_ACTION_DELETE:
+        break;
+    }
+
+    return TRUE;
+}
+
+static void
+change_head (QueueAction action, QueueHead *head)
+{
+    switch (action) {
+    case QUEUE_ACTION_RETRY:
+        head->next_usec = 0;
+        break;
+    case QUEUE_ACTION_HOLD:
+        head->flags |= QUEUE_HEAD_HELD;
+        break;
+    case QUEUE_ACTION_RELEASE:
+        head->flags &= ~(guint32) QUEUE_HEAD_HELD;
+        head->next_usec = 0;
+        break;
+    case QUEUE_ACTION_DELETE:
+        head->flags |= QUEUE_HEAD_DOOMED;
+        break;
+    }
+}
+
+static gboolean
+act_visit (QueueEntry *entry, QueueMessage *core, gpointer user_data)
+{
+    Act *act = user_data;
+    Queue *queue = act->queue;
+    QueueWork *work = queue_work_get (queue, entry);
+    Change change = {.work = work, .head = work->head, .core = core == NULL ? NULL : queue_message_ref (core)};
+
+    change_head (act->action, &change.head);
+    if (work->removing || work->head.flags & QUEUE_HEAD_DOOMED || !applies (act->action, entry, &work->head)) {
+        change_clear (&change);
+        queue_work_put (queue, work);
+        return TRUE;
+    }
+
+    act->count++;
+    if (act->action == QUEUE_ACTION_HOLD || act->action == QUEUE_ACTION_DELETE)
+        queue_unsort_message (queue, entry);
+    change.removal = act->action == QUEUE_ACTION_DELETE && work->hands->len == 0;
+    work->removing |= change.removal;
+    work->head = change.head;
+    g_array_append_val (act->changes, change);
+
+    return TRUE;
+}
+
+static void
+write_changes (Act *act, GArray *changes, gboolean removals)
+{
+    GByteArray *payload = g_byte_array_new ();
+    Written *written = g_new0 (Written, 1);
+    QueueCommand *command = queue_command_new (QUEUE_COMMAND_DURABLE | QUEUE_COMMAND_RETAIN, changes_done, written);
+
+    written->act = act;
+    written->changes = changes;
+    for (guint i = 0; i < changes->len; i++) {
+        const Change *change = &g_array_index (changes, Change, i);
+
+        queue_bytes_put_u64 (payload, change->work->entry->id);
+        if (!removals)
+            queue_record_put_head (payload, &change->head);
+    }
+    queue_command_add (command, removals ? QUEUE_PART_REMOVAL : QUEUE_PART_HEADS, 0, 0,
+                       g_byte_array_free_to_bytes (payload));
+    act->commands++;
+    queue_writer_push (act->queue->writer, command);
+}
+
+static void
+act_slice (gpointer user_data)
+{
+    Act *act = user_data;
+    g_autoptr (GArray) changes = g_steal_pointer (&act->changes);
+    GArray *heads = changes_new (), *removals = changes_new ();
+
+    act->changes = changes_new ();
+    for (guint i = 0; i < changes->len; i++) {
+        const Change change = g_array_index (changes, Change, i);
+
+        g_array_append_val (change.removal ? removals : heads, change);
+    }
+    g_array_set_clear_func (changes, NULL);
+
+    if (heads->len > 0)
+        write_changes (act, heads, FALSE);
+    else
+        g_array_unref (heads);
+    if (removals->len > 0)
+        write_changes (act, removals, TRUE);
+    else
+        g_array_unref (removals);
+}
+
+static void
+act_done (QueueId next, gpointer user_data)
+{
+    Act *act = user_data;
+
+    act->swept = TRUE;
+    finish_if_over (act);
+}
+
+void
+queue_act (Queue *queue, QueueAction action, const QueueFilter *filter, QueueActed acted, gpointer user_data)
+{
+    const QueueSweepFuncs funcs = {
+        .load = action != QUEUE_ACTION_RETRY, .visit = act_visit, .slice = act_slice, .done = act_done};
+    Act *act = g_new0 (Act, 1);
+
+    act->queue = queue;
+    act->action = action;
+    act->acted = acted;
+    act->user_data = user_data;
+    act->changes = changes_new ();
+    queue_sweep_start (queue, filter, 0, &funcs, act);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "queue/journal.h"
+#include "queue/sealed.h"
+
+/*
+ * A generation as the rest of the room sees it: a number, a file that holds parts, and how much of it still lives.
+ * Counted by references, so that a file stays readable for whoever was sent to it, even after it was removed.
+ */
+typedef struct {
+    gint references; /* atomic */
+    guint32 number;
+    gchar *path;
+    gint fd;           /* of a journal, -1 of a sealed one */
+    guint64 seed;      /* of a journal */
+    QueueSealed *file; /* of a sealed one: the reader's; opened when it is first needed */
+
+    /* Guarded by the catalog's lock. */
+    guint64 live_bytes;
+    guint64 live_parts;
+    guint64 disk_bytes;
+    GArray *removals; /* of QueueRemoval: the marks that lie here */
+} QueueGeneration;
+
+/* A mark that a message is no more. It is needed as long as the generation @target, where the message lay, exists. */
+typedef struct {
+    QueueId id;
+    guint32 target;
+} QueueRemoval;
+
+/* @fd: taken over. @path: copied */
+QueueGeneration *queue_generation_new_journal (guint32 number, const gchar *path, gint fd, guint64 seed);
+QueueGeneration *queue_generation_new_sealed (guint32 number, const gchar *path);
+gboolean queue_generation_is_sealed (const QueueGeneration *generation);
+
+QueueGeneration *queue_generation_ref (QueueGeneration *generation);
+void queue_generation_unref (QueueGeneration *generation);
+
+/**
+ * queue_generation_read:
+ *
+ * Reads one part. On one thread only, the reader's, as GDBM asks for that.
+ *
+ * Returns: (transfer full): or %NULL with QUEUE_ERROR_IO
+ */
+GBytes *queue_generation_read (QueueGeneration *generation, const QueuePlace *place, QueuePart part, QueueId id,
+                               guint32 number, GError **error);
+
+/* The name of a generation's file: "0000000012.journal", "0000000012.gdbm". (transfer full) */
+#define QUEUE_GENERATION_JOURNAL "journal"
+#define QUEUE_GENERATION_SEALED  "gdbm"
+#define QUEUE_GENERATION_MAKING  "gdbm.tmp" /* being sealed; worth nothing after a crash */
+#define QUEUE_GENERATION_DAMAGED "damaged"  /* put aside: nothing of ours reads it any more */
+gchar *queue_generation_path (const gchar *directory, guint32 number, const gchar *kind);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (QueueGeneration, queue_generation_unref)

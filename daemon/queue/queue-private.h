@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "queue/cache.h"
+#include "queue/lane.h"
+#include "queue/loader.h"
+#include "queue/queue.h"
+#include "queue/writer.h"
+
+/*
+ * What the files over the store share: the queue itself and the few functions that they need of each other. All of it
+ * belongs to the main thread.
+ */
+
+/* Numbers of messages, as the statistics need them. */
+typedef struct {
+    guint64 taken;
+    guint64 held;
+    guint64 deferred;
+    guint64 fresh; /* never tried: queued, or deferred if their lane is closed */
+    guint64 bytes;
+} QueueTally;
+
+typedef struct _QueueWork QueueWork;
+typedef struct _QueueSweep QueueSweep;
+
+struct _Queue {
+    gchar *directory;
+    gint lock_fd;
+    GMainContext *context; /* the main loop's */
+    QueueLimits limits;
+    QueueListener listener;
+    gpointer listener_data;
+    QueueRoute route;
+    gpointer route_data;
+
+    /* The store. */
+    QueueCatalog *catalog;
+    QueueIndex *index; /* the catalog's */
+    QueueMailbox *mailbox;
+    QueueWriter *writer;
+    QueueLoader *loader;
+    QueueCache *cache;
+    GError *trouble;
+    gboolean rolling; /* a new generation was asked for */
+    gboolean closing;
+
+    /* The queue over it. */
+    QueueId last_id;
+    QueueLanes *lanes;
+    GHashTable *works;     /* of QueueWork by id */
+    GHashTable *users;     /* number of messages by uid */
+    GHashTable *due_lanes; /* names of lanes whose listener is to be told */
+    QueueTally tally;
+    GPtrArray *intakes;  /* of QueueIntake: neither committed nor aborted */
+    GPtrArray *sweeps;   /* of QueueSweep: under way */
+    QueueSweep *sorting; /* (nullable) the one that sorts messages into lanes */
+    QueueId old_cursor;  /* where queue_take_old () goes on */
+};
+
+/* ---- state.c: how a message shows ---- */
+
+QueueState queue_entry_shown_state (const QueueEntry *entry);
+
+/* To be called with -1 before, and with 1 after anything that its shown state follows from is changed. */
+void queue_tally (Queue *queue, const QueueEntry *entry, gint by);
+
+/* Returns: (transfer full): what the world sees of a message now. @core: with all that the index does not know */
+QueueMessage *queue_view (const QueueEntry *entry, const QueueMessage *core);
+
+/* Returns: (transfer full): the same of a message whose record cannot be read */
+QueueMessage *queue_view_damaged (const QueueEntry *entry);
+
+void queue_emit (Queue *queue, QueueEventType type, const QueueMessage *message, guint recipient,
+                 gboolean with_recipient);
+
+/* A new id. */
+QueueId queue_next_id (Queue *queue);
+
+/* Counts a message that is in the index; enters a new one in the index and counts it; takes one out of all and frees
+ * it. */
+void queue_count (Queue *queue, const QueueEntry *entry);
+void queue_enter (Queue *queue, QueueEntry *entry);
+void queue_forget (Queue *queue, QueueEntry *entry, guint32 removal_generation);
+
+/* ---- intake.c ---- */
+
+/* What the relay's own notices say of their origin. They are taken whatever the limits say, and wait for a disk that is
+ * in trouble as a settle does. */
+#define QUEUE_PROTOCOL_NOTICE "notice"
+
+/* All sessions together: beyond it each of them is slowed down, however little it has itself. */
+#define QUEUE_BACKLOG_MOST_BYTES (32 * 1024 * 1024)
+
+/* The queue is closed: what is left of the intakes is of no use but to be freed by those who have them. */
+void queue_intakes_orphan (Queue *queue);
+
+/* ---- work.c: messages in a delivery's hands, or with records under way ---- */
+
+/* A job in a delivery's hands. */
+typedef struct {
+    QueueJob job; /* what the delivery sees */
+    QueueWork *work;
+    gint64 due_usec;   /* when it was due: for putting it back */
+    guint *recipients; /* (nullable) as of a QueueWaiting, until the message is there */
+    guint n_recipients;
+    QueueTaken taken;
+    gpointer user_data;
+    gboolean settling; /* what became of it is known and on its way to the disk */
+} QueueHand;
+
+struct _QueueWork {
+    QueueEntry *entry; /* NULL once the message is removed */
+    guint references;
+    QueueHead head;     /* as it will be when all records under way are durable */
+    QueueMessage *core; /* (nullable) the message, in the same sense */
+    GPtrArray *hands;   /* of QueueHand: jobs in a delivery's hands */
+    GArray *loads;      /* who waits for @core */
+    gboolean removing;  /* its removal is under way */
+};
+
+QueueWork *queue_work_get (Queue *queue, QueueEntry *entry); /* counted */
+void queue_work_put (Queue *queue, QueueWork *work);
+
+/* For closing: nobody will come back to it. */
+void queue_work_abandon (QueueWork *work);
+
+/* The work of an entry, if there is one. (nullable) (transfer none) */
+QueueWork *queue_work_find (Queue *queue, const QueueEntry *entry);
+
+/* Called when work->core is there; with an error it is not. */
+typedef void (*QueueWorkLoaded) (QueueWork *work, const GError *error, gpointer user_data);
+void queue_work_load (Queue *queue, QueueWork *work, QueueWorkLoaded loaded, gpointer user_data);
+
+/* Says in the log that a message is damaged, and keeps it from being tried. */
+void queue_set_damaged (Queue *queue, QueueEntry *entry, const GError *error);
+
+/* ---- route.c: into the lanes ---- */
+
+/* Makes jobs for those pending recipients that have none. @next_usec: 0: at once */
+void queue_sort_message (Queue *queue, QueueEntry *entry, const QueueMessage *core, gint64 next_usec);
+
+/* Takes all jobs of a message that wait out of their lanes. */
+void queue_unsort_message (Queue *queue, QueueEntry *entry);
+
+/* The listener is told that something is due sooner, after what is going on now. */
+void queue_tell_due (Queue *queue, const QueueLane *lane);
+
+/* Tells of the DEFERRED that arriving in a closed lane is. */
+void queue_tell_closed (Queue *queue, const QueueEntry *entry, const QueueMessage *core);
+
+/* ---- sweep.c: over many messages, in slices ---- */
+
+/* A message that matches. @core: NULL if it was not asked for, or cannot be read. Returns: whether to go on */
+typedef gboolean (*QueueVisit) (QueueEntry *entry, QueueMessage *core, gpointer user_data);
+
+typedef struct {
+    gboolean load; /* the visitor needs the message itself */
+    QueueVisit visit;
+    void (*slice) (gpointer user_data);              /* (nullable) a slice is over */
+    void (*done) (QueueId next, gpointer user_data); /* @next: the last one visited if it was told to stop, else 0 */
+} QueueSweepFuncs;
+
+/* The first slice is made at once. Returns: the sweep that goes on, %NULL if it is over and @done was called. */
+QueueSweep *queue_sweep_start (Queue *queue, const QueueFilter *filter, QueueId after, const QueueSweepFuncs *funcs,
+                               gpointer user_data);
+
+/* Ends it as if there were nothing more: calls @done. */
+void queue_sweep_stop (Queue *queue, QueueSweep *sweep);
+
+/* ---- act.c ---- */
+
+/* Removes a message that no delivery has, and tells that it was deleted. @core: (nullable) */
+void queue_remove (Queue *queue, QueueWork *work, QueueMessage *core);

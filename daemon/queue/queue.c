@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * The queue
+ *
+ * Its opening and closing, and what it says of itself.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "queue/queue-private.h"
+#include "queue/recovery.h"
+
+G_DEFINE_QUARK (postern - queue - error, queue_error)
+
+/* Content and snapshots of what just arrived. A message is dropped when it leaves, so that this fills up only while mail
+ * comes faster than it goes. */
+#define CACHE_MOST_BYTES (4 * 1024 * 1024)
+
+#define LOCK_NAME "lock"
+
+/* ---- The lock ---- */
+
+/* What the process that has the lock wrote into it. Returns: 0 if nothing */
+static gint
+read_owner (gint fd)
+{
+    gchar text[32] = "";
+    gssize n = pread (fd, text, sizeof text - 1, 0);
+
+    return n <= 0 ? 0 : atoi (text);
+}
+
+static void
+write_owner (gint fd)
+{
+    g_autofree gchar *text = g_strdup_printf ("%d\n", (gint) getpid ());
+
+    /* For people only: the lock itself does not depend on it. */
+    if (ftruncate (fd, 0) != 0 || pwrite (fd, text, strlen (text), 0) < 0)
+        g_info ("cannot write the process id into the queue's lock: %s", g_strerror (errno));
+}
+
+/* Returns: the descriptor that holds the lock, -1 with an error */
+static gint
+lock_directory (const gchar *directory, GError **error)
+{
+    g_autofree gchar *path = g_build_filename (directory, LOCK_NAME, NULL);
+    gint fd = open (path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    gint saved_errno = errno, owner;
+
+    if (fd < 0) {
+        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_IO, "cannot open %s: %s. It must belong to the user %s runs as.",
+                     path, g_strerror (saved_errno), g_get_prgname () == NULL ? "the relay" : g_get_prgname ());
+        return -1;
+    }
+    if (flock (fd, LOCK_EX | LOCK_NB) == 0) {
+        write_owner (fd);
+        return fd;
+    }
+    saved_errno = errno;
+    owner = read_owner (fd);
+    close (fd);
+    if (saved_errno != EWOULDBLOCK)
+        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_IO, "cannot lock %s: %s", path, g_strerror (saved_errno));
+    else if (owner > 0)
+        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_BUSY,
+                     "the queue in %s is in use by process %d: stop that one first, or use another directory",
+                     directory, owner);
+    else
+        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_BUSY,
+                     "the queue in %s is in use by another process: stop that one first, or use another directory",
+                     directory);
+
+    return -1;
+}
+
+/* ---- The store's listeners ---- */
+
+static void
+store_begun (guint32 closed, gpointer user_data)
+{
+    ((Queue *) user_data)->rolling = FALSE;
+}
+
+static void
+store_full (gpointer user_data)
+{
+    Queue *queue = user_data;
+
+    if (queue->rolling || queue->closing)
+        return;
+    queue->rolling = TRUE;
+    queue_writer_roll (queue->writer, queue->last_id + 1);
+}
+
+static void
+store_trouble (const GError *error, gpointer user_data)
+{
+    Queue *queue = user_data;
+
+    g_clear_error (&queue->trouble);
+    queue->trouble = error == NULL ? NULL : g_error_copy (error);
+    if (error != NULL)
+        queue->rolling = FALSE;
+    if (queue->listener.trouble != NULL)
+        queue->listener.trouble (error, queue->listener_data);
+}
+
+/* ---- Opening ---- */
+
+/* Counts what recovery found. Returns: (transfer full): ids of messages that were to be removed as soon as possible */
+static GArray *
+count_recovered (Queue *queue)
+{
+    GArray *doomed = g_array_new (FALSE, FALSE, sizeof (QueueId));
+    QueueEntry *entry = NULL;
+
+    while ((entry = queue_index_after (queue->index, entry == NULL ? 0 : entry->id)) != NULL) {
+        if (entry->head.flags & QUEUE_HEAD_DOOMED)
+            g_array_append_val (doomed, entry->id);
+        entry->head.flags &= ~(guint32) QUEUE_HEAD_DOOMED;
+        queue_count (queue, entry);
+    }
+
+    return doomed;
+}
+
+static void
+start_store (Queue *queue, const QueueRecovered *recovered)
+{
+    const QueueWriterListener listener = {.begun = store_begun, .full = store_full, .trouble = store_trouble};
+    QueueAppender *appender = queue_appender_new (queue->directory, queue->catalog, recovered->last_generation);
+
+    queue->mailbox = queue_mailbox_new ();
+    queue->loader = queue_loader_new (queue->catalog, queue->mailbox);
+    queue->writer = queue_writer_new (appender, queue->catalog, queue->mailbox, queue->directory, queue->last_id + 1,
+                                      &listener, queue);
+    queue_writer_set_full (queue->writer, queue->limits.generation_bytes);
+}
+
+static Queue *
+queue_new (const gchar *directory, gint lock_fd, const QueueLimits *limits, QueueCatalog *catalog)
+{
+    Queue *queue = g_new0 (Queue, 1);
+
+    queue->directory = g_strdup (directory);
+    queue->lock_fd = lock_fd;
+    queue->context = g_main_context_ref_thread_default ();
+    queue->limits = *limits;
+    queue->catalog = catalog;
+    queue->index = queue_catalog_index (catalog);
+    queue->cache = queue_cache_new (CACHE_MOST_BYTES);
+    queue->lanes = queue_lanes_new ();
+    queue->works = g_hash_table_new (g_int64_hash, g_int64_equal);
+    queue->users = g_hash_table_new (NULL, NULL);
+    queue->due_lanes = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+    queue->intakes = g_ptr_array_new ();
+    queue->sweeps = g_ptr_array_new ();
+
+    return queue;
+}
+
+Queue *
+queue_open (const gchar *directory, const QueueLimits *limits, GError **error)
+{
+    g_autoptr (QueueCatalog) catalog = queue_catalog_new ();
+    g_autoptr (GArray) doomed = NULL;
+    QueueRecovered recovered;
+    Queue *queue;
+    gint lock_fd;
+
+    if (g_mkdir_with_parents (directory, 0700) != 0) {
+        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_IO, "cannot make the directory %s for the queue: %s", directory,
+                     g_strerror (errno));
+        return NULL;
+    }
+    lock_fd = lock_directory (directory, error);
+    if (lock_fd < 0)
+        return NULL;
+    if (!queue_recover (directory, catalog, &recovered, error)) {
+        close (lock_fd);
+        return NULL;
+    }
+
+    queue = queue_new (directory, lock_fd, limits, g_steal_pointer (&catalog));
+    queue->last_id = recovered.last_id;
+    doomed = count_recovered (queue);
+    start_store (queue, &recovered);
+    if (doomed->len > 0) {
+        const QueueFilter filter = {
+            .ids = (QueueId *) (gpointer) doomed->data, .n_ids = doomed->len, .state = -1, .uid = -1};
+
+        queue_act (queue, QUEUE_ACTION_DELETE, &filter, NULL, NULL);
+    }
+
+    return queue;
+}
+
+/* ---- Closing ---- */
+
+static void
+free_messages (Queue *queue)
+{
+    QueueEntry *entry = NULL;
+    GHashTableIter iter;
+    gpointer value;
+
+    while ((entry = queue_index_after (queue->index, entry == NULL ? 0 : entry->id)) != NULL)
+        queue_unsort_message (queue, entry);
+
+    /* What deliveries still have was not settled in time, and is put back by that. */
+    g_hash_table_iter_init (&iter, queue->works);
+    while (g_hash_table_iter_next (&iter, NULL, &value))
+        queue_work_abandon (value);
+}
+
+void
+queue_close (Queue *queue)
+{
+    queue->closing = TRUE;
+    while (queue->sweeps->len > 0)
+        queue_sweep_stop (queue, g_ptr_array_index (queue->sweeps, 0));
+    queue_writer_stop (queue->writer);
+    queue_loader_stop (queue->loader);
+    queue_mailbox_drain (queue->mailbox);
+    queue_writer_free (queue->writer);
+    queue_mailbox_drain (queue->mailbox);
+    queue_intakes_orphan (queue);
+    free_messages (queue);
+
+    queue_loader_free (queue->loader);
+    queue_mailbox_free (queue->mailbox);
+    queue_lanes_free (queue->lanes);
+    queue_cache_free (queue->cache);
+    queue_catalog_free (queue->catalog);
+    g_hash_table_unref (queue->works);
+    g_hash_table_unref (queue->users);
+    g_hash_table_unref (queue->due_lanes);
+    g_ptr_array_unref (queue->intakes);
+    g_ptr_array_unref (queue->sweeps);
+    g_clear_error (&queue->trouble);
+    g_main_context_unref (queue->context);
+    close (queue->lock_fd);
+    g_free (queue->directory);
+    g_free (queue);
+}
+
+/* ---- What it says of itself ---- */
+
+void
+queue_set_limits (Queue *queue, const QueueLimits *limits)
+{
+    queue->limits = *limits;
+    queue_writer_set_full (queue->writer, limits->generation_bytes);
+}
+
+void
+queue_set_listener (Queue *queue, const QueueListener *listener, gpointer user_data)
+{
+    queue->listener = *listener;
+    queue->listener_data = user_data;
+}
+
+static guint64
+disk_bytes (Queue *queue)
+{
+    const GPtrArray *generations;
+    guint64 bytes = 0;
+
+    queue_catalog_lock (queue->catalog);
+    generations = queue_catalog_generations (queue->catalog);
+    for (guint i = 0; i < generations->len; i++)
+        bytes += ((const QueueGeneration *) g_ptr_array_index (generations, i))->disk_bytes;
+    queue_catalog_unlock (queue->catalog);
+
+    return bytes;
+}
+
+void
+queue_statistics (Queue *queue, QueueStatistics *statistics)
+{
+    const QueueTally *tally = &queue->tally;
+    guint64 fresh_closed = queue_lanes_fresh_closed (queue->lanes);
+    const QueueEntry *oldest = queue_index_after (queue->index, 0);
+
+    *statistics = (QueueStatistics){.messages = queue_index_length (queue->index),
+                                    .bytes = tally->bytes,
+                                    .oldest_usec = oldest == NULL ? 0 : oldest->arrival_usec,
+                                    .disk_bytes = disk_bytes (queue),
+                                    .trouble = queue->trouble};
+    statistics->by_state[QUEUE_STATE_QUEUED] = tally->fresh - fresh_closed;
+    statistics->by_state[QUEUE_STATE_DELIVERING] = tally->taken;
+    statistics->by_state[QUEUE_STATE_DEFERRED] = tally->deferred + fresh_closed;
+    statistics->by_state[QUEUE_STATE_HELD] = tally->held;
+}
+
+gboolean
+queue_owner (Queue *queue, QueueId id, gint64 *uid)
+{
+    const QueueEntry *entry = queue_index_find (queue->index, id);
+
+    if (entry == NULL)
+        return FALSE;
+    *uid = queue_entry_uid (entry);
+
+    return TRUE;
+}

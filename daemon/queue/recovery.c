@@ -1,0 +1,663 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * Recovery
+ *
+ * What a start does, whether the last stop was clean or not: there is no other way, so it is always tested. First the
+ * directory is put in order: what was being sealed is thrown away, since its sources are still there; what a sealed
+ * generation replaces is removed, since all of it that lived was copied. Then the generations are read from the oldest
+ * to the newest, and what is in a newer one overrides what is in an older: of a sealed one its index, of a journal all
+ * its records.
+ *
+ * A part may be met before the message that it belongs to: a chunk always is, and a state if its message was copied
+ * forward into a newer generation than the state's. Such parts wait, and what waits in the end belongs to nothing: an
+ * intake that was never committed, or a message whose record went with a generation that was dropped.
+ *
+ * Damage costs what it hit. A journal is read on behind it if it can be shown that what follows had been acknowledged;
+ * a sealed generation whose index is damaged is searched key by key; one that cannot be opened at all is put aside for a
+ * person to look at. A message that lost a part is kept, shown and named, but not delivered.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "queue/disk.h"
+#include "queue/item.h"
+#include "queue/queue.h"
+#include "queue/recovery.h"
+
+/* A generation's files. */
+typedef struct {
+    guint32 number;
+    gchar *journal; /* (nullable) path */
+    gchar *gdbm;    /* (nullable) path */
+    QueueSealed *sealed;
+    QueueSealedMeta meta;
+    gboolean readable; /* the meta is there */
+} Found;
+
+/* A part that waits for its message. */
+typedef struct {
+    guint32 generation;
+    QueueItem item;
+} Orphan;
+
+typedef struct {
+    const gchar *directory;
+    QueueCatalog *catalog;
+    QueueRecovered *recovered;
+    GPtrArray *found;     /* of Found, by number */
+    GHashTable *orphans;  /* of GArray of Orphan, by id */
+    guint32 generation;   /* that is being read */
+    gboolean has_damage;  /* a reason to look whether each message is whole was found */
+    guint64 n_unreadable; /* records with a good checksum that make no sense */
+} Recovery;
+
+static void
+found_free (gpointer data)
+{
+    Found *found = data;
+
+    g_free (found->journal);
+    g_free (found->gdbm);
+    g_clear_pointer (&found->sealed, queue_sealed_free);
+    queue_sealed_meta_clear (&found->meta);
+    g_free (found);
+}
+
+/* ---- The directory ---- */
+
+static Found *
+get_found (Recovery *recovery, guint32 number)
+{
+    Found *found;
+
+    for (guint i = 0; i < recovery->found->len; i++) {
+        found = g_ptr_array_index (recovery->found, i);
+        if (found->number == number)
+            return found;
+    }
+    found = g_new0 (Found, 1);
+    found->number = number;
+    g_ptr_array_add (recovery->found, found);
+
+    return found;
+}
+
+static gint
+compare_found (gconstpointer a, gconstpointer b)
+{
+    const Found *left = *(Found *const *) a, *right = *(Found *const *) b;
+
+    return left->number < right->number ? -1 : left->number > right->number;
+}
+
+/* "0000000012.gdbm": the number and what follows the dot. FALSE: no name of ours */
+static gboolean
+parse_name (const gchar *name, guint32 *number, const gchar **kind)
+{
+    gchar *end;
+    guint64 value = g_ascii_strtoull (name, &end, 10);
+
+    if (end == name || *end != '.' || value == 0 || value > G_MAXUINT32)
+        return FALSE;
+    *number = (guint32) value;
+    *kind = end + 1;
+
+    return TRUE;
+}
+
+static gboolean
+list_directory (Recovery *recovery, GError **error)
+{
+    g_autoptr (GError) failed = NULL;
+    g_autoptr (GDir) dir = g_dir_open (recovery->directory, 0, &failed);
+    const gchar *name;
+
+    if (dir == NULL) {
+        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_IO, "cannot read the queue: %s", failed->message);
+        return FALSE;
+    }
+    while ((name = g_dir_read_name (dir)) != NULL) {
+        g_autofree gchar *path = g_build_filename (recovery->directory, name, NULL);
+        const gchar *kind;
+        guint32 number;
+
+        if (!parse_name (name, &number, &kind))
+            continue;
+        recovery->recovered->last_generation = MAX (recovery->recovered->last_generation, number);
+        if (strcmp (kind, QUEUE_GENERATION_JOURNAL) == 0)
+            get_found (recovery, number)->journal = g_steal_pointer (&path);
+        else if (strcmp (kind, QUEUE_GENERATION_SEALED) == 0)
+            get_found (recovery, number)->gdbm = g_steal_pointer (&path);
+        else if (strcmp (kind, QUEUE_GENERATION_MAKING) == 0 && !queue_disk_remove (path, error))
+            return FALSE;
+    }
+    g_ptr_array_sort (recovery->found, compare_found);
+
+    return TRUE;
+}
+
+/* Gets a file that cannot be used out of the way. */
+static void
+put_aside (const gchar *path, const GError *why)
+{
+    g_autofree gchar *aside = g_strconcat (path, "." QUEUE_GENERATION_DAMAGED, NULL);
+
+    g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "MESSAGE",
+                      "the mail in %s is lost to the queue: %s. The file is kept as %s.", path, why->message, aside);
+    if (rename (path, aside) != 0)
+        g_warning ("cannot rename %s: %s", path, g_strerror (errno));
+}
+
+/* Opens the sealed generations, so that it is known which of the others they replace. */
+static gboolean
+open_sealed (Recovery *recovery, GError **error)
+{
+    for (guint i = 0; i < recovery->found->len; i++) {
+        Found *found = g_ptr_array_index (recovery->found, i);
+        g_autoptr (GError) failed = NULL;
+
+        if (found->gdbm == NULL)
+            continue;
+        found->sealed = queue_sealed_open (found->gdbm, &found->meta, &failed);
+        found->readable = found->sealed != NULL;
+        if (g_error_matches (failed, QUEUE_ERROR, QUEUE_ERROR_VERSION)) {
+            g_propagate_error (error, g_steal_pointer (&failed));
+            return FALSE;
+        }
+        if (found->sealed == NULL && found->journal == NULL)
+            found->sealed = queue_sealed_open_damaged (found->gdbm, NULL);
+        if (found->sealed == NULL) {
+            put_aside (found->gdbm, failed);
+            g_clear_pointer (&found->gdbm, g_free);
+        }
+    }
+
+    return TRUE;
+}
+
+static gboolean
+is_replaced (Recovery *recovery, guint32 number)
+{
+    for (guint i = 0; i < recovery->found->len; i++) {
+        const Found *found = g_ptr_array_index (recovery->found, i);
+
+        for (guint j = 0; found->readable && j < found->meta.replaced->len; j++) {
+            if (g_array_index (found->meta.replaced, guint32, j) == number)
+                return TRUE;
+        }
+    }
+
+    return FALSE;
+}
+
+/* Removes files that are in another one. Afterwards each generation has one file. */
+static gboolean
+remove_replaced (Recovery *recovery, GError **error)
+{
+    guint removed = 0;
+
+    for (guint i = 0; i < recovery->found->len; i++) {
+        Found *found = g_ptr_array_index (recovery->found, i);
+        gboolean replaced = is_replaced (recovery, found->number);
+
+        if (found->journal != NULL && (replaced || found->gdbm != NULL)) {
+            if (!queue_disk_remove (found->journal, error))
+                return FALSE;
+            g_clear_pointer (&found->journal, g_free);
+            removed++;
+        }
+        if (found->gdbm != NULL && replaced) {
+            if (!queue_disk_remove (found->gdbm, error))
+                return FALSE;
+            g_clear_pointer (&found->gdbm, g_free);
+            removed++;
+        }
+    }
+
+    return removed == 0 || queue_disk_sync_directory (recovery->directory, error);
+}
+
+/* ---- Into the catalog ---- */
+
+static void
+place_chunks (Recovery *recovery, QueueEntry *entry, const QueueItem *item, guint32 generation)
+{
+    for (guint64 i = item->number; i < (guint64) item->number + item->count && i < entry->n_chunks; i++) {
+        gboolean last = i + 1 == entry->n_chunks;
+        guint32 length = last ? (guint32) (entry->size - i * QUEUE_CHUNK_BYTES) : QUEUE_CHUNK_BYTES;
+        const QueuePlace place = {.offset = item->offset, .length = length, .generation = generation};
+
+        queue_catalog_place (recovery->catalog, queue_entry_chunk (entry, (guint) i), &place);
+    }
+}
+
+static void
+place_part (Recovery *recovery, QueueEntry *entry, const QueueItem *item, guint32 generation)
+{
+    const QueuePlace place = {.offset = item->offset, .length = item->length, .generation = generation};
+
+    switch (item->kind) {
+    case QUEUE_ITEM_MESSAGE:
+        queue_catalog_place (recovery->catalog, &entry->message, &place);
+        break;
+    case QUEUE_ITEM_HEAD:
+        queue_catalog_set_head (recovery->catalog, entry, &item->head, generation);
+        break;
+    case QUEUE_ITEM_STATE:
+        if (item->number < queue_record_segments (entry->n_recipients))
+            queue_catalog_place (recovery->catalog, queue_entry_state (entry, item->number), &place);
+        break;
+    case QUEUE_ITEM_CONTENT:
+        place_chunks (recovery, entry, item, generation);
+        break;
+    case QUEUE_ITEM_REMOVAL:
+        queue_catalog_remove (recovery->catalog, entry, generation);
+        break;
+    }
+}
+
+static void
+keep_orphan (Recovery *recovery, const QueueItem *item)
+{
+    const Orphan orphan = {.generation = recovery->generation, .item = *item};
+    GArray *orphans = g_hash_table_lookup (recovery->orphans, &item->id);
+
+    if (orphans == NULL) {
+        QueueId *key = g_new (QueueId, 1);
+
+        *key = item->id;
+        orphans = g_array_new (FALSE, FALSE, sizeof (Orphan));
+        g_hash_table_insert (recovery->orphans, key, orphans);
+    }
+    g_array_append_val (orphans, orphan);
+}
+
+/* A summary whose numbers do not fit each other would make us allocate or read what is not there. */
+static gboolean
+is_sane (const QueueSummary *summary)
+{
+    guint64 chunks = (summary->size + QUEUE_CHUNK_BYTES - 1) / QUEUE_CHUNK_BYTES;
+
+    return summary->n_recipients > 0 && summary->n_recipients < QUEUE_PART_MOST_BYTES && chunks == summary->n_chunks;
+}
+
+static QueueEntry *
+enter_message (Recovery *recovery, const QueueItem *item)
+{
+    QueueEntry *entry = queue_entry_new (item->id, &item->summary, &item->head);
+    GArray *orphans = g_hash_table_lookup (recovery->orphans, &item->id);
+
+    queue_index_insert (queue_catalog_index (recovery->catalog), entry);
+    for (guint i = 0; orphans != NULL && i < orphans->len; i++) {
+        const Orphan *orphan = &g_array_index (orphans, Orphan, i);
+
+        place_part (recovery, entry, &orphan->item, orphan->generation);
+    }
+    g_hash_table_remove (recovery->orphans, &item->id);
+
+    return entry;
+}
+
+static void
+apply_item (Recovery *recovery, const QueueItem *item)
+{
+    QueueEntry *entry = queue_index_find (queue_catalog_index (recovery->catalog), item->id);
+
+    recovery->recovered->last_id = MAX (recovery->recovered->last_id, item->id);
+    if (entry == NULL && item->kind == QUEUE_ITEM_REMOVAL) {
+        g_hash_table_remove (recovery->orphans, &item->id);
+        return;
+    }
+    if (entry == NULL && item->kind != QUEUE_ITEM_MESSAGE) {
+        keep_orphan (recovery, item);
+        return;
+    }
+    if (entry == NULL && !is_sane (&item->summary)) {
+        recovery->n_unreadable++;
+        return;
+    }
+    if (entry == NULL)
+        entry = enter_message (recovery, item);
+    place_part (recovery, entry, item, recovery->generation);
+}
+
+/* ---- A journal ---- */
+
+static void
+apply_heads (Recovery *recovery, GBytes *payload)
+{
+    QueueSpan span = {0};
+
+    span.data = g_bytes_get_data (payload, &span.left);
+    while (span.left > 0 && !span.bad) {
+        QueueItem item = {.kind = QUEUE_ITEM_HEAD, .id = queue_span_u64 (&span)};
+
+        queue_span_head (&span, &item.head);
+        if (!span.bad)
+            apply_item (recovery, &item);
+    }
+}
+
+static void
+apply_removals (Recovery *recovery, GBytes *payload)
+{
+    QueueSpan span = {0};
+
+    span.data = g_bytes_get_data (payload, &span.left);
+    while (span.left >= sizeof (QueueId)) {
+        const QueueItem item = {.kind = QUEUE_ITEM_REMOVAL, .id = queue_span_u64 (&span)};
+
+        apply_item (recovery, &item);
+    }
+}
+
+/* A message's record, or a part like it that salvage found: also its head, as it was at the arrival. */
+static void
+apply_message (Recovery *recovery, QueueItem *item, GBytes *payload)
+{
+    QueueItem head = {.kind = QUEUE_ITEM_HEAD, .id = item->id};
+    const QueueEntry *entry;
+
+    if (!queue_record_message_front (payload, &item->head, &item->summary)) {
+        recovery->n_unreadable++;
+        return;
+    }
+    head.head = item->head;
+    item->kind = QUEUE_ITEM_MESSAGE;
+    apply_item (recovery, item);
+
+    /* Salvage meets parts in any order, and a state's head is the newer one. */
+    entry = queue_index_find (queue_catalog_index (recovery->catalog), item->id);
+    if (entry != NULL && entry->head_generation < recovery->generation)
+        apply_item (recovery, &head);
+}
+
+static void
+apply_state (Recovery *recovery, QueueItem *item, GBytes *payload)
+{
+    QueueItem head = {.kind = QUEUE_ITEM_HEAD, .id = item->id};
+
+    if (!queue_record_state_head (payload, &head.head)) {
+        recovery->n_unreadable++;
+        return;
+    }
+    item->kind = QUEUE_ITEM_STATE;
+    apply_item (recovery, item);
+    apply_item (recovery, &head);
+}
+
+static void
+apply_part (Recovery *recovery, QueuePart part, QueueItem *item, GBytes *payload)
+{
+    switch (part) {
+    case QUEUE_PART_CONTENT:
+        item->kind = QUEUE_ITEM_CONTENT;
+        item->count = 1;
+        apply_item (recovery, item);
+        break;
+    case QUEUE_PART_MESSAGE:
+        apply_message (recovery, item, payload);
+        break;
+    case QUEUE_PART_STATE:
+        apply_state (recovery, item, payload);
+        break;
+    case QUEUE_PART_HEADS:
+        apply_heads (recovery, payload);
+        break;
+    case QUEUE_PART_REMOVAL:
+        apply_removals (recovery, payload);
+        break;
+    case QUEUE_PART_PROBE:
+    case QUEUE_PART_META:
+    case QUEUE_PART_INDEX:
+        break;
+    default:
+        recovery->n_unreadable++;
+        break;
+    }
+}
+
+static void
+journal_record (const QueueFrame *frame, const QueuePlace *place, GBytes *payload, gpointer user_data)
+{
+    QueueItem item = {.id = frame->id, .number = frame->number, .length = place->length, .offset = place->offset};
+
+    apply_part (user_data, frame->part, &item, payload);
+}
+
+/* A journal that was being begun when the machine stopped: nothing was ever acknowledged from it. */
+static gboolean
+is_unborn (gint fd)
+{
+    guint8 start[QUEUE_JOURNAL_START_BYTES] = {0};
+    gssize n = pread (fd, start, sizeof start, 0);
+    struct stat status;
+
+    if (n < 0 || fstat (fd, &status) != 0)
+        return FALSE;
+    for (gssize i = 0; i < n; i++) {
+        if (start[i] != 0)
+            return status.st_size < QUEUE_JOURNAL_START_BYTES;
+    }
+
+    return TRUE;
+}
+
+static void
+add_journal (Recovery *recovery, const Found *found, gint fd, guint64 seed)
+{
+    QueueGeneration *generation = queue_generation_new_journal (found->number, found->journal, fd, seed);
+
+    generation->disk_bytes = queue_disk_used_bytes (found->journal);
+    queue_catalog_add_generation (recovery->catalog, generation);
+}
+
+/* Cuts off what was never acknowledged, and makes sure of what will be relied on. */
+static gboolean
+tidy_journal (gint fd, const gchar *path, const QueueJournalScan *scan, GError **error)
+{
+    if ((scan->torn && ftruncate (fd, (off_t) scan->end) != 0) || fdatasync (fd) != 0) {
+        queue_disk_set_error (error, "recover", path);
+        return FALSE;
+    }
+    if (scan->lost_bytes > 0)
+        g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "MESSAGE",
+                          "%s is damaged: %" G_GUINT64_FORMAT " bytes of records in it cannot be read", path,
+                          scan->lost_bytes);
+
+    return TRUE;
+}
+
+static gboolean
+read_journal (Recovery *recovery, const Found *found, GError **error)
+{
+    gint fd = open (found->journal, O_RDWR | O_CLOEXEC);
+    g_autoptr (GError) failed = NULL;
+    QueueJournalHeader header;
+    QueueJournalScan scan;
+    guint8 start[QUEUE_JOURNAL_START_BYTES] = {0};
+
+    if (fd < 0) {
+        queue_disk_set_error (error, "open", found->journal);
+        return FALSE;
+    }
+    if (is_unborn (fd)) {
+        close (fd);
+        return queue_disk_remove (found->journal, error);
+    }
+    if (pread (fd, start, sizeof start, 0) < 0) {
+        queue_disk_set_error (error, "read", found->journal);
+        close (fd);
+        return FALSE;
+    }
+    if (!queue_journal_read_start (start, &header, &failed)) {
+        close (fd);
+        if (g_error_matches (failed, QUEUE_ERROR, QUEUE_ERROR_VERSION)) {
+            g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_VERSION, "%s: %s", found->journal, failed->message);
+            return FALSE;
+        }
+        put_aside (found->journal, failed);
+        recovery->has_damage = TRUE;
+        return TRUE;
+    }
+
+    /* The parts that are found are placed in it: it must be there before. */
+    add_journal (recovery, found, fd, header.seed);
+    recovery->recovered->last_id = MAX (recovery->recovered->last_id, header.next_id - 1);
+    if (!queue_journal_scan (fd, &header, journal_record, recovery, &scan, &failed)) {
+        g_set_error (error, failed->domain, failed->code, "%s: %s", found->journal, failed->message);
+        return FALSE;
+    }
+    recovery->has_damage |= scan.lost_bytes > 0;
+
+    return tidy_journal (fd, found->journal, &scan, error);
+}
+
+/* ---- A sealed generation ---- */
+
+static gboolean
+read_pages (Recovery *recovery, const Found *found, GError **error)
+{
+    for (guint32 i = 0; i < found->meta.removal_pages; i++) {
+        g_autoptr (GBytes) page = queue_sealed_read (found->sealed, QUEUE_PART_REMOVAL, 0, i, error);
+
+        if (page == NULL)
+            return FALSE;
+        apply_removals (recovery, page);
+    }
+    for (guint32 i = 0; i < found->meta.index_pages; i++) {
+        g_autoptr (GBytes) page = queue_sealed_read (found->sealed, QUEUE_PART_INDEX, 0, i, error);
+        QueueSpan span = {0};
+        QueueItem item;
+
+        if (page == NULL)
+            return FALSE;
+        span.data = g_bytes_get_data (page, &span.left);
+        while (queue_item_read (&span, &item))
+            apply_item (recovery, &item);
+        if (span.bad) {
+            g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_IO, "a page of its index cannot be understood");
+            return FALSE;
+        }
+    }
+
+    return TRUE;
+}
+
+static void
+salvaged_part (QueuePart part, QueueId id, guint32 number, GBytes *payload, gpointer user_data)
+{
+    QueueItem item = {.id = id, .number = number, .length = (guint32) g_bytes_get_size (payload)};
+
+    apply_part (user_data, part, &item, payload);
+}
+
+static void
+read_sealed (Recovery *recovery, Found *found)
+{
+    QueueGeneration *generation = queue_generation_new_sealed (found->number, found->gdbm);
+    g_autoptr (GError) failed = NULL;
+
+    generation->disk_bytes = queue_disk_used_bytes (found->gdbm);
+    queue_catalog_add_generation (recovery->catalog, generation);
+    if (found->readable)
+        recovery->recovered->last_id = MAX (recovery->recovered->last_id, found->meta.next_id - 1);
+    if (!found->readable || !read_pages (recovery, found, &failed)) {
+        g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "MESSAGE",
+                          "%s is damaged (%s): reading what is left of it message by message", found->gdbm,
+                          failed == NULL ? "it does not say what it is" : failed->message);
+        queue_sealed_salvage (found->sealed, salvaged_part, recovery);
+        recovery->has_damage = TRUE;
+    }
+    g_clear_pointer (&found->sealed, queue_sealed_free);
+}
+
+/* ---- All of it ---- */
+
+static gboolean
+is_whole (QueueEntry *entry)
+{
+    for (guint i = 0; i < entry->n_chunks; i++) {
+        if (queue_entry_chunk (entry, i)->generation == 0)
+            return FALSE;
+    }
+
+    return entry->head_generation != 0;
+}
+
+static void
+name_damaged (QueueId id, const gchar *what)
+{
+    gchar text[QUEUE_ID_TEXT_BYTES];
+
+    queue_id_write (id, text);
+    g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "POSTERN_QUEUE_ID", text, "MESSAGE", "message %s %s", text,
+                      what);
+}
+
+/* Looks for messages that lost a part, and for parts that lost their message. */
+static void
+find_damaged (Recovery *recovery)
+{
+    QueueEntry *entry = NULL;
+    GHashTableIter iter;
+    gpointer key, value;
+
+    while ((entry = queue_index_after (queue_catalog_index (recovery->catalog), entry == NULL ? 0 : entry->id)) !=
+           NULL) {
+        if (is_whole (entry))
+            continue;
+        entry->flags |= QUEUE_ENTRY_DAMAGED;
+        recovery->recovered->damaged_messages++;
+        name_damaged (entry->id, "lost a part of its content to damage of the disk and will not be delivered");
+    }
+    if (!recovery->has_damage)
+        return;
+    g_hash_table_iter_init (&iter, recovery->orphans);
+    while (g_hash_table_iter_next (&iter, &key, &value))
+        name_damaged (*(QueueId *) key, "may be lost: parts of it are there, but not the message");
+}
+
+static gboolean
+read_generations (Recovery *recovery, GError **error)
+{
+    for (guint i = 0; i < recovery->found->len; i++) {
+        Found *found = g_ptr_array_index (recovery->found, i);
+
+        recovery->generation = found->number;
+        if (found->gdbm != NULL)
+            read_sealed (recovery, found);
+        else if (found->journal != NULL && !read_journal (recovery, found, error))
+            return FALSE;
+    }
+
+    return TRUE;
+}
+
+gboolean
+queue_recover (const gchar *directory, QueueCatalog *catalog, QueueRecovered *recovered, GError **error)
+{
+    g_autoptr (GPtrArray) found = g_ptr_array_new_with_free_func (found_free);
+    g_autoptr (GHashTable) orphans =
+        g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, (GDestroyNotify) g_array_unref);
+    Recovery recovery = {
+        .directory = directory, .catalog = catalog, .recovered = recovered, .found = found, .orphans = orphans};
+
+    *recovered = (QueueRecovered){0};
+    if (!list_directory (&recovery, error) || !open_sealed (&recovery, error) ||
+        !remove_replaced (&recovery, error) || !read_generations (&recovery, error))
+        return FALSE;
+    find_damaged (&recovery);
+    if (recovery.n_unreadable > 0)
+        g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "MESSAGE",
+                          "%" G_GUINT64_FORMAT " records in %s cannot be understood", recovery.n_unreadable,
+                          directory);
+
+    return TRUE;
+}

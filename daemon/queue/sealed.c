@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * A sealed generation
+ *
+ * GDBM updates its pages in place, and that is what a power cut can tear. So a GDBM file of ours is written under
+ * another name by one thread, synced, renamed, and from then on only read: no write can ever hurt what is in it.
+ *
+ * Key, 16 bytes: 0 u64 id  8 u32 number  12 u32 part (QueuePart). Value: u64 XXH3 of the payload, seeded with the XXH3
+ * of the key, then the payload: a value that GDBM finds under the wrong key, or that the disk changed, does not check.
+ *
+ * The part QUEUE_PART_META, id 0, number 0, is stored last: "PosternG", u32 version 1, u32 generation, u64 next id,
+ * u32 index pages, u32 removal pages, u32 n, n u32 generations that this one replaces.
+ *
+ * How GDBM is used: without its locks (the queue's directory has one), without mmap (a truncated file or a bad disk
+ * would be a SIGBUS), with a small bucket cache (it would take a page for each hundred keys otherwise). Some of its
+ * internal errors end in a call of a "fatal" function and, if that returns, in exit(1). A damaged file must not end the
+ * daemon, so that function jumps back to here and the file is given up: its memory is leaked, knowingly, as nobody can
+ * say in what state it is.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gdbm.h>
+#include <setjmp.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "queue/bytes.h"
+#include "queue/queue.h"
+#include "queue/sealed.h"
+
+#define META_MAGIC       "PosternG"
+#define META_MAGIC_BYTES 8
+#define META_VERSION     1
+#define KEY_BYTES        16
+#define CHECKSUM_BYTES   8
+
+/* Pages of 4 KiB that hold a hundred keys each. While reading, keys come in any order, so that more would help little;
+ * while writing, a page that falls out of the cache is written and read again through the kernel's cache. */
+#define READ_CACHE_BUCKETS  64
+#define WRITE_CACHE_BUCKETS 1024
+
+struct _QueueSealed {
+    GDBM_FILE file;
+    gchar *path;
+    gboolean given_up; /* GDBM met something that it cannot go on from */
+};
+
+/* Where GDBM's fatal function jumps to; it gets no pointer of ours, so this has to be a variable of the thread. */
+static __thread sigjmp_buf *escape;
+
+static void
+escape_fatal (const char *message)
+{
+    if (escape != NULL)
+        siglongjmp (*escape, 1);
+    g_critical ("GDBM gave up: %s", message);
+}
+
+/* One use of GDBM, and what came of it. */
+typedef struct {
+    gint mode;     /* of open */
+    gsize buckets; /* of open */
+    datum key;
+    datum value;
+    gint result;
+} Access;
+
+/* Runs @use so that a fatal error of GDBM only ends the call. Not to be inlined: what its caller has in registers must
+ * not depend on how often this returns. */
+static G_GNUC_NO_INLINE void
+guarded (QueueSealed *sealed, void (*use) (QueueSealed *sealed, Access *access), Access *access)
+{
+    sigjmp_buf here;
+
+    if (sealed->given_up)
+        return;
+    errno = 0;
+    escape = &here;
+    if (sigsetjmp (here, 0) == 0)
+        use (sealed, access);
+    else
+        sealed->given_up = TRUE;
+    escape = NULL;
+}
+
+static void
+use_open (QueueSealed *sealed, Access *access)
+{
+    sealed->file =
+        gdbm_open (sealed->path, 0, access->mode | GDBM_NOLOCK | GDBM_NOMMAP | GDBM_CLOEXEC, 0600, escape_fatal);
+    if (sealed->file != NULL)
+        gdbm_setopt (sealed->file, GDBM_SETCACHESIZE, &access->buckets, sizeof access->buckets);
+}
+
+static void
+use_store (QueueSealed *sealed, Access *access)
+{
+    access->result = gdbm_store (sealed->file, access->key, access->value, GDBM_REPLACE);
+}
+
+static void
+use_sync (QueueSealed *sealed, Access *access)
+{
+    access->result = gdbm_sync (sealed->file);
+}
+
+static void
+use_fetch (QueueSealed *sealed, Access *access)
+{
+    access->value = gdbm_fetch (sealed->file, access->key);
+}
+
+static void
+use_first_key (QueueSealed *sealed, Access *access)
+{
+    access->value = gdbm_firstkey (sealed->file);
+}
+
+static void
+use_next_key (QueueSealed *sealed, Access *access)
+{
+    access->value = gdbm_nextkey (sealed->file, access->key);
+}
+
+static void
+use_close (QueueSealed *sealed, Access *access)
+{
+    gdbm_close (sealed->file);
+}
+
+static void
+set_gdbm_error (QueueSealed *sealed, const gchar *what, GError **error)
+{
+    gint saved_errno = errno;
+    QueueError code = saved_errno == ENOSPC || saved_errno == EDQUOT ? QUEUE_ERROR_FULL : QUEUE_ERROR_IO;
+    const gchar *reason = sealed->given_up ? "the file is damaged" : gdbm_strerror (gdbm_errno);
+
+    if (!sealed->given_up && gdbm_check_syserr (gdbm_errno))
+        g_set_error (error, QUEUE_ERROR, code, "%s %s: %s: %s", what, sealed->path, reason, g_strerror (saved_errno));
+    else
+        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_IO, "%s %s: %s", what, sealed->path, reason);
+}
+
+static QueueSealed *
+sealed_open (const gchar *path, gint mode, gsize cache_buckets, GError **error)
+{
+    g_autoptr (QueueSealed) sealed = g_new0 (QueueSealed, 1);
+    Access access = {.mode = mode, .buckets = cache_buckets};
+
+    sealed->path = g_strdup (path);
+    guarded (sealed, use_open, &access);
+    if (sealed->file == NULL || sealed->given_up) {
+        set_gdbm_error (sealed, "cannot open", error);
+        return NULL;
+    }
+
+    return g_steal_pointer (&sealed);
+}
+
+QueueSealed *
+queue_sealed_create (const gchar *path, GError **error)
+{
+    return sealed_open (path, GDBM_NEWDB, WRITE_CACHE_BUCKETS, error);
+}
+
+static void
+write_key (QueuePart part, QueueId id, guint32 number, guint8 key[KEY_BYTES])
+{
+    const guint64 wide = GUINT64_TO_LE (id);
+    const guint32 narrow[] = {GUINT32_TO_LE (number), GUINT32_TO_LE ((guint32) part)};
+
+    memcpy (key, &wide, sizeof wide);
+    memcpy (key + sizeof wide, narrow, sizeof narrow);
+}
+
+static guint64
+value_checksum (const guint8 key[KEY_BYTES], gconstpointer payload, gsize length)
+{
+    return queue_bytes_checksum (payload, length, queue_bytes_checksum (key, KEY_BYTES, 0));
+}
+
+gboolean
+queue_sealed_store (QueueSealed *sealed, QueuePart part, QueueId id, guint32 number, GBytes *payload, GError **error)
+{
+    gsize length;
+    const guint8 *data = g_bytes_get_data (payload, &length);
+    g_autofree gchar *value = g_malloc (CHECKSUM_BYTES + length);
+    guint8 key[KEY_BYTES];
+    guint64 checksum;
+    Access access = {.key = {.dptr = (char *) key, .dsize = KEY_BYTES},
+                     .value = {.dptr = value, .dsize = (int) (CHECKSUM_BYTES + length)},
+                     .result = -1};
+
+    write_key (part, id, number, key);
+    checksum = GUINT64_TO_LE (value_checksum (key, data, length));
+    memcpy (value, &checksum, CHECKSUM_BYTES);
+    if (length > 0)
+        memcpy (value + CHECKSUM_BYTES, data, length);
+
+    guarded (sealed, use_store, &access);
+    if (access.result != 0) {
+        set_gdbm_error (sealed, "cannot write", error);
+        return FALSE;
+    }
+
+    return TRUE;
+}
+
+static GBytes *
+meta_bytes (const QueueSealedMeta *meta)
+{
+    GByteArray *bytes = g_byte_array_new ();
+
+    g_byte_array_append (bytes, (const guint8 *) META_MAGIC, META_MAGIC_BYTES);
+    queue_bytes_put_u32 (bytes, META_VERSION);
+    queue_bytes_put_u32 (bytes, meta->generation);
+    queue_bytes_put_u64 (bytes, meta->next_id);
+    queue_bytes_put_u32 (bytes, meta->index_pages);
+    queue_bytes_put_u32 (bytes, meta->removal_pages);
+    queue_bytes_put_u32 (bytes, meta->replaced->len);
+    for (guint i = 0; i < meta->replaced->len; i++)
+        queue_bytes_put_u32 (bytes, g_array_index (meta->replaced, guint32, i));
+
+    return g_byte_array_free_to_bytes (bytes);
+}
+
+gboolean
+queue_sealed_finish (QueueSealed *sealed, const QueueSealedMeta *meta, GError **error)
+{
+    g_autoptr (GBytes) payload = meta_bytes (meta);
+    Access access = {.result = -1};
+
+    if (!queue_sealed_store (sealed, QUEUE_PART_META, 0, 0, payload, error))
+        return FALSE;
+
+    guarded (sealed, use_sync, &access);
+    if (access.result != 0) {
+        set_gdbm_error (sealed, "cannot sync", error);
+        return FALSE;
+    }
+
+    /* GDBM looks at no result of its own fsync in some paths; this one is ours. */
+    if (fsync (gdbm_fdesc (sealed->file)) != 0) {
+        g_set_error (error, QUEUE_ERROR, errno == ENOSPC ? QUEUE_ERROR_FULL : QUEUE_ERROR_IO, "cannot sync %s: %s",
+                     sealed->path, g_strerror (errno));
+        return FALSE;
+    }
+
+    return TRUE;
+}
+
+static gboolean
+read_meta (QueueSealed *sealed, QueueSealedMeta *meta, GError **error)
+{
+    g_autoptr (GBytes) payload = queue_sealed_read (sealed, QUEUE_PART_META, 0, 0, error);
+    QueueSpan span = {0};
+    guint32 version, n;
+
+    if (payload == NULL)
+        return FALSE;
+    span.data = g_bytes_get_data (payload, &span.left);
+    if (span.left < META_MAGIC_BYTES || memcmp (span.data, META_MAGIC, META_MAGIC_BYTES) != 0) {
+        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_IO, "%s is no generation of a queue", sealed->path);
+        return FALSE;
+    }
+    span.data += META_MAGIC_BYTES;
+    span.left -= META_MAGIC_BYTES;
+    version = queue_span_u32 (&span);
+    if (version > META_VERSION) {
+        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_VERSION,
+                     "a newer version of Postern wrote %s (format %u, this version reads up to %u)", sealed->path,
+                     version, META_VERSION);
+        return FALSE;
+    }
+    meta->generation = queue_span_u32 (&span);
+    meta->next_id = queue_span_u64 (&span);
+    meta->index_pages = queue_span_u32 (&span);
+    meta->removal_pages = queue_span_u32 (&span);
+    n = queue_span_u32 (&span);
+    meta->replaced = g_array_new (FALSE, FALSE, sizeof (guint32));
+    for (guint32 i = 0; i < n && !span.bad; i++) {
+        guint32 generation = queue_span_u32 (&span);
+
+        g_array_append_val (meta->replaced, generation);
+    }
+
+    return !span.bad;
+}
+
+QueueSealed *
+queue_sealed_open (const gchar *path, QueueSealedMeta *meta, GError **error)
+{
+    g_autoptr (QueueSealed) sealed = sealed_open (path, GDBM_READER, READ_CACHE_BUCKETS, error);
+
+    *meta = (QueueSealedMeta){0};
+    if (sealed == NULL)
+        return NULL;
+    if (!read_meta (sealed, meta, error)) {
+        queue_sealed_meta_clear (meta);
+        return NULL;
+    }
+
+    return g_steal_pointer (&sealed);
+}
+
+QueueSealed *
+queue_sealed_open_damaged (const gchar *path, GError **error)
+{
+    return sealed_open (path, GDBM_READER, READ_CACHE_BUCKETS, error);
+}
+
+/* Takes the checksum off a value that GDBM gave. Returns: the payload, NULL if it does not check. */
+static GBytes *
+check_value (const guint8 key[KEY_BYTES], datum value)
+{
+    g_autoptr (GBytes) whole = g_bytes_new_with_free_func (value.dptr, (gsize) value.dsize, free, value.dptr);
+    guint64 checksum;
+
+    if (value.dsize < CHECKSUM_BYTES)
+        return NULL;
+    memcpy (&checksum, value.dptr, CHECKSUM_BYTES);
+    if (GUINT64_FROM_LE (checksum) !=
+        value_checksum (key, value.dptr + CHECKSUM_BYTES, (gsize) value.dsize - CHECKSUM_BYTES))
+        return NULL;
+
+    return g_bytes_new_from_bytes (whole, CHECKSUM_BYTES, (gsize) value.dsize - CHECKSUM_BYTES);
+}
+
+/* Returns: what GDBM has under the key; dptr NULL if nothing, or if it gave up. */
+static datum
+fetch (QueueSealed *sealed, const guint8 key[KEY_BYTES])
+{
+    Access access = {.key = {.dptr = (char *) key, .dsize = KEY_BYTES}};
+
+    guarded (sealed, use_fetch, &access);
+
+    return access.value;
+}
+
+GBytes *
+queue_sealed_read (QueueSealed *sealed, QueuePart part, QueueId id, guint32 number, GError **error)
+{
+    guint8 key[KEY_BYTES];
+    datum value;
+    GBytes *payload;
+
+    write_key (part, id, number, key);
+    value = fetch (sealed, key);
+    if (value.dptr == NULL) {
+        set_gdbm_error (sealed, "cannot read", error);
+        return NULL;
+    }
+    payload = check_value (key, value);
+    if (payload == NULL)
+        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_IO, "%s is damaged: a value does not match its checksum",
+                     sealed->path);
+
+    return payload;
+}
+
+/* The key after @key; the first one for a NULL @key. */
+static datum
+next_key (QueueSealed *sealed, const datum *key)
+{
+    Access access = {0};
+
+    if (key != NULL)
+        access.key = *key;
+    guarded (sealed, key == NULL ? use_first_key : use_next_key, &access);
+
+    return access.value;
+}
+
+void
+queue_sealed_salvage (QueueSealed *sealed, QueueSealedPart found, gpointer user_data)
+{
+    datum key = next_key (sealed, NULL);
+
+    while (key.dptr != NULL) {
+        datum following;
+
+        if (key.dsize == KEY_BYTES) {
+            const guint8 *bytes = (const guint8 *) key.dptr;
+            QueueSpan span = {.data = bytes, .left = KEY_BYTES};
+            QueueId id = queue_span_u64 (&span);
+            guint32 number = queue_span_u32 (&span);
+            QueuePart part = queue_span_u32 (&span);
+            datum value = fetch (sealed, bytes);
+            g_autoptr (GBytes) payload = value.dptr == NULL ? NULL : check_value (bytes, value);
+
+            if (payload != NULL)
+                found (part, id, number, payload, user_data);
+        }
+        following = next_key (sealed, &key);
+        free (key.dptr);
+        key = following;
+    }
+}
+
+void
+queue_sealed_free (QueueSealed *sealed)
+{
+    Access access = {0};
+
+    if (sealed->file != NULL && sealed->given_up)
+        close (gdbm_fdesc (sealed->file));
+    else if (sealed->file != NULL)
+        guarded (sealed, use_close, &access);
+    g_free (sealed->path);
+    g_free (sealed);
+}
+
+void
+queue_sealed_meta_clear (QueueSealedMeta *meta)
+{
+    g_clear_pointer (&meta->replaced, g_array_unref);
+}

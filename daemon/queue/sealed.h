@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "queue/record.h"
+
+/*
+ * A sealed generation: one GDBM file, written once, read for as long as anything in it lives. An object of one thread
+ * at a time.
+ */
+
+typedef struct _QueueSealed QueueSealed;
+
+/* What a sealed generation says of itself. */
+typedef struct {
+    guint32 generation;
+    guint64 next_id; /* greater than any id given before it was sealed */
+    guint32 index_pages;
+    guint32 removal_pages;
+    GArray *replaced; /* of guint32: generations that are in this one and may be left over from a crash */
+} QueueSealedMeta;
+
+/**
+ * queue_sealed_create:
+ * @path: of a file that is made anew
+ *
+ * Returns: (transfer full): a file to be filled; or %NULL with QUEUE_ERROR_FULL or _IO
+ */
+QueueSealed *queue_sealed_create (const gchar *path, GError **error);
+
+gboolean queue_sealed_store (QueueSealed *sealed, QueuePart part, QueueId id, guint32 number, GBytes *payload,
+                             GError **error);
+
+/**
+ * queue_sealed_finish:
+ *
+ * Writes what the file is, and brings all of it to the disk. Nothing may be stored afterwards.
+ */
+gboolean queue_sealed_finish (QueueSealed *sealed, const QueueSealedMeta *meta, GError **error);
+
+/**
+ * queue_sealed_open:
+ * @meta: (out caller-allocates): to be cleared by queue_sealed_meta_clear ()
+ *
+ * Returns: (transfer full): a file to be read; or %NULL with QUEUE_ERROR_IO if it is damaged, QUEUE_ERROR_VERSION if a
+ *     newer version wrote it
+ */
+QueueSealed *queue_sealed_open (const gchar *path, QueueSealedMeta *meta, GError **error);
+
+/* Opens a file that does not say what it is, for queue_sealed_salvage (). */
+QueueSealed *queue_sealed_open_damaged (const gchar *path, GError **error);
+
+/**
+ * queue_sealed_read:
+ *
+ * Returns: (transfer full): the part; or %NULL with QUEUE_ERROR_IO if it is missing or damaged
+ */
+GBytes *queue_sealed_read (QueueSealed *sealed, QueuePart part, QueueId id, guint32 number, GError **error);
+
+/* A part that can be found by its key and is good; @payload is valid during the call. */
+typedef void (*QueueSealedPart) (QueuePart part, QueueId id, guint32 number, GBytes *payload, gpointer user_data);
+
+/* Calls @found for every part that is still readable, for files whose index is damaged. */
+void queue_sealed_salvage (QueueSealed *sealed, QueueSealedPart found, gpointer user_data);
+
+void queue_sealed_free (QueueSealed *sealed);
+
+void queue_sealed_meta_clear (QueueSealedMeta *meta);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (QueueSealed, queue_sealed_free)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (QueueSealedMeta, queue_sealed_meta_clear)

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * How a message shows
+ *
+ * What is stored of a message is what happened to it; what is shown follows from that and from what goes on: that a
+ * delivery has it, or that the lane where it waits is closed. A lane with a hundred thousand messages closes and opens
+ * without any of them being touched: those that were never tried are counted apart, for each lane, and show as their
+ * first lane does.
+ */
+
+#include "queue/queue-private.h"
+#include "queue/snapshot.h"
+
+static const QueueLane *
+closed_lane (const QueueEntry *entry)
+{
+    if (entry->waiting == NULL || !entry->waiting->lane->closed)
+        return NULL;
+
+    return entry->waiting->lane;
+}
+
+QueueState
+queue_entry_shown_state (const QueueEntry *entry)
+{
+    if (entry->flags & QUEUE_ENTRY_TAKEN)
+        return QUEUE_STATE_DELIVERING;
+    if (entry->head.flags & QUEUE_HEAD_HELD || entry->flags & QUEUE_ENTRY_DAMAGED)
+        return QUEUE_STATE_HELD;
+    if (entry->head.flags & QUEUE_HEAD_DEFERRED || closed_lane (entry) != NULL)
+        return QUEUE_STATE_DEFERRED;
+
+    return QUEUE_STATE_QUEUED;
+}
+
+void
+queue_tally (Queue *queue, const QueueEntry *entry, gint by)
+{
+    guint64 change = (guint64) (gint64) by;
+
+    if (entry->flags & QUEUE_ENTRY_TAKEN) {
+        queue->tally.taken += change;
+    } else if (entry->head.flags & QUEUE_HEAD_HELD || entry->flags & QUEUE_ENTRY_DAMAGED) {
+        queue->tally.held += change;
+    } else if (entry->head.flags & QUEUE_HEAD_DEFERRED) {
+        queue->tally.deferred += change;
+    } else {
+        queue->tally.fresh += change;
+        if (entry->waiting != NULL)
+            entry->waiting->lane->n_fresh += change;
+    }
+}
+
+/* The last failure of a recipient that is still pending. (nullable) (transfer full) */
+static gchar *
+last_failure (const QueueMessage *message, gint64 *usec)
+{
+    const QueueRecipient *last = NULL;
+
+    for (guint i = 0; i < message->recipients->len; i++) {
+        const QueueRecipient *recipient = queue_message_recipient (message, i);
+
+        if (recipient->state == QUEUE_RECIPIENT_PENDING && recipient->reply != NULL &&
+            (last == NULL || recipient->last_usec > last->last_usec))
+            last = recipient;
+    }
+    if (last == NULL)
+        return NULL;
+    *usec = last->last_usec;
+
+    return last->remote == NULL ? g_strdup (last->reply) : g_strdup_printf ("%s: %s", last->remote, last->reply);
+}
+
+QueueMessage *
+queue_view (const QueueEntry *entry, const QueueMessage *core)
+{
+    QueueMessage *view = queue_snapshot_copy (core);
+    const QueueLane *closed = closed_lane (entry);
+    gint64 failed_usec = 0;
+    g_autofree gchar *failure = last_failure (core, &failed_usec);
+
+    view->state = queue_entry_shown_state (entry);
+    view->attempts = entry->head.attempts;
+    view->next_usec = view->state == QUEUE_STATE_HELD ? 0 : entry->head.next_usec;
+    if (view->state == QUEUE_STATE_DEFERRED && closed != NULL) {
+        view->next_usec = MAX (view->next_usec, closed->until_usec);
+        queue_snapshot_set_reason (view,
+                                   failure == NULL || closed->closed_usec >= failed_usec ? closed->reason : failure);
+    } else {
+        queue_snapshot_set_reason (view, failure);
+    }
+
+    return view;
+}
+
+QueueMessage *
+queue_view_damaged (const QueueEntry *entry)
+{
+    const QueueOrigin origin = {.uid = queue_entry_uid (entry)};
+    QueueMessage *view = queue_snapshot_take (entry->id, &origin, message_envelope_new (""));
+
+    view->state = QUEUE_STATE_HELD;
+    view->size = entry->size;
+    view->arrival_usec = entry->arrival_usec;
+    view->attempts = entry->head.attempts;
+    queue_snapshot_set_reason (view, "the disk damaged its record: it can only be deleted");
+
+    return view;
+}
+
+void
+queue_emit (Queue *queue, QueueEventType type, const QueueMessage *message, guint recipient, gboolean with_recipient)
+{
+    QueueEvent event = {.type = type, .message = message, .now_usec = g_get_real_time ()};
+
+    if (queue->listener.event == NULL)
+        return;
+    if (with_recipient && recipient < message->recipients->len) {
+        event.recipient = message_envelope_recipient (message->envelope, recipient)->address;
+        event.result = queue_message_recipient (message, recipient);
+    }
+    queue->listener.event (&event, queue->listener_data);
+}
+
+QueueId
+queue_next_id (Queue *queue)
+{
+    gint64 now = g_get_real_time ();
+
+    queue->last_id = MAX (queue->last_id + 1, (QueueId) MAX (now, 1));
+
+    return queue->last_id;
+}
+
+static void
+count_user (Queue *queue, const QueueEntry *entry, gint by)
+{
+    gpointer key = GUINT_TO_POINTER (entry->uid);
+    guint n = GPOINTER_TO_UINT (g_hash_table_lookup (queue->users, key)) + (guint) by;
+
+    if (n == 0)
+        g_hash_table_remove (queue->users, key);
+    else
+        g_hash_table_insert (queue->users, key, GUINT_TO_POINTER (n));
+}
+
+void
+queue_enter (Queue *queue, QueueEntry *entry)
+{
+    queue_catalog_lock (queue->catalog);
+    queue_index_insert (queue->index, entry);
+    queue_catalog_unlock (queue->catalog);
+    queue_count (queue, entry);
+}
+
+void
+queue_count (Queue *queue, const QueueEntry *entry)
+{
+    queue->tally.bytes += entry->size;
+    count_user (queue, entry, 1);
+    queue_tally (queue, entry, 1);
+}
+
+void
+queue_forget (Queue *queue, QueueEntry *entry, guint32 removal_generation)
+{
+    queue_unsort_message (queue, entry);
+    queue_tally (queue, entry, -1);
+    queue->tally.bytes -= entry->size;
+    count_user (queue, entry, -1);
+    queue_cache_drop (queue->cache, entry->id);
+    queue_catalog_lock (queue->catalog);
+    queue_catalog_remove (queue->catalog, entry, removal_generation);
+    queue_catalog_unlock (queue->catalog);
+}

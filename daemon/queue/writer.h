@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "queue/appender.h"
+#include "queue/mailbox.h"
+
+/*
+ * The one thread that writes to journals. Commands go in on the main thread and come back there, in the same order.
+ */
+
+typedef struct _QueueWriter QueueWriter;
+typedef struct _QueueCommand QueueCommand;
+
+typedef enum {
+    QUEUE_COMMAND_DURABLE = 1 << 0, /* done when it is on the disk for sure; otherwise when the kernel has it */
+    QUEUE_COMMAND_RETAIN = 1 << 1   /* must not fail: kept until the disk works again */
+} QueueCommandFlags;
+
+/* Called on the main thread. With an @error nothing of the command is on the disk. */
+typedef void (*QueueCommandDone) (QueueCommand *command, const GError *error, gpointer user_data);
+
+/* Records that are written one behind the other. */
+struct _QueueCommand {
+    QueueCommandFlags flags;
+    GArray *records;     /* of QueueRecord; places are set when it is done */
+    QueueUpload *upload; /* (nullable): whose chunks or commit the records are; the command fails if a chunk did */
+    QueueCommandDone done;
+    gpointer user_data;
+
+    GError *error; /* the writer's */
+};
+
+QueueCommand *queue_command_new (QueueCommandFlags flags, QueueCommandDone done, gpointer user_data);
+
+/* @payload: (transfer full) */
+void queue_command_add (QueueCommand *command, QueuePart part, QueueId id, guint32 number, GBytes *payload);
+
+/* The place of the record @index of a command that is done. */
+const QueuePlace *queue_command_place (const QueueCommand *command, guint index);
+
+typedef struct {
+    /* A new generation was begun; all commands that went to @closed are done. 0: there was none before. */
+    void (*begun) (guint32 closed, gpointer user_data);
+
+    /* The newest journal has more than was set with queue_writer_set_full (); told once. */
+    void (*full) (gpointer user_data);
+
+    /* The disk's trouble began, changed (@error), or ended (NULL). */
+    void (*trouble) (const GError *error, gpointer user_data);
+} QueueWriterListener;
+
+/**
+ * queue_writer_new:
+ * @appender: (transfer full)
+ * @next_id: greater than all ids that were given
+ *
+ * Starts the thread, which begins a generation.
+ */
+QueueWriter *queue_writer_new (QueueAppender *appender, QueueCatalog *catalog, QueueMailbox *mailbox,
+                               const gchar *directory, QueueId next_id, const QueueWriterListener *listener,
+                               gpointer user_data);
+
+/* @command: (transfer full): freed after it is done */
+void queue_writer_push (QueueWriter *writer, QueueCommand *command);
+
+/* Asks for a new generation as soon as what was pushed before is done. @next_id as above. */
+void queue_writer_roll (QueueWriter *writer, QueueId next_id);
+
+/* How large a journal may become. */
+void queue_writer_set_full (QueueWriter *writer, guint64 bytes);
+
+/* Bytes of records in the newest journal, as far as they are written. From any thread. */
+guint64 queue_writer_journal_bytes (QueueWriter *writer);
+
+/* Free bytes of the file system, told by it not long ago, less what was written since. From any thread. */
+guint64 queue_writer_free_bytes (QueueWriter *writer);
+
+/* Bytes of content in commands that wait for the kernel. From any thread. */
+guint64 queue_writer_backlog (QueueWriter *writer);
+
+/* Writes what was pushed, ends the thread. What could not be written is done with an error. The last calls wait in the
+ * mailbox. */
+void queue_writer_stop (QueueWriter *writer);
+
+/* Only after queue_writer_stop (). What was pushed since is done with an error. */
+void queue_writer_free (QueueWriter *writer);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "queue/queue.h"
+
+/*
+ * A queue in a directory of its own, with a listener that writes everything down, and calls that wait for the main loop.
+ */
+typedef struct {
+    gchar *directory;
+    Queue *queue;
+    QueueLimits limits;
+    GPtrArray *events; /* of gchar: "queued 0abc… rcpt@example.org", … */
+    GPtrArray *due;    /* of gchar: names of lanes */
+    GError *trouble;
+    guint n_troubles;
+} Fixture;
+
+Fixture *fixture_new (void);
+void fixture_free (Fixture *fixture); /* removes the directory too */
+
+/* Opens the queue, with the route fixture_route () unless @unrouted. */
+void fixture_open (Fixture *fixture);
+void fixture_close (Fixture *fixture);
+void fixture_reopen (Fixture *fixture);
+
+/* The lane is the recipient's domain. */
+const gchar *fixture_route (const QueueMessage *message, guint recipient, gpointer user_data);
+
+/* Runs the main loop until *@done; fails the test after half a minute. */
+void fixture_wait (gboolean *done);
+
+/* Runs the main loop until nothing is ready. */
+void fixture_settle_down (void);
+
+/* A message from user @uid to the recipients, separated by spaces. Returns its id when it is durable; 0 with @error. */
+QueueId fixture_commit (Fixture *fixture, gint64 uid, const gchar *recipients, const gchar *content);
+QueueId fixture_commit_full (Fixture *fixture, const QueueOrigin *origin, const gchar *recipients,
+                             const gchar *content, gsize length, gboolean hold, GError **error);
+
+/* Takes the next job that is due in the lane; NULL if none is. */
+QueueJob *fixture_take (Fixture *fixture, const gchar *lane);
+
+/* Settles all of a job's recipients alike, and waits until that is durable. */
+void fixture_settle (Fixture *fixture, QueueJob *job, QueueOutcome outcome, const gchar *reply, gint64 next_usec);
+
+/* Returns: (transfer full): the message as the queue lists it; NULL if it is not there */
+QueueMessage *fixture_get (Fixture *fixture, QueueId id);
+
+/* Returns: (transfer full): all that is listed */
+GPtrArray *fixture_list (Fixture *fixture, const QueueFilter *filter, QueueId after, guint limit, QueueId *next);
+
+/* Returns: (transfer full): the content; NULL with @error */
+GString *fixture_read (Fixture *fixture, QueueId id, GError **error);
+
+/* Does it to the messages that match, and waits. Returns: how many */
+guint fixture_act (Fixture *fixture, QueueAction action, const QueueFilter *filter);
+guint fixture_act_on (Fixture *fixture, QueueAction action, QueueId id);
+
+/* How many events begin with @prefix. */
+guint fixture_count_events (Fixture *fixture, const gchar *prefix);
+
+/* Copies all files of the queue, as a crash would leave them now. Returns: (transfer full): a directory */
+gchar *fixture_copy_directory (const gchar *directory);
+void fixture_remove_directory (const gchar *directory);
+
+/* Sets up one fixture for each test. */
+void fixture_add (const gchar *path, void (*test) (Fixture *fixture));
