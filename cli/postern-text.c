@@ -16,6 +16,9 @@
 #include <pwd.h>
 #include <string.h>
 
+/* More than any mail waits; it keeps sums of spans far from their limits. */
+#define CENTURY_SECONDS (G_GINT64_CONSTANT (100) * 366 * 24 * 60 * 60)
+
 static gboolean
 is_harmless (gunichar c)
 {
@@ -216,8 +219,7 @@ text_parse_span (const gchar *text, gint64 *usec)
         gsize length;
         gint64 seconds;
 
-        /* A century is more than any mail waits; it keeps the sum far from its limits. */
-        if (!g_ascii_isdigit (*text) || count > G_GUINT64_CONSTANT (100) * 366 * 24 * 60 * 60)
+        if (!g_ascii_isdigit (*text) || count > (guint64) CENTURY_SECONDS)
             return FALSE;
 
         end += strspn (end, " ");
@@ -226,12 +228,15 @@ text_parse_span (const gchar *text, gint64 *usec)
             return FALSE;
 
         total += (gint64) count * seconds;
+        if (total > CENTURY_SECONDS)
+            return FALSE;
+
         text = end + length;
         text += strspn (text, " ");
     }
 
     *usec = total * G_USEC_PER_SEC;
-    return total <= G_GINT64_CONSTANT (100) * 366 * 24 * 60 * 60;
+    return TRUE;
 }
 
 gchar *
