@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * What is promised of a damaged store: whatever a crash or a bad disk does to a journal, the queue opens, what is in it is
+ * whole, and nothing is missing but what was hit.
+ *
+ * A store is made once; then every prefix of its journal and every byte of it with a flipped bit is opened, each as the
+ * file that a start would find.
+ */
+
+#include <string.h>
+
+#include <glib/gstdio.h>
+
+#include "fixture.h"
+
+/* The last message of the story is not counted as lost when the end of the journal is damaged: nothing behind it can
+ * prove that it had been acknowledged. */
+#define N_MESSAGES 5
+#define REMOVED    1 /* delivered, so that it is not there at the end */
+
+/* No record ends with more of them. */
+#define LAST_ZEROES_BYTES 16
+
+/* Small ones, so that there are few bytes to go through. */
+#define CONTENT_BYTES 60
+
+typedef struct {
+    gchar *name;
+    GByteArray *content;
+} File;
+
+/* A store as bytes, and what is in it. */
+typedef struct {
+    QueueId ids[N_MESSAGES];
+    gchar *contents[N_MESSAGES];
+    GPtrArray *files; /* of File */
+} Story;
+
+/* Warnings about messages, as ids: what the log named. */
+static GHashTable *named;
+static guint n_warnings;
+
+static GLogWriterOutput
+hear_log (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer user_data)
+{
+    if ((level & G_LOG_LEVEL_MASK) > G_LOG_LEVEL_WARNING)
+        return G_LOG_WRITER_HANDLED;
+    if ((level & G_LOG_LEVEL_MASK) < G_LOG_LEVEL_WARNING)
+        return g_log_writer_default (level, fields, n_fields, user_data);
+    n_warnings++;
+    for (gsize i = 0; i < n_fields; i++) {
+        if (g_str_equal (fields[i].key, "POSTERN_QUEUE_ID"))
+            g_hash_table_add (named, g_strdup (fields[i].value));
+    }
+
+    return G_LOG_WRITER_HANDLED;
+}
+
+static void
+file_free (gpointer data)
+{
+    File *file = data;
+
+    g_free (file->name);
+    g_byte_array_unref (file->content);
+    g_free (file);
+}
+
+static GPtrArray *
+read_files (const gchar *directory)
+{
+    GPtrArray *files = g_ptr_array_new_with_free_func (file_free);
+    g_autoptr (GDir) dir = g_dir_open (directory, 0, NULL);
+    const gchar *name;
+
+    while ((name = g_dir_read_name (dir)) != NULL) {
+        g_autofree gchar *path = g_build_filename (directory, name, NULL);
+        File *file = g_new0 (File, 1);
+        gchar *content;
+        gsize length;
+
+        g_assert_true (g_file_get_contents (path, &content, &length, NULL));
+        file->name = g_strdup (name);
+        file->content = g_byte_array_new_take ((guint8 *) content, length);
+        g_ptr_array_add (files, file);
+    }
+
+    return files;
+}
+
+/* Puts these files, and nothing else, in the place of the fixture's store. */
+static void
+write_files (Fixture *fixture, GPtrArray *files)
+{
+    fixture_remove_directory (fixture->directory);
+    g_assert_cmpint (g_mkdir (fixture->directory, 0700), ==, 0);
+    for (guint i = 0; i < files->len; i++) {
+        const File *file = g_ptr_array_index (files, i);
+        g_autofree gchar *path = g_build_filename (fixture->directory, file->name, NULL);
+
+        g_assert_true (g_file_set_contents_full (path, (const gchar *) file->content->data,
+                                                 (gssize) file->content->len, G_FILE_SET_CONTENTS_NONE, 0600, NULL));
+    }
+}
+
+/* Messages come, one of them goes. Leaves the queue closed. */
+static Story *
+tell_story (Fixture *fixture)
+{
+    Story *story = g_new0 (Story, 1);
+
+    for (guint i = 0; i < N_MESSAGES; i++) {
+        story->contents[i] = g_strdup_printf ("Subject: %u\r\n\r\n%0*u\r\n", i, CONTENT_BYTES, i);
+        story->ids[i] = fixture_commit (fixture, 1000, "rcpt@example.org", story->contents[i]);
+        if (i == N_MESSAGES / 2)
+            fixture_act_on (fixture, QUEUE_ACTION_DELETE, story->ids[REMOVED]);
+    }
+    fixture_close (fixture);
+    story->files = read_files (fixture->directory);
+
+    return story;
+}
+
+static void
+story_free (Story *story)
+{
+    for (guint i = 0; i < N_MESSAGES; i++)
+        g_free (story->contents[i]);
+    g_ptr_array_unref (story->files);
+    g_free (story);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Story, story_free)
+
+/* The file with the records. */
+static File *
+story_journal (Story *story)
+{
+    for (guint i = 0; i < story->files->len; i++) {
+        File *file = g_ptr_array_index (story->files, i);
+
+        if (g_str_has_suffix (file->name, ".journal"))
+            return file;
+    }
+    g_assert_not_reached ();
+}
+
+/* How far the journal is more than the zeroes that it got in advance; some belong to its last record. */
+static guint
+used_bytes (const File *file)
+{
+    guint length = file->content->len;
+
+    while (length > 0 && file->content->data[length - 1] == 0)
+        length--;
+
+    return MIN (length + LAST_ZEROES_BYTES, file->content->len);
+}
+
+/* Opens the store and looks which messages are there, whole: a bit for each. What can be read must be as it was. */
+static guint
+look (Fixture *fixture, const Story *story)
+{
+    guint there = 0;
+
+    g_hash_table_remove_all (named);
+    n_warnings = 0;
+    fixture_open (fixture);
+    for (guint i = 0; i < N_MESSAGES; i++) {
+        g_autoptr (QueueMessage) message = fixture_get (fixture, story->ids[i]);
+        g_autoptr (GError) error = NULL;
+        GString *content = message == NULL ? NULL : fixture_read (fixture, story->ids[i], &error);
+
+        if (content == NULL)
+            continue;
+        g_assert_cmpstr (content->str, ==, story->contents[i]);
+        g_string_free (content, TRUE);
+        there |= 1U << i;
+    }
+    fixture_close (fixture);
+
+    return there;
+}
+
+static gboolean
+was_named (const Story *story, guint message)
+{
+    gchar text[QUEUE_ID_TEXT_BYTES];
+
+    queue_id_write (story->ids[message], text);
+
+    return g_hash_table_contains (named, text);
+}
+
+/* What is there after each step of the story. */
+static guint
+story_moment (guint step)
+{
+    guint there = 0, done = 0;
+
+    for (guint i = 0; i < N_MESSAGES && done < step; i++) {
+        there |= 1U << i;
+        done++;
+        if (i == N_MESSAGES / 2 && done < step) {
+            there &= ~(1U << REMOVED);
+            done++;
+        }
+    }
+
+    return there;
+}
+
+#define N_STEPS (N_MESSAGES + 1)
+
+static void
+every_prefix_of_a_journal_is_a_moment_of_the_story (Fixture *fixture)
+{
+    g_autoptr (Story) story = tell_story (fixture);
+    File *journal = story_journal (story);
+    g_autoptr (GByteArray) whole = g_byte_array_ref (journal->content);
+    guint used = used_bytes (journal), step = 0;
+
+    for (guint length = 0; length <= used; length++) {
+        guint there;
+
+        journal->content = g_byte_array_new ();
+        g_byte_array_append (journal->content, whole->data, length);
+        write_files (fixture, story->files);
+        there = look (fixture, story);
+        g_byte_array_unref (journal->content);
+
+        while (step < N_STEPS && there != story_moment (step))
+            step++;
+        g_assert_cmpuint (there, ==, story_moment (step));
+    }
+    journal->content = g_steal_pointer (&whole);
+    g_assert_cmpuint (step, ==, N_STEPS);
+}
+
+static void
+a_flipped_bit_in_a_journal_costs_the_message_it_hit (Fixture *fixture)
+{
+    g_autoptr (Story) story = tell_story (fixture);
+    File *journal = story_journal (story);
+    guint used = used_bytes (journal), at_end = 0;
+
+    g_byte_array_set_size (journal->content, used);
+    for (guint offset = 0; offset < used; offset++) {
+        guint8 bit = (guint8) (1 << (offset * 5 % 8));
+        guint missing;
+
+        journal->content->data[offset] ^= bit;
+        write_files (fixture, story->files);
+        missing = story_moment (N_STEPS) & ~look (fixture, story);
+        journal->content->data[offset] ^= bit;
+
+        if (missing == 0)
+            continue;
+        for (guint i = 0; i < N_MESSAGES; i++) {
+            if (missing != 1U << i)
+                continue;
+            missing = 0;
+            if (i == N_MESSAGES - 1)
+                at_end++;
+            else
+                g_assert_true (was_named (story, i));
+        }
+        g_assert_cmpuint (missing, ==, 0);
+    }
+    g_assert_cmpuint (at_end, >, 0);
+}
+
+int
+main (int argc, char **argv)
+{
+    /* Thousands of stores are opened, and each opening syncs: not on a disk, if that can be helped. */
+    if (g_access ("/dev/shm", W_OK) == 0)
+        g_setenv ("TMPDIR", "/dev/shm", TRUE);
+    g_test_init (&argc, &argv, NULL);
+    named = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+    g_log_set_writer_func (hear_log, NULL, NULL);
+
+    fixture_add ("/queue/damage/every-prefix-of-a-journal-is-a-moment-of-the-story",
+                 every_prefix_of_a_journal_is_a_moment_of_the_story);
+    fixture_add ("/queue/damage/a-flipped-bit-in-a-journal-costs-the-message-it-hit",
+                 a_flipped_bit_in_a_journal_costs_the_message_it_hit);
+
+    return g_test_run ();
+}
