@@ -260,16 +260,17 @@ class Postern:
     bus: the address of a bus, or "none"
     smtp: the addresses to listen on, by default a free port of 127.0.0.1
     command: what to run the daemon by, in front of its own command line
+    state: its state directory, if it is not to be in the folder with the rest
     """
 
     def __init__(self, configuration="", *, bus="none", smtp=("127.0.0.1:0",), local=True, credentials=None,
-                 folder=None, command=(), listen=True, variables=None):
+                 folder=None, command=(), listen=True, variables=None, state=None):
         self.folder = Path(folder or tempfile.mkdtemp(prefix="postern-test-"))
         self.own_folder = folder is None
         self.bus = bus
         self.command = list(command)
         self.configuration_file = self.folder / "postern.conf"
-        self.state = self.folder / "state"
+        self.state = Path(state or self.folder / "state")
         self.socket = self.folder / "submit"
         self.variables = dict(variables or {})
         self.arguments = [f"--config={self.configuration_file}", f"--state-directory={self.state}", f"--bus={bus}"]
