@@ -139,6 +139,7 @@ typedef struct {
     gchar *lane;
 } QueueJob;
 
+/* @job: %NULL if the message could not be read after all: there is nothing to settle then */
 typedef void (*QueueTaken) (QueueJob *job, gpointer user_data);
 
 /**

@@ -68,7 +68,11 @@ core_there (QueueWork *work, const GError *error, gpointer user_data)
     if (error != NULL)
         queue_set_damaged (taking->queue, work->entry, error);
     if (error != NULL || taking->queue->closing) {
+        QueueTaken taken = hand->taken;
+        gpointer taken_data = hand->user_data;
+
         queue_hand_end (taking->queue, hand);
+        taken (NULL, taken_data);
         return;
     }
     fill_recipients (hand);
