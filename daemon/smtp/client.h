@@ -24,12 +24,12 @@ typedef struct {
     const gchar *user;         /* (nullable) no authentication without it */
     const gchar *password;     /* (nullable) */
     const gchar *mechanisms;   /* (nullable) space-separated mechanisms to choose from; NULL: all known */
-    gboolean auth_without_tls; /* allow AUTH in plain */
+    gboolean auth_without_tls; /* allow AUTH, whatever the mechanism, without TLS */
 } SmtpClientParameters;
 
 /* What the peer waits for: which timeout of RFC 5321 4.5.3.2 holds now. */
 typedef enum {
-    SMTP_CLIENT_WAIT_NONE,     /* idle between transactions */
+    SMTP_CLIENT_WAIT_NONE,     /* idle between transactions; a TLS handshake under way; or over */
     SMTP_CLIENT_WAIT_GREETING, /* 5 minutes */
     SMTP_CLIENT_WAIT_COMMAND,  /* MAIL, RCPT and all others: 5 minutes */
     SMTP_CLIENT_WAIT_DATA,     /* the 354: 2 minutes */
@@ -37,15 +37,18 @@ typedef enum {
     SMTP_CLIENT_WAIT_END       /* after the end of the content: 10 minutes */
 } SmtpClientWait;
 
-/* Why a session cannot be used. All are temporary for the messages that wait for it, unless @reply says otherwise. */
+/* Why a session cannot be used. All are temporary for the messages that wait for it, unless @reply says otherwise. A 421
+ * is always SMTP_CLIENT_FAILED_CLOSED. */
 typedef enum {
-    SMTP_CLIENT_FAILED_REPLY,    /* the greeting, EHLO or MAIL's session was refused: see the reply */
+    SMTP_CLIENT_FAILED_REPLY,    /* the greeting, EHLO, or a probe's MAIL was refused: see the reply */
     SMTP_CLIENT_FAILED_TLS,      /* TLS is required and not offered, or refused */
     SMTP_CLIENT_FAILED_AUTH,     /* authentication refused, or no mechanism in common, or only without TLS */
     SMTP_CLIENT_FAILED_PROTOCOL, /* what came is no SMTP */
     SMTP_CLIENT_FAILED_CLOSED    /* 421, or the connection ended */
 } SmtpClientFailure;
 
+/* All but result and trace are called at the end of the outermost call into the client, so none of them comes from inside
+ * another, and each may call any function of the client. Any may call smtp_client_free (). */
 typedef struct {
     /* Send @bytes. */
     void (*send) (GBytes *bytes, gpointer user_data);
@@ -60,8 +63,8 @@ typedef struct {
      * after each piece. */
     void (*want_content) (gpointer user_data);
 
-    /* What became of the recipient: exactly once for each in the transaction, before done. @reply (transfer none)
-     * is the reply that decided it. */
+    /* What became of the recipient, an index into the envelope: exactly once for each in the transaction, before
+     * done. @reply (transfer none) is the reply that decided it. */
     void (*result) (guint recipient, const SmtpReply *reply, gpointer user_data);
 
     /* All results of the transaction are told. ready or failed follows. */
@@ -82,7 +85,7 @@ typedef struct {
     guint64 size; /* of the content, bytes */
 } SmtpTransaction;
 
-/* @parameters are copied, strings included. Nothing is sent before the greeting came. */
+/* @parameters are copied, strings included; @handlers must outlive the client. Nothing is sent before the greeting came. */
 SmtpClient *smtp_client_new (const SmtpClientParameters *parameters, const SmtpClientHandlers *handlers,
                              gpointer user_data);
 void smtp_client_free (SmtpClient *client);
@@ -101,23 +104,34 @@ void smtp_client_eof (SmtpClient *client, const gchar *reason);
  * Starts a transaction; only when ready. MAIL, RCPT and DATA (or BDAT with the content, RFC 3030) are pipelined where the
  * server allows it (RFC 2920). A message larger than SIZE allows (RFC 1870), or one that needs SMTPUTF8 where it
  * is not offered (RFC 6531 3.4), gets its results without anything being sent.
+ *
+ * Content with 8-bit bytes goes out as it is, also where 8BITMIME is not offered: converting it (RFC 6152 3) is the
+ * caller's business.
  */
 void smtp_client_begin (SmtpClient *client, const SmtpTransaction *transaction);
 
-/* The next piece of content, CRLF line ends; @last with the final one, which may be empty. */
+/* The next piece of content, CRLF line ends; @last with the final one, which may be empty. Only as an answer to
+ * want_content, and not after done. */
 void smtp_client_content (SmtpClient *client, GBytes *piece, gboolean last);
 
 /* The content cannot be had (an I/O error): leave the transaction so that the server takes no part of it. Leads to
  * failed, because DATA can only be left by closing. */
 void smtp_client_abandon (SmtpClient *client);
 
-/* Sends QUIT; failed with SMTP_CLIENT_FAILED_CLOSED follows when the server has answered. */
+/* Sends QUIT; failed with SMTP_CLIENT_FAILED_CLOSED follows when the server has answered. Only when ready. */
 void smtp_client_quit (SmtpClient *client);
 
 /* Sends RSET to keep an idle session alive or to test it; ready follows. Only when ready. */
 void smtp_client_reset (SmtpClient *client);
 
+/* Sends MAIL with @sender and then RSET, without recipients: would the server take mail? Only when ready. ready follows, or
+ * failed with SMTP_CLIENT_FAILED_REPLY and the reply to MAIL. */
+void smtp_client_probe (SmtpClient *client, const gchar *sender);
+
 SmtpClientWait smtp_client_wait (const SmtpClient *client);
+
+/* Whether the server offers DSN (RFC 3461), so that NOTIFY=SUCCESS is its business now. */
+gboolean smtp_client_offers_dsn (const SmtpClient *client);
 
 /* Whether a mechanism was agreed and used. */
 gboolean smtp_client_is_authenticated (const SmtpClient *client);
