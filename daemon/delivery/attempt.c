@@ -237,6 +237,16 @@ delivery_attempt_count (const DeliveryAttempt *attempt, QueueOutcome outcome)
     return count;
 }
 
+/* What is held keeps its reason, which nobody else would tell. */
+static QueueOutcome
+recorded_outcome (const DeliveryAttempt *attempt, QueueOutcome outcome)
+{
+    if (outcome == QUEUE_OUTCOME_DEFERRED && attempt->passed_over && !attempt->hold)
+        return QUEUE_OUTCOME_UNTRIED;
+
+    return outcome;
+}
+
 void
 delivery_attempt_settle (DeliveryAttempt *attempt, Queue *queue)
 {
@@ -244,7 +254,7 @@ delivery_attempt_settle (DeliveryAttempt *attempt, Queue *queue)
     g_autofree QueueResult *results = g_new0 (QueueResult, n_recipients);
 
     for (guint i = 0; i < n_recipients; i++)
-        results[i] = (QueueResult){.outcome = attempt->answers[i].outcome,
+        results[i] = (QueueResult){.outcome = recorded_outcome (attempt, attempt->answers[i].outcome),
                                    .delay_notified = attempt->answers[i].delay_notified,
                                    .remote = attempt->address,
                                    .status = attempt->answers[i].status,

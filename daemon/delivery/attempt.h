@@ -29,6 +29,7 @@ typedef struct {
     gchar *address;          /* (nullable) the same as "host:port" */
     gboolean passes_dsn;     /* that remote offers DSN (RFC 3461) */
     guint returns;           /* sessions that turned out to be closed when it was to go over them */
+    gboolean passed_over;    /* no remote was tried: what is deferred was no attempt */
     DeliveryWait wait;
     gint64 next_usec; /* since the epoch, or QUEUE_NEXT_WITH_LANE; once it is judged */
     gboolean hold;    /* once it is judged */

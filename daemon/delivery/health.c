@@ -25,6 +25,21 @@
 
 #include "delivery/retry.h"
 
+const gchar *
+delivery_remote_state_name (DeliveryRemoteState state)
+{
+    switch (state) {
+    case DELIVERY_REMOTE_UNKNOWN:
+        return "unknown";
+    case DELIVERY_REMOTE_UP:
+        return "up";
+    case DELIVERY_REMOTE_DOWN:
+        return "down";
+    }
+
+    g_return_val_if_reached (NULL);
+}
+
 void
 delivery_health_init (DeliveryHealth *health, guint most)
 {

@@ -21,6 +21,7 @@ queue_settle (Queue *queue, QueueJob *job, const QueueResult *results, gint64 ne
 {
     for (guint i = 0; i < job->n_recipients; i++)
         settled.results[i] = (QueueResult){.outcome = results[i].outcome,
+                                           .delay_notified = results[i].delay_notified,
                                            .status = g_intern_string (results[i].status),
                                            .remote = g_intern_string (results[i].remote),
                                            .reply = g_intern_string (results[i].reply)};
@@ -164,6 +165,19 @@ test_untried (Fixture *fixture, gconstpointer data)
 }
 
 static void
+test_passed_over (Fixture *fixture, gconstpointer data)
+{
+    fixture->attempt->passed_over = TRUE;
+    break_off (fixture, DELIVERY_WAIT_LANE);
+    fixture->attempt->answers[0].delay_notified = TRUE;
+    settle (fixture, 1);
+
+    g_assert_cmpint (settled.results[0].outcome, ==, QUEUE_OUTCOME_UNTRIED);
+    g_assert_true (settled.results[0].delay_notified);
+    g_assert_false (settled.results[1].delay_notified);
+}
+
+static void
 test_expired (Fixture *fixture, gconstpointer data)
 {
     answer (fixture, 0, 451, "4.2.1");
@@ -264,6 +278,7 @@ main (int argc, char **argv)
     ADD ("a-broken-session-defers-shortly-what-has-no-answer", "a@example.org", test_broken);
     ADD ("remotes-that-are-down-defer-until-one-is-up", "a@example.org", test_with_lane);
     ADD ("what-was-not-tried-stays-as-it-was", "a@example.org", test_untried);
+    ADD ("what-was-only-looked-at-was-no-attempt", "a@example.org", test_passed_over);
     ADD ("what-is-deferred-beyond-its-lifetime-expires", "a@example.org", test_expired);
     ADD ("the-last-attempt-is-at-the-end-of-the-lifetime", "a@example.org", test_last_attempt);
     ADD ("a-notification-that-is-refused-is-held", "", test_null_sender_failed);

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * Notices
+ *
+ * Tells senders what became of their mail (RFC 3461, 3464): that it failed, that it is late, that it was relayed to
+ * a host that will tell no more. One notice for each of these and each attempt, whatever the number of recipients.
+ *
+ * A notice is a message like any other: it goes into the queue, with the null reverse-path and NOTIFY=NEVER, so that
+ * nothing is ever sent about it (RFC 3461 6.2). The original is settled only after the notice is safe, for a failure
+ * must not be forgotten before somebody was told; a crash between the two gives a second notice, not none.
+ *
+ * Who is told what, by NOTIFY= of each recipient (RFC 3461 4.1):
+ *   failed, expired   unless NOTIFY was given without FAILURE
+ *   delayed           unless NOTIFY was given without DELAY; once for each recipient
+ *   relayed           only with SUCCESS, and only if the next hop does not offer DSN
+ * Nobody is told anything about a message from the null sender.
+ *
+ * The notice returns the original's header, or all of a small original that failed (RET=FULL is a wish, RFC 3461
+ * 4.3). An original that cannot be read is no reason to say nothing: the notice goes without.
+ */
+
+#include "delivery/notices.h"
+
+#include "delivery/retry.h"
+#include "message/address.h"
+#include "message/header.h"
+#include "message/notice.h"
+
+struct _DeliveryNotices {
+    Queue *queue;
+    const DeliverySettings *settings;
+    DeliverySettled settled;
+    gpointer user_data;
+    GHashTable *settlements; /* set of Settlement */
+};
+
+/* An attempt on its way through its notices. */
+typedef struct {
+    DeliveryNotices *notices; /* (nullable) they went before a commit ended */
+    DeliveryAttempt *attempt;
+    gint64 now_usec;
+    guint actions; /* MessageAction bits that are still to be told */
+    MessageAction action;
+    QueueReader *reader;  /* (nullable) */
+    GByteArray *original; /* what was read */
+    gboolean whole;       /* all of the original is wanted */
+    gboolean complete;    /* and there */
+} Settlement;
+
+static void settlement_advance (Settlement *settlement);
+
+/* ---- Who is told what ---- */
+
+static gboolean
+is_asked_for (MessageNotify notify, MessageNotify what, gboolean by_default)
+{
+    if (notify == 0)
+        return by_default;
+
+    return (notify & what) != 0 && (notify & MESSAGE_NOTIFY_NEVER) == 0;
+}
+
+static gboolean
+is_late (const DeliveryNotices *self, const DeliveryAttempt *attempt, guint index, gint64 now_usec)
+{
+    const QueueMessage *message = attempt->job->message;
+    guint seconds = self->settings->delay_notice_seconds;
+
+    return seconds > 0 && now_usec - message->arrival_usec >= delivery_usec (seconds) &&
+           !queue_message_recipient (message, attempt->job->recipients[index])->delay_notified;
+}
+
+static gboolean
+is_told (const DeliveryNotices *self, const DeliveryAttempt *attempt, guint index, MessageAction action,
+         gint64 now_usec)
+{
+    const MessageEnvelope *envelope = attempt->job->message->envelope;
+    MessageNotify notify = message_envelope_recipient (envelope, attempt->job->recipients[index])->notify;
+    QueueOutcome outcome = attempt->answers[index].outcome;
+
+    switch (action) {
+    case MESSAGE_ACTION_FAILED:
+        return (outcome == QUEUE_OUTCOME_FAILED || outcome == QUEUE_OUTCOME_EXPIRED) &&
+               is_asked_for (notify, MESSAGE_NOTIFY_FAILURE, TRUE);
+    case MESSAGE_ACTION_DELAYED:
+        return outcome == QUEUE_OUTCOME_DEFERRED && is_asked_for (notify, MESSAGE_NOTIFY_DELAY, TRUE) &&
+               is_late (self, attempt, index, now_usec);
+    case MESSAGE_ACTION_RELAYED:
+        return outcome == QUEUE_OUTCOME_DELIVERED && !attempt->passes_dsn &&
+               is_asked_for (notify, MESSAGE_NOTIFY_SUCCESS, FALSE);
+    case MESSAGE_ACTION_DELIVERED:
+        break; /* a relay has no mailboxes */
+    }
+
+    return FALSE;
+}
+
+static guint
+find_actions (const DeliveryNotices *self, const DeliveryAttempt *attempt, gint64 now_usec)
+{
+    static const MessageAction all[] = {MESSAGE_ACTION_FAILED, MESSAGE_ACTION_DELAYED, MESSAGE_ACTION_RELAYED};
+    guint actions = 0;
+
+    if (!attempt->job->message->envelope->sender[0])
+        return 0;
+
+    for (guint i = 0; i < attempt->job->n_recipients; i++)
+        for (guint j = 0; j < G_N_ELEMENTS (all); j++)
+            if (is_told (self, attempt, i, all[j], now_usec))
+                actions |= 1u << all[j];
+
+    return actions;
+}
+
+/* ---- Making one ---- */
+
+static gint64
+last_attempt_usec (const Settlement *settlement, guint index)
+{
+    const QueueJob *job = settlement->attempt->job;
+
+    if (!settlement->attempt->passed_over)
+        return settlement->now_usec;
+
+    return queue_message_recipient (job->message, job->recipients[index])->last_usec;
+}
+
+static GArray *
+list_recipients (const Settlement *settlement)
+{
+    const DeliveryNotices *self = settlement->notices;
+    const DeliveryAttempt *attempt = settlement->attempt;
+    const QueueMessage *message = attempt->job->message;
+    gint64 expiry_usec = message->arrival_usec + delivery_usec (self->settings->expire_seconds);
+    GArray *list = g_array_new (FALSE, TRUE, sizeof (MessageNoticeRecipient));
+
+    for (guint i = 0; i < attempt->job->n_recipients; i++) {
+        const DeliveryAnswer *answer = &attempt->answers[i];
+        MessageNoticeRecipient recipient = {
+            .recipient = message_envelope_recipient (message->envelope, attempt->job->recipients[i]),
+            .action = settlement->action,
+            .status = answer->status,
+            .reply = answer->reply,
+            .remote = answer->quotes ? attempt->host : NULL,
+            .last_usec = last_attempt_usec (settlement, i),
+            .retry_until_usec = settlement->action == MESSAGE_ACTION_DELAYED ? expiry_usec : 0};
+
+        if (is_told (self, attempt, i, settlement->action, settlement->now_usec))
+            g_array_append_val (list, recipient);
+    }
+
+    return list;
+}
+
+static GBytes *
+build (Settlement *settlement)
+{
+    const DeliverySettings *settings = settlement->notices->settings;
+    const QueueMessage *message = settlement->attempt->job->message;
+    g_autoptr (GArray) recipients = list_recipients (settlement);
+    g_autoptr (GBytes) original = NULL;
+    gchar id[QUEUE_ID_TEXT_BYTES];
+    MessageNotice notice = {.host_name = settings->host_name,
+                            .domain = settings->domain,
+                            .queue_id = id,
+                            .arrival_usec = message->arrival_usec,
+                            .now_usec = settlement->now_usec,
+                            .envelope = message->envelope,
+                            .recipients = recipients,
+                            .original_complete = settlement->complete && settlement->action == MESSAGE_ACTION_FAILED};
+
+    queue_id_write (message->id, id);
+    if (settlement->original->len > 0)
+        notice.original = original = g_bytes_new (settlement->original->data, settlement->original->len);
+
+    return message_notice_build (&notice);
+}
+
+static MessageEnvelope *
+address_notice (const MessageEnvelope *original)
+{
+    MessageEnvelope *envelope = message_envelope_new ("");
+
+    envelope->body = original->body;
+    envelope->smtputf8 = original->smtputf8 || !message_address_is_ascii (original->sender);
+    message_envelope_add (envelope, original->sender)->notify = MESSAGE_NOTIFY_NEVER;
+    return envelope;
+}
+
+static void
+mark_told (Settlement *settlement)
+{
+    DeliveryAttempt *attempt = settlement->attempt;
+
+    settlement->actions &= ~(1u << settlement->action);
+    if (settlement->action != MESSAGE_ACTION_DELAYED)
+        return;
+
+    for (guint i = 0; i < attempt->job->n_recipients; i++)
+        if (is_told (settlement->notices, attempt, i, MESSAGE_ACTION_DELAYED, settlement->now_usec))
+            attempt->answers[i].delay_notified = TRUE;
+}
+
+/* What cannot be told now: a failure is found out again; a delay is told later; that it was relayed must not cost the
+ * message its delivery. */
+static void
+give_up (Settlement *settlement, const GError *error)
+{
+    gchar id[QUEUE_ID_TEXT_BYTES];
+    g_autofree gchar *reason = g_strdup_printf ("the notice to the sender cannot be queued: %s", error->message);
+
+    queue_id_write (settlement->attempt->job->message->id, id);
+    g_info ("%s: %s", id, reason);
+    if (settlement->action == MESSAGE_ACTION_FAILED)
+        delivery_attempt_take_back (settlement->attempt, reason);
+    settlement->actions &= ~(1u << settlement->action);
+}
+
+static void
+on_committed (QueueId id, const GError *error, gpointer user_data)
+{
+    Settlement *settlement = user_data;
+
+    if (!settlement->notices) {
+        g_free (settlement);
+        return;
+    }
+
+    if (error)
+        give_up (settlement, error);
+    else
+        mark_told (settlement);
+    settlement_advance (settlement);
+}
+
+static void
+send_notice (Settlement *settlement)
+{
+    const QueueOrigin origin = {.uid = -1, .protocol = (gchar *) "notice"};
+    g_autoptr (GBytes) content = build (settlement);
+    g_autoptr (MessageEnvelope) envelope = address_notice (settlement->attempt->job->message->envelope);
+    g_autoptr (GError) error = NULL;
+    gsize size;
+    const gchar *data = g_bytes_get_data (content, &size);
+    QueueIntake *intake = queue_intake_new (settlement->notices->queue, &origin, size, NULL, NULL, &error);
+
+    if (!intake) {
+        give_up (settlement, error);
+        settlement_advance (settlement);
+        return;
+    }
+
+    queue_intake_write (intake, data, size);
+    queue_intake_commit (intake, envelope, FALSE, on_committed, settlement);
+}
+
+/* ---- The original ---- */
+
+static gboolean
+wants_whole (const DeliveryNotices *self, const QueueMessage *message, guint actions)
+{
+    return (actions & (1u << MESSAGE_ACTION_FAILED)) && message->envelope->ret != MESSAGE_RETURN_HEADERS &&
+           message->size <= self->settings->notice_content_bytes;
+}
+
+static gboolean
+has_enough (const Settlement *settlement)
+{
+    const GByteArray *original = settlement->original;
+    gsize body;
+
+    if (settlement->whole)
+        return FALSE;
+
+    return original->len >= settlement->notices->settings->notice_content_bytes ||
+           message_header_end ((const gchar *) original->data, original->len, &body);
+}
+
+static void
+on_original (GBytes *piece, const GError *error, gpointer user_data)
+{
+    Settlement *settlement = user_data;
+
+    if (piece) {
+        gsize size;
+        const guint8 *data = g_bytes_get_data (piece, &size);
+
+        g_byte_array_append (settlement->original, data, (guint) size);
+        if (!has_enough (settlement)) {
+            queue_reader_next (settlement->reader, on_original, settlement);
+            return;
+        }
+    }
+
+    settlement->complete = settlement->whole && !piece && !error;
+    g_clear_pointer (&settlement->reader, queue_reader_free);
+    settlement_advance (settlement);
+}
+
+/* ---- From start to end ---- */
+
+static void
+settlement_clear (Settlement *settlement)
+{
+    g_clear_pointer (&settlement->reader, queue_reader_free);
+    g_byte_array_unref (g_steal_pointer (&settlement->original));
+}
+
+static void
+settlement_finish (Settlement *settlement)
+{
+    DeliveryNotices *self = settlement->notices;
+    DeliveryAttempt *attempt = settlement->attempt;
+
+    g_hash_table_remove (self->settlements, settlement);
+    settlement_clear (settlement);
+    g_free (settlement);
+    delivery_attempt_settle (attempt, self->queue);
+    self->settled (attempt, self->user_data);
+}
+
+static void
+settlement_advance (Settlement *settlement)
+{
+    static const MessageAction order[] = {MESSAGE_ACTION_RELAYED, MESSAGE_ACTION_DELAYED, MESSAGE_ACTION_FAILED};
+
+    for (guint i = 0; i < G_N_ELEMENTS (order); i++)
+        if (settlement->actions & (1u << order[i])) {
+            settlement->action = order[i];
+            send_notice (settlement);
+            return;
+        }
+
+    settlement_finish (settlement);
+}
+
+DeliveryNotices *
+delivery_notices_new (Queue *queue, const DeliverySettings *settings, DeliverySettled settled, gpointer user_data)
+{
+    DeliveryNotices *self = g_new0 (DeliveryNotices, 1);
+
+    self->queue = queue;
+    self->settings = settings;
+    self->settled = settled;
+    self->user_data = user_data;
+    self->settlements = g_hash_table_new (NULL, NULL);
+    return self;
+}
+
+/* A commit that is under way ends later and finds nobody. */
+static void
+settlement_break (Settlement *settlement)
+{
+    DeliveryNotices *self = settlement->notices;
+    DeliveryAttempt *attempt = settlement->attempt;
+    gboolean committing = settlement->reader == NULL;
+
+    if (settlement->actions & (1u << MESSAGE_ACTION_FAILED))
+        delivery_attempt_take_back (attempt, "the relay was stopped before the sender could be told");
+
+    settlement_clear (settlement);
+    settlement->notices = NULL;
+    if (!committing)
+        g_free (settlement);
+
+    delivery_attempt_settle (attempt, self->queue);
+    self->settled (attempt, self->user_data);
+}
+
+void
+delivery_notices_break (DeliveryNotices *self)
+{
+    g_autoptr (GHashTable) settlements = g_steal_pointer (&self->settlements);
+    GHashTableIter iter;
+    gpointer settlement;
+
+    self->settlements = g_hash_table_new (NULL, NULL);
+    g_hash_table_iter_init (&iter, settlements);
+    while (g_hash_table_iter_next (&iter, &settlement, NULL))
+        settlement_break (settlement);
+}
+
+void
+delivery_notices_free (DeliveryNotices *self)
+{
+    delivery_notices_break (self);
+    g_hash_table_unref (self->settlements);
+    g_free (self);
+}
+
+void
+delivery_notices_set (DeliveryNotices *self, const DeliverySettings *settings)
+{
+    self->settings = settings;
+}
+
+void
+delivery_notices_settle (DeliveryNotices *self, DeliveryAttempt *attempt, gint64 now_usec)
+{
+    guint actions = find_actions (self, attempt, now_usec);
+    Settlement *settlement;
+
+    if (actions == 0) {
+        delivery_attempt_settle (attempt, self->queue);
+        self->settled (attempt, self->user_data);
+        return;
+    }
+
+    settlement = g_new0 (Settlement, 1);
+    settlement->notices = self;
+    settlement->attempt = attempt;
+    settlement->now_usec = now_usec;
+    settlement->actions = actions;
+    settlement->original = g_byte_array_new ();
+    settlement->whole = wants_whole (self, attempt->job->message, actions);
+    settlement->reader = queue_reader_new (self->queue, attempt->job->message->id);
+    g_hash_table_add (self->settlements, settlement);
+    queue_reader_next (settlement->reader, on_original, settlement);
+}
+
+guint
+delivery_notices_pending (const DeliveryNotices *self)
+{
+    return g_hash_table_size (self->settlements);
+}
