@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * A lane
+ *
+ * Brings the jobs of one lane of the queue to the remotes that serve it. The first remote in order of preference
+ * that is not known to be down gets everything. If all of it is busy and nothing has moved for a while (a server that
+ * greets nobody, or hangs in every session), what waits goes to the next one: a slow remote must not hold up mail that
+ * can go another way. When all are down the lane is closed, which gives all its messages their reason in one
+ * stroke, and what is in hand goes back.
+ *
+ * A job is taken from the queue when there is a session for it, or when one is being opened for it. So a message
+ * that has an attempt was really tried, and a remote that is down costs the messages behind it nothing: it is probed
+ * by opening a session, with no message at stake. Probes are made only while something is due; nobody wants to see
+ * a login every five minutes on an idle day.
+ *
+ * After each message a session asks for the next one, so that a lane with enough mail keeps all its sessions busy and
+ * never waits for the clock.
+ */
+
+#include "delivery/lane.h"
+
+#include "delivery/retry.h"
+
+/* How long a remote whose sessions are all in use may show no progress before the next one gets what waits. Longer
+ * than a good server takes for a message, shorter than people's patience. */
+#define STALLED_SECONDS 10
+
+/* What should have been done by now and was not is looked at again after this, but not in a busy loop. */
+#define WAKE_AGAIN_USEC (G_USEC_PER_SEC / 4)
+#define WAKE_SOON_USEC  (G_USEC_PER_SEC / 100)
+
+struct _DeliveryLane {
+    gchar *name;
+    Queue *queue;
+    const DeliveryLaneEvents *events;
+    gpointer user_data;
+    GPtrArray *remotes; /* of DeliveryRemote, not owned */
+    gchar *none;
+    gboolean running;
+    gboolean pumping; /* pump () is under way: */
+    gboolean again;   /* and has to look again */
+    gboolean closed;
+    gint64 closed_usec;       /* since when, monotonic */
+    gchar *told;              /* (nullable) the reason given to the queue */
+    gint64 told_until_usec;   /* and until when, since the epoch */
+    DeliveryFailure *failure; /* (nullable) why it is closed */
+    GQueue waiting;           /* of DeliveryAttempt */
+    guint taking;             /* jobs that the queue has promised */
+    gboolean freed;           /* by the owner; goes with the last job that was promised */
+};
+
+DeliveryLane *
+delivery_lane_new (Queue *queue, const gchar *name, const DeliveryLaneEvents *events, gpointer user_data)
+{
+    DeliveryLane *self = g_new0 (DeliveryLane, 1);
+
+    self->name = g_strdup (name);
+    self->queue = queue;
+    self->events = events;
+    self->user_data = user_data;
+    self->remotes = g_ptr_array_new ();
+    self->running = TRUE;
+    g_queue_init (&self->waiting);
+    return self;
+}
+
+static void
+lane_clear (DeliveryLane *self)
+{
+    g_clear_pointer (&self->failure, delivery_failure_free);
+    g_ptr_array_unref (self->remotes);
+    g_free (self->told);
+    g_free (self->none);
+    g_free (self->name);
+    g_free (self);
+}
+
+void
+delivery_lane_free (DeliveryLane *self)
+{
+    g_return_if_fail (self->waiting.length == 0);
+
+    self->freed = TRUE;
+    if (self->taking == 0)
+        lane_clear (self);
+}
+
+const gchar *
+delivery_lane_name (const DeliveryLane *self)
+{
+    return self->name;
+}
+
+void
+delivery_lane_set_remotes (DeliveryLane *self, GPtrArray *remotes, const gchar *none)
+{
+    g_ptr_array_set_size (self->remotes, 0);
+    for (guint i = 0; i < remotes->len; i++)
+        g_ptr_array_add (self->remotes, g_ptr_array_index (remotes, i));
+
+    g_free (self->none);
+    self->none = g_strdup (none);
+}
+
+gboolean
+delivery_lane_uses (const DeliveryLane *self, const DeliveryRemote *remote)
+{
+    return g_ptr_array_find (self->remotes, remote, NULL);
+}
+
+guint
+delivery_lane_in_hand (const DeliveryLane *self)
+{
+    return self->waiting.length + self->taking;
+}
+
+static DeliveryRemote *
+remote_at (const DeliveryLane *self, guint index)
+{
+    return g_ptr_array_index (self->remotes, index);
+}
+
+/* ---- Open and closed ---- */
+
+static DeliveryFailure *
+describe_closure (const DeliveryLane *self)
+{
+    const DeliveryFailure *first = NULL;
+    g_autoptr (GString) reason = g_string_new (NULL);
+    DeliveryFailure *closure;
+
+    if (self->remotes->len == 0)
+        return delivery_failure_new (DELIVERY_FAILURE_CONNECT, NULL, g_strdup (self->none));
+
+    for (guint i = 0; i < self->remotes->len; i++) {
+        const DeliveryFailure *failure = delivery_remote_failure (remote_at (self, i));
+
+        g_string_append_printf (reason, "%s%s", i > 0 ? "; then " : "", failure->reason);
+        first = first ? first : failure;
+    }
+
+    closure = delivery_failure_copy (first);
+    g_free (closure->reason);
+    closure->reason = g_string_free (g_steal_pointer (&reason), FALSE);
+    return closure;
+}
+
+/* When the next remote will be probed, in the time of the wall, which people read. 0: none ever will. */
+static gint64
+next_probe_usec (const DeliveryLane *self)
+{
+    gint64 soonest = 0;
+
+    for (guint i = 0; i < self->remotes->len; i++) {
+        DeliveryRemoteInfo info;
+
+        delivery_remote_describe (remote_at (self, i), &info);
+        if (soonest == 0 || info.next_probe_usec < soonest)
+            soonest = info.next_probe_usec;
+    }
+
+    return soonest;
+}
+
+static void
+close_lane (DeliveryLane *self, gint64 now_usec)
+{
+    const gchar *address = NULL;
+    gint64 until_usec = next_probe_usec (self);
+
+    g_clear_pointer (&self->failure, delivery_failure_free);
+    self->failure = describe_closure (self);
+    if (!self->closed)
+        self->closed_usec = now_usec;
+
+    /* Nothing new: it costs the queue something to tell all its messages. A second more or less is the clock's. */
+    if (self->closed && g_strcmp0 (self->told, self->failure->reason) == 0 &&
+        ABS (until_usec - self->told_until_usec) < G_USEC_PER_SEC)
+        return;
+
+    self->closed = TRUE;
+    self->told_until_usec = until_usec;
+    g_free (self->told);
+    self->told = g_strdup (self->failure->reason);
+    if (self->remotes->len > 0)
+        address = delivery_remote_address (remote_at (self, 0));
+    queue_lane_close (self->queue, self->name, address, self->failure->status, self->failure->reason, until_usec);
+}
+
+static void
+open_lane (DeliveryLane *self)
+{
+    if (!self->closed)
+        return;
+
+    self->closed = FALSE;
+    g_clear_pointer (&self->failure, delivery_failure_free);
+    queue_lane_open (self->queue, self->name);
+}
+
+gint64
+delivery_lane_closed_since (const DeliveryLane *self)
+{
+    return self->closed ? self->closed_usec : G_MAXINT64;
+}
+
+void
+delivery_lane_pass_over (DeliveryLane *self, DeliveryAttempt *attempt)
+{
+    attempt->passed_over = TRUE;
+    delivery_attempt_break (attempt, self->failure, DELIVERY_WAIT_LANE);
+}
+
+static void
+give_back_waiting (DeliveryLane *self)
+{
+    DeliveryAttempt *attempt;
+
+    while ((attempt = g_queue_pop_head (&self->waiting))) {
+        if (self->closed)
+            delivery_attempt_break (attempt, self->failure, DELIVERY_WAIT_LANE);
+        self->events->finished (attempt, self->user_data);
+    }
+}
+
+/* ---- Choosing a remote ---- */
+
+static gboolean
+is_stalled (DeliveryRemote *remote, gint64 now_usec)
+{
+    gint64 since = delivery_remote_stalled_since (remote, now_usec);
+
+    return since != G_MAXINT64 && now_usec - since >= delivery_usec (STALLED_SECONDS);
+}
+
+/* The remote that gets what is due now; NULL: all are down. */
+static DeliveryRemote *
+choose_remote (const DeliveryLane *self, gint64 now_usec)
+{
+    DeliveryRemote *stalled = NULL;
+
+    for (guint i = 0; i < self->remotes->len; i++) {
+        DeliveryRemote *remote = remote_at (self, i);
+
+        if (delivery_remote_is_down (remote))
+            continue;
+        if (!is_stalled (remote, now_usec))
+            return remote;
+        stalled = stalled ? stalled : remote;
+    }
+
+    return stalled;
+}
+
+static gboolean
+has_work (const DeliveryLane *self)
+{
+    return delivery_lane_in_hand (self) > 0 || queue_lane_due (self->queue, self->name) <= g_get_real_time ();
+}
+
+/* A remote that is down and preferred to the one in use is probed too, so that it gets its mail back. */
+static void
+probe (DeliveryLane *self, const DeliveryRemote *in_use, gint64 now_usec)
+{
+    for (guint i = 0; i < self->remotes->len && remote_at (self, i) != in_use; i++)
+        if (delivery_remote_is_down (remote_at (self, i)) &&
+            delivery_remote_wakes (remote_at (self, i)) <= now_usec && has_work (self))
+            delivery_remote_open (remote_at (self, i), now_usec);
+}
+
+/* ---- Jobs ---- */
+
+/* @job: (nullable): a message that cannot be read is promised and not given */
+static void
+on_taken (QueueJob *job, gpointer user_data)
+{
+    DeliveryLane *self = user_data;
+
+    self->taking--;
+    if (self->freed) {
+        delivery_attempt_put_back (job, self->queue);
+        if (self->taking == 0)
+            lane_clear (self);
+        return;
+    }
+
+    if (job)
+        g_queue_push_tail (&self->waiting, delivery_attempt_new (job));
+    if (!self->running)
+        give_back_waiting (self);
+    else
+        delivery_lane_pump (self);
+}
+
+static void
+start_waiting (DeliveryLane *self, DeliveryRemote *remote)
+{
+    DeliveryAttempt *attempt;
+
+    while ((attempt = g_queue_peek_head (&self->waiting)) && delivery_remote_start (remote, attempt))
+        g_queue_pop_head (&self->waiting);
+}
+
+static gboolean
+take (DeliveryLane *self)
+{
+    self->taking++;
+    if (queue_take (self->queue, self->name, g_get_real_time (), on_taken, self))
+        return TRUE;
+
+    self->taking--;
+    return FALSE;
+}
+
+static void
+serve (DeliveryLane *self, DeliveryRemote *remote, gint64 now_usec)
+{
+    start_waiting (self, remote);
+    while (delivery_lane_in_hand (self) < delivery_remote_room (remote, now_usec) && take (self))
+        start_waiting (self, remote);
+
+    while (delivery_remote_opening (remote) < self->waiting.length && delivery_remote_open (remote, now_usec))
+        ;
+}
+
+static void
+pump_once (DeliveryLane *self)
+{
+    gint64 now_usec = g_get_monotonic_time ();
+    DeliveryRemote *remote = choose_remote (self, now_usec);
+
+    probe (self, remote, now_usec);
+    if (!remote) {
+        close_lane (self, now_usec);
+        give_back_waiting (self);
+        return;
+    }
+
+    open_lane (self);
+    serve (self, remote, now_usec);
+}
+
+void
+delivery_lane_pump (DeliveryLane *self)
+{
+    self->again = TRUE;
+    if (self->pumping)
+        return;
+
+    self->pumping = TRUE;
+    while (self->again && self->running) {
+        self->again = FALSE;
+        pump_once (self);
+    }
+    self->pumping = FALSE;
+}
+
+void
+delivery_lane_add (DeliveryLane *self, DeliveryAttempt *attempt)
+{
+    g_queue_push_head (&self->waiting, attempt);
+    if (!self->running)
+        give_back_waiting (self);
+}
+
+void
+delivery_lane_stop (DeliveryLane *self)
+{
+    self->running = FALSE;
+    give_back_waiting (self);
+}
+
+void
+delivery_lane_go (DeliveryLane *self)
+{
+    self->running = TRUE;
+    delivery_lane_pump (self);
+}
+
+/* ---- The clock ---- */
+
+/* Times of the queue are the wall's; the loop's are monotonic. */
+static gint64
+due_monotonic (const DeliveryLane *self)
+{
+    gint64 due_usec = queue_lane_due (self->queue, self->name);
+
+    if (due_usec == G_MAXINT64)
+        return G_MAXINT64;
+
+    return g_get_monotonic_time () + MAX (due_usec - g_get_real_time (), 0);
+}
+
+static gint64
+remote_wakes (DeliveryRemote *remote, gboolean last, gint64 now_usec)
+{
+    gint64 stalled = delivery_remote_stalled_since (remote, now_usec);
+    gint64 wakes = delivery_remote_wakes (remote);
+
+    if (!last && stalled != G_MAXINT64 && !is_stalled (remote, now_usec))
+        wakes = MIN (wakes, stalled + delivery_usec (STALLED_SECONDS));
+
+    return wakes;
+}
+
+static gboolean
+could_go (const DeliveryLane *self, gint64 now_usec)
+{
+    DeliveryRemote *remote = choose_remote (self, now_usec);
+
+    return remote && delivery_remote_room (remote, now_usec) > delivery_lane_in_hand (self);
+}
+
+gint64
+delivery_lane_wakes (DeliveryLane *self)
+{
+    gint64 now_usec = g_get_monotonic_time ();
+    gint64 due_usec = delivery_lane_in_hand (self) > 0 ? now_usec : due_monotonic (self);
+    gint64 wakes = G_MAXINT64;
+
+    if (!self->running || due_usec == G_MAXINT64)
+        return G_MAXINT64;
+
+    if (due_usec > now_usec)
+        return due_usec;
+
+    /* It became due since the last look; else it waits for one of the remotes. */
+    if (could_go (self, now_usec))
+        return now_usec + WAKE_SOON_USEC;
+
+    for (guint i = 0; i < self->remotes->len; i++)
+        wakes = MIN (wakes, remote_wakes (remote_at (self, i), i + 1 == self->remotes->len, now_usec));
+
+    return MAX (wakes, now_usec + WAKE_AGAIN_USEC);
+}
