@@ -203,6 +203,10 @@ channel_closed (const GError *error, gpointer user_data)
     if (error != NULL && error->domain == SMTP_TLS_ERROR)
         g_info ("%s broke off: %s", self->peer, error->message);
     smtp_server_eof (self->server);
+
+    /* A client that has said all it had to say may still be listening. */
+    if (error == NULL)
+        smtp_channel_finish (g_steal_pointer (&self->channel));
     session_end (self);
 }
 
