@@ -202,11 +202,15 @@ stream_fail (SmtpTlsStream *stream, gssize result, GError **error)
 SmtpTlsStreamStatus
 smtp_tls_stream_read (SmtpTlsStream *stream, gnutls_packet_t *packet, GError **error)
 {
+    gsize before;
     gssize result;
 
-    do
+    /* After a message of TLS itself (a session ticket of TLS 1.3) GnuTLS says "again" though more has come. */
+    do {
+        before = stream->input_length;
         result = gnutls_record_recv_packet (stream->session, packet);
-    while (result == GNUTLS_E_WARNING_ALERT_RECEIVED || result == GNUTLS_E_INTERRUPTED);
+    } while (result == GNUTLS_E_WARNING_ALERT_RECEIVED || result == GNUTLS_E_INTERRUPTED ||
+             (result == GNUTLS_E_AGAIN && stream->input_length > 0 && stream->input_length < before));
 
     if (result > 0)
         return SMTP_TLS_STREAM_DONE;
