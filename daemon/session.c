@@ -259,9 +259,20 @@ server_recipient (MessageRecipient *recipient, gpointer user_data)
     return NULL;
 }
 
+/* Whether it is the whole queue that has as many messages as it may, and not only this user. */
+static gboolean
+is_queue_full (const Session *self)
+{
+    guint64 most = self->config->queue.messages_most;
+    QueueStatistics statistics;
+
+    queue_statistics (self->host->queue, &statistics);
+    return most > 0 && statistics.messages >= most;
+}
+
 /* What the client is told of a message that cannot be taken. */
 static SmtpReply *
-refusal (const GError *error)
+refusal (const Session *self, const GError *error)
 {
     if (g_error_matches (error, SUBMISSION_ERROR, SUBMISSION_ERROR_LOOP))
         return smtp_reply_new (554, "5.4.6", "Not queued: %s", error->message);
@@ -270,7 +281,8 @@ refusal (const GError *error)
     if (g_error_matches (error, QUEUE_ERROR, QUEUE_ERROR_FULL))
         return smtp_reply_new (452, "4.3.1", "Not queued: the disk is full; make room or try again later");
     if (g_error_matches (error, QUEUE_ERROR, QUEUE_ERROR_LIMIT))
-        return smtp_reply_new (452, "4.2.2", "Not queued: %s", error->message);
+        return smtp_reply_new (452, is_queue_full (self) ? "4.3.1" : "4.2.2", "Not queued: %s; try again later",
+                               error->message);
 
     return smtp_reply_new (451, "4.3.0",
                            "Not queued: the queue cannot be written; the relay's log says why, try again later");
@@ -312,7 +324,7 @@ server_begin (const MessageEnvelope *envelope, gpointer user_data)
     if (self->submission != NULL)
         return NULL;
 
-    reply = refusal (error);
+    reply = refusal (self, error);
     tell_refusal (self, reply, "DATA");
     return reply;
 }
@@ -345,7 +357,7 @@ message_committed (QueueId id, const GError *error, gpointer user_data)
 
     g_clear_pointer (&self->submission, submission_free);
     if (error != NULL) {
-        reply = refusal (error);
+        reply = refusal (self, error);
         tell_refusal (self, reply, "DATA");
     } else {
         queue_id_write (id, text);
