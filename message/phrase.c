@@ -9,12 +9,8 @@
 
 #include <string.h>
 
+#include "message/encoded-word.h"
 #include "message/phrase.h"
-
-/* RFC 2047 2: an encoded word has at most 75 characters. */
-#define ENCODED_WORD_LONGEST_BYTES 75
-#define ENCODED_WORD_START         "=?UTF-8?Q?"
-#define ENCODED_WORD_END           "?="
 
 /* Control characters mean nothing in a name and could end its line. */
 static gchar *
@@ -58,43 +54,12 @@ quote (const gchar *name)
     return g_string_free (quoted, FALSE);
 }
 
-/* The "Q" encoding with the letters that RFC 2047 5 (3) leaves for a phrase; one whole character at a time. */
-static void
-append_encoded (GString *out, const gchar *character, gsize length)
-{
-    for (gsize i = 0; i < length; i++) {
-        gchar c = character[i];
-
-        if (g_ascii_isalnum (c) || (c != '\0' && strchr ("!*+-/", c) != NULL))
-            g_string_append_c (out, c);
-        else if (c == ' ')
-            g_string_append_c (out, '_');
-        else
-            g_string_append_printf (out, "=%02X", (guchar) c);
-    }
-}
-
 static gchar *
 encode (const gchar *name)
 {
-    GString *out = g_string_new (ENCODED_WORD_START);
-    gsize word = 0; /* where the word under way starts */
+    GString *out = g_string_new (NULL);
 
-    while (*name != '\0') {
-        g_autoptr (GString) encoded = g_string_new (NULL);
-        const gchar *next = g_utf8_next_char (name);
-
-        append_encoded (encoded, name, (gsize) (next - name));
-        if (out->len - word + encoded->len + strlen (ENCODED_WORD_END) > ENCODED_WORD_LONGEST_BYTES) {
-            g_string_append (out, ENCODED_WORD_END "\r\n ");
-            word = out->len;
-            g_string_append (out, ENCODED_WORD_START);
-        }
-        g_string_append_len (out, encoded->str, (gssize) encoded->len);
-        name = next;
-    }
-    g_string_append (out, ENCODED_WORD_END);
-
+    message_encoded_word_append (out, name, strlen (name));
     return g_string_free (out, FALSE);
 }
 
