@@ -68,7 +68,7 @@ parse_arguments (Arguments *arguments, int *argc, char ***argv, GError **error)
         return FALSE;
 
     if (*argc > 1) {
-        g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION, "unexpected argument “%s”", (*argv)[1]);
+        g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION, "unexpected argument %s", (*argv)[1]);
         return FALSE;
     }
 
@@ -170,21 +170,19 @@ run (Arguments *arguments)
     RelayOptions options = make_options (arguments);
     g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
     g_autoptr (GError) error = NULL;
-    g_autoptr (Relay) relay = relay_new (&options, &error);
-    Program program = {.loop = loop, .relay = relay};
-    guint signals[3];
+    Program program = {.loop = loop};
 
-    if (relay == NULL)
+    /* Before the first client can know of us: a signal that comes during the start is served right after it. */
+    g_unix_signal_add (SIGTERM, asked_to_stop, &program);
+    g_unix_signal_add (SIGINT, asked_to_stop, &program);
+    g_unix_signal_add (SIGHUP, asked_to_reload, &program);
+
+    program.relay = relay_new (&options, &error);
+    if (program.relay == NULL)
         return complain (error);
 
-    signals[0] = g_unix_signal_add (SIGTERM, asked_to_stop, &program);
-    signals[1] = g_unix_signal_add (SIGINT, asked_to_stop, &program);
-    signals[2] = g_unix_signal_add (SIGHUP, asked_to_reload, &program);
-
     g_main_loop_run (loop);
-
-    for (guint i = 0; i < G_N_ELEMENTS (signals); i++)
-        g_source_remove (signals[i]);
+    relay_free (program.relay);
     return EXIT_SUCCESS;
 }
 
