@@ -10,11 +10,15 @@
  * Much of what is logged was chosen by strangers: addresses, a server's replies. The journal keeps fields apart by their
  * length. A text line cannot, so everything that could end the line, a field, or the sentence, or that could steer a terminal,
  * is written as an escape.
+ *
+ * Standard error may be a pipe whose reader has stopped reading. Mail does not wait for it: after a moment lines are left
+ * out, and counted.
  */
 
 #include "log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <systemd/sd-journal.h>
@@ -27,6 +31,12 @@
 
 /* More than any line of ours has; GLib's own lines have fewer. */
 #define FIELDS_MOST 64
+
+/* A reader that is only slow catches up in this time. */
+#define READER_WAIT_MSEC 1000
+
+/* Lines that could not be written since the last that could. The log is what all threads share. */
+static gint lines_lost;
 
 static gsize
 field_length (const GLogField *field)
@@ -170,20 +180,46 @@ log_format (GLogLevelFlags level, const GLogField *fields, gsize n_fields, GStri
 }
 
 static void
-write_text (GLogLevelFlags level, const GLogField *fields, gsize n_fields)
+write_line (const GString *line)
 {
-    g_autoptr (GString) line = g_string_sized_new (256);
     gsize written = 0;
 
-    log_format (level, fields, n_fields, line);
     while (written < line->len) {
         gssize n = write (STDERR_FILENO, line->str + written, line->len - written);
 
         if (n < 0 && errno != EINTR)
-            return; /* nobody reads it: there is no other place to say so */
+            return; /* there is no other place to say so */
         if (n > 0)
             written += (gsize) n;
     }
+}
+
+/* Whether standard error takes a line within the time that its reader has: once it was late, none. */
+static gboolean
+is_read (void)
+{
+    struct pollfd stderr_poll = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    return poll (&stderr_poll, 1, g_atomic_int_get (&lines_lost) > 0 ? 0 : READER_WAIT_MSEC) != 0;
+}
+
+static void
+write_text (GLogLevelFlags level, const GLogField *fields, gsize n_fields)
+{
+    g_autoptr (GString) line = g_string_sized_new (256);
+    gint lost;
+
+    if (!is_read ()) {
+        g_atomic_int_inc (&lines_lost);
+        return;
+    }
+
+    lost = g_atomic_int_exchange (&lines_lost, 0);
+    if (lost > 0)
+        g_string_append_printf (line, "warning: %d lines of this log are missing here, because nobody read it\n",
+                                lost);
+    log_format (level, fields, n_fields, line);
+    write_line (line);
 }
 
 /* Whether the journal took it. */

@@ -5,6 +5,7 @@
 #include "log.h"
 
 #include <string.h>
+#include <unistd.h>
 
 typedef struct {
     const gchar *bytes;
@@ -131,6 +132,40 @@ test_any_bytes_make_one_printable_line (void)
     }
 }
 
+static void
+test_a_reader_that_stops_holds_nothing_up (void)
+{
+    g_autoptr (GString) heard = g_string_new (NULL);
+    gchar buffer[65536];
+    gssize length;
+    int fds[2];
+
+    if (!g_test_subprocess ()) {
+        g_test_trap_subprocess (NULL, 0, G_TEST_SUBPROCESS_DEFAULT);
+        g_test_trap_assert_passed ();
+        return;
+    }
+
+    g_assert_no_errno (pipe (fds));
+    g_assert_no_errno (dup2 (fds[1], STDERR_FILENO));
+    close (fds[1]);
+    log_install ();
+
+    /* A pipe holds fewer: without the rule this would never end. */
+    for (guint i = 0; i < 10000; i++)
+        g_message ("line %u", i);
+
+    length = read (fds[0], buffer, sizeof buffer);
+    g_assert_cmpint (length, >, 0);
+    g_message ("the last line");
+    close (STDERR_FILENO);
+
+    while ((length = read (fds[0], buffer, sizeof buffer)) > 0)
+        g_string_append_len (heard, buffer, length);
+    g_assert_nonnull (strstr (heard->str, "lines of this log are missing here"));
+    g_assert_true (g_str_has_suffix (heard->str, "the last line\n"));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -146,6 +181,8 @@ main (int argc, char **argv)
     g_test_add_func ("/daemon/log/a-sentence-cannot-forge-a-field", test_a_sentence_cannot_forge_a_field);
     g_test_add_func ("/daemon/log/a-value-cannot-forge-a-field", test_a_value_cannot_forge_a_field);
     g_test_add_func ("/daemon/log/any-bytes-make-one-printable-line", test_any_bytes_make_one_printable_line);
+
+    g_test_add_func ("/daemon/log/a-reader-that-stops-holds-nothing-up", test_a_reader_that_stops_holds_nothing_up);
 
     return g_test_run ();
 }
