@@ -47,6 +47,7 @@ code_of_queue_error (gint code)
     case QUEUE_ERROR_LIMIT:
         return BUS_ERROR_LIMIT_EXCEEDED;
     case QUEUE_ERROR_IO:
+    case QUEUE_ERROR_DAMAGED:
     case QUEUE_ERROR_VERSION:
         return BUS_ERROR_STORAGE_FAILED;
     case QUEUE_ERROR_GONE:

@@ -102,13 +102,13 @@ queue_remove (Queue *queue, QueueWork *work, QueueMessage *core)
     work->removing = TRUE;
     queue_unsort_message (queue, work->entry);
     queue_command_add (command, QUEUE_PART_REMOVAL, work->entry->id, 0, queue_record_removal (work->entry->id));
-    queue_writer_push (queue->writer, command);
+    queue_push (queue, command);
 }
 
 static void
 tell (Queue *queue, QueueEventType type, const QueueEntry *entry, QueueMessage *core)
 {
-    g_autoptr (QueueMessage) view = core == NULL ? queue_view_damaged (entry) : queue_view (entry, core);
+    g_autoptr (QueueMessage) view = core == NULL ? queue_view_unreadable (entry) : queue_view (entry, core);
 
     queue_emit (queue, type, view, 0, FALSE);
 }
@@ -117,7 +117,7 @@ static void
 removed (Queue *queue, QueueWork *work, QueueMessage *core, guint32 generation)
 {
     QueueEntry *entry = work->entry;
-    g_autoptr (QueueMessage) view = core == NULL ? queue_view_damaged (entry) : queue_view (entry, core);
+    g_autoptr (QueueMessage) view = core == NULL ? queue_view_unreadable (entry) : queue_view (entry, core);
 
     g_hash_table_remove (queue->works, &entry->id);
     work->entry = NULL;
@@ -249,6 +249,14 @@ act_visit (QueueEntry *entry, QueueMessage *core, gpointer user_data)
     QueueWork *work = queue_work_get (queue, entry);
     Change change = {.work = work, .head = work->head, .core = core == NULL ? NULL : queue_message_ref (core)};
 
+    /* What has to be told or sorted into a lane must be known. */
+    if (core == NULL && act->action != QUEUE_ACTION_RETRY && (entry->flags & QUEUE_ENTRY_DAMAGED) == 0) {
+        if (act->error == NULL)
+            act->error = g_error_new_literal (QUEUE_ERROR, QUEUE_ERROR_IO,
+                                              "some messages cannot be read: the disk is in trouble");
+        queue_work_put (queue, work);
+        return TRUE;
+    }
     change_head (act->action, &change.head);
     if (work->removing || work->head.flags & QUEUE_HEAD_DOOMED || !applies (act->action, entry, &work->head)) {
         change_clear (&change);
@@ -286,7 +294,7 @@ write_changes (Act *act, GArray *changes, gboolean removals)
     queue_command_add (command, removals ? QUEUE_PART_REMOVAL : QUEUE_PART_HEADS, 0, 0,
                        g_byte_array_free_to_bytes (payload));
     act->commands++;
-    queue_writer_push (act->queue->writer, command);
+    queue_push (act->queue, command);
 }
 
 static void

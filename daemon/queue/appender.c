@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -35,17 +36,10 @@ typedef struct {
     guint8 frame[QUEUE_JOURNAL_FRAME_BYTES];
 } Collected;
 
-/* From here on a generation's bytes may be lost. */
-typedef struct {
-    guint32 generation;
-    guint64 from;
-} Lost;
-
 struct _QueueAppender {
     gchar *directory;
     QueueCatalog *catalog;
     guint32 last; /* highest number of a generation so far */
-    GArray *lost; /* of Lost */
 
     QueueGeneration *generation; /* (nullable) that is written */
     guint64 end;
@@ -65,7 +59,6 @@ queue_appender_new (const gchar *directory, QueueCatalog *catalog, guint32 last)
     appender->directory = g_strdup (directory);
     appender->catalog = catalog;
     appender->last = last;
-    appender->lost = g_array_new (FALSE, FALSE, sizeof (Lost));
     appender->collected = g_array_new (FALSE, FALSE, sizeof (Collected));
 
     return appender;
@@ -75,7 +68,6 @@ void
 queue_appender_free (QueueAppender *appender)
 {
     g_clear_pointer (&appender->generation, queue_generation_unref);
-    g_array_unref (appender->lost);
     g_array_unref (appender->collected);
     g_free (appender->zeroes);
     g_free (appender->directory);
@@ -248,58 +240,63 @@ write_collected (QueueAppender *appender, GError **error)
     return TRUE;
 }
 
-gboolean
-queue_appender_write (QueueAppender *appender, GError **error)
-{
-    gboolean written = write_collected (appender, error);
-
-    g_array_set_size (appender->collected, 0);
-    appender->collected_bytes = 0;
-    if (!written) {
-        /* If this fails too, the next record's sequence will tell these from it. */
-        if (ftruncate (appender->generation->fd, (off_t) appender->end) == 0)
-            appender->file_bytes = appender->end;
-    }
-    queue_catalog_lock (appender->catalog);
-    appender->generation->disk_bytes = appender->file_bytes;
-    queue_catalog_unlock (appender->catalog);
-
-    return written;
-}
-
+/* Takes no more records; what was written since the last sync is lost. */
 static void
 end_generation (QueueAppender *appender)
 {
-    const Lost lost = {.generation = appender->generation->number, .from = appender->durable};
-
-    g_array_append_val (appender->lost, lost);
+    queue_catalog_fail_uploads (appender->catalog, appender->generation->number, appender->durable);
     if (ftruncate (appender->generation->fd, (off_t) appender->durable) != 0)
         g_warning ("cannot cut off the unsafe end of %s: %s", appender->generation->path, g_strerror (errno));
     g_clear_pointer (&appender->generation, queue_generation_unref);
 }
 
 gboolean
+queue_appender_write (QueueAppender *appender, GError **error)
+{
+    g_autoptr (GError) failed = NULL;
+    gboolean written = write_collected (appender, &failed);
+
+    g_array_set_size (appender->collected, 0);
+    appender->collected_bytes = 0;
+    queue_catalog_lock (appender->catalog);
+    appender->generation->disk_bytes = appender->file_bytes;
+    queue_catalog_unlock (appender->catalog);
+    if (written)
+        return TRUE;
+
+    /* A full disk may have room for the next record; if this fails too, that one's sequence will tell them apart. A disk
+     * that fails may come back, but not to a file that was open meanwhile. */
+    if (!g_error_matches (failed, QUEUE_ERROR, QUEUE_ERROR_FULL))
+        end_generation (appender);
+    else if (ftruncate (appender->generation->fd, (off_t) appender->end) == 0)
+        appender->file_bytes = appender->end;
+    g_propagate_error (error, g_steal_pointer (&failed));
+
+    return FALSE;
+}
+
+/* Whether the file still has a name: a record in one without is lost with the process. */
+static gboolean
+has_name (gint fd)
+{
+    struct stat status;
+
+    if (fstat (fd, &status) != 0)
+        return FALSE;
+    errno = ENOENT;
+
+    return status.st_nlink > 0;
+}
+
+gboolean
 queue_appender_sync (QueueAppender *appender, GError **error)
 {
-    if (fdatasync (appender->generation->fd) != 0) {
+    if (fdatasync (appender->generation->fd) != 0 || !has_name (appender->generation->fd)) {
         queue_disk_set_error (error, "sync", appender->generation->path);
         end_generation (appender);
         return FALSE;
     }
     appender->durable = appender->end;
-
-    return TRUE;
-}
-
-gboolean
-queue_appender_has (const QueueAppender *appender, const QueuePlace *place)
-{
-    for (guint i = 0; i < appender->lost->len; i++) {
-        const Lost *lost = &g_array_index (appender->lost, Lost, i);
-
-        if (lost->generation == place->generation && place->offset >= lost->from)
-            return FALSE;
-    }
 
     return TRUE;
 }

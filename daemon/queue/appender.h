@@ -63,9 +63,6 @@ gboolean queue_appender_write (QueueAppender *appender, GError **error);
  */
 gboolean queue_appender_sync (QueueAppender *appender, GError **error);
 
-/* Whether what was written at @place is still to be relied on: a failed sync may have lost it. */
-gboolean queue_appender_has (const QueueAppender *appender, const QueuePlace *place);
-
 /* Bytes of records in the journal. */
 guint64 queue_appender_bytes (const QueueAppender *appender);
 

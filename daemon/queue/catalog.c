@@ -9,7 +9,8 @@
  *
  * The marks. When a message is removed whose record lies in an older generation than the mark, the mark is remembered
  * with that older generation as its target, and is needed until the target's file is gone: without it the message would
- * come back after a restart. A message that came and went within one journal needs no mark once that is sealed, since
+ * come back after a restart. If the target is just being sealed, the message may also be in what is being made of it, and
+ * the mark is needed until both are gone. A message that came and went within one journal needs no mark once that is sealed, since
  * neither is copied.
  */
 
@@ -136,23 +137,39 @@ queue_catalog_replace_generation (QueueCatalog *catalog, QueueGeneration *sealed
     queue_generation_unref (journal);
 }
 
+static gboolean
+exists_outside (QueueCatalog *catalog, guint32 number, const GArray *except)
+{
+    for (guint i = 0; except != NULL && i < except->len; i++) {
+        if (g_array_index (except, guint32, i) == number)
+            return FALSE;
+    }
+
+    return number != 0 && find_generation (catalog, number) >= 0;
+}
+
+gboolean
+queue_catalog_needs_removal (QueueCatalog *catalog, const QueueRemoval *removal, const GArray *except)
+{
+    return exists_outside (catalog, removal->target, except) || exists_outside (catalog, removal->copy, except);
+}
+
 gboolean
 queue_catalog_needs (QueueCatalog *catalog, const QueueGeneration *generation)
 {
-    guint32 last = 0;
-    gboolean last_exists = FALSE;
+    /* Marks mostly come in rows of the same target. */
+    const QueueRemoval *last = NULL;
 
     if (generation->live_parts > 0)
         return TRUE;
     for (guint i = 0; i < generation->removals->len; i++) {
-        guint32 target = g_array_index (generation->removals, QueueRemoval, i).target;
+        const QueueRemoval *removal = &g_array_index (generation->removals, QueueRemoval, i);
 
-        if (target != last) {
-            last = target;
-            last_exists = target != generation->number && find_generation (catalog, target) >= 0;
-        }
-        if (last_exists)
+        if (last != NULL && removal->target == last->target && removal->copy == last->copy)
+            continue;
+        if (queue_catalog_needs_removal (catalog, removal, NULL))
             return TRUE;
+        last = removal;
     }
 
     return FALSE;
@@ -188,8 +205,8 @@ queue_catalog_place (QueueCatalog *catalog, QueuePlace *slot, const QueuePlace *
 }
 
 /* A head is a part without a place of its own: it is found by scanning. */
-static void
-place_head (QueueCatalog *catalog, QueueEntry *entry, guint32 generation)
+void
+queue_catalog_move_head (QueueCatalog *catalog, QueueEntry *entry, guint32 generation)
 {
     QueuePlace slot = {.length = QUEUE_HEAD_BYTES, .generation = entry->head_generation};
     const QueuePlace place = {.length = QUEUE_HEAD_BYTES, .generation = generation};
@@ -202,26 +219,29 @@ void
 queue_catalog_set_head (QueueCatalog *catalog, QueueEntry *entry, const QueueHead *head, guint32 generation)
 {
     entry->head = *head;
-    place_head (catalog, entry, generation);
+    queue_catalog_move_head (catalog, entry, generation);
 }
 
-/* The newest generation in which a removed message's record may be found after a restart. */
+/* Where the record of a message that is removed now may be copied to. It may also not be, if it was not reached yet or the
+ * sealing fails. */
 static guint32
-removal_target (QueueCatalog *catalog, guint32 lies_in)
+copy_target (QueueCatalog *catalog, guint32 lies_in)
 {
     for (guint i = 0; catalog->sealing != NULL && i < catalog->sealing->len; i++) {
         if (g_array_index (catalog->sealing, guint32, i) == lies_in)
             return catalog->sealing_into;
     }
 
-    return lies_in;
+    return 0;
 }
 
 void
 queue_catalog_remove (QueueCatalog *catalog, QueueEntry *entry, guint32 removal)
 {
     const QueuePlace nowhere = {0};
-    const QueueRemoval mark = {.id = entry->id, .target = removal_target (catalog, entry->message.generation)};
+    const QueueRemoval mark = {.id = entry->id,
+                               .target = entry->message.generation,
+                               .copy = copy_target (catalog, entry->message.generation)};
 
     if (mark.target != 0 && mark.target != removal)
         g_array_append_val (queue_catalog_generation (catalog, removal)->removals, mark);
@@ -230,7 +250,7 @@ queue_catalog_remove (QueueCatalog *catalog, QueueEntry *entry, guint32 removal)
         queue_catalog_place (catalog, queue_entry_state (entry, i), &nowhere);
     for (guint i = 0; i < entry->n_chunks; i++)
         queue_catalog_place (catalog, queue_entry_chunk (entry, i), &nowhere);
-    place_head (catalog, entry, 0);
+    queue_catalog_move_head (catalog, entry, 0);
     queue_index_remove (catalog->index, entry);
     queue_entry_free (entry);
 }
@@ -259,16 +279,67 @@ queue_catalog_upload_add (QueueCatalog *catalog, QueueUpload *upload, const Queu
 }
 
 void
-queue_catalog_upload_end (QueueCatalog *catalog, QueueUpload *upload, QueueEntry *entry)
+queue_catalog_upload_fail (QueueCatalog *catalog, QueueUpload *upload)
 {
-    g_hash_table_remove (catalog->uploads, &upload->id);
+    queue_catalog_lock (catalog);
+    upload->failed = TRUE;
+    queue_catalog_unlock (catalog);
+}
+
+gboolean
+queue_catalog_upload_is_whole (QueueCatalog *catalog, QueueUpload *upload)
+{
+    gboolean whole;
+
+    queue_catalog_lock (catalog);
+    whole = !upload->failed;
+    queue_catalog_unlock (catalog);
+
+    return whole;
+}
+
+static gboolean
+has_chunk_in (const QueueUpload *upload, guint32 generation, guint64 from)
+{
     for (guint i = 0; i < upload->places->len; i++) {
         const QueuePlace *place = &g_array_index (upload->places, QueuePlace, i);
+
+        if (place->generation == generation && place->offset >= from)
+            return TRUE;
+    }
+
+    return FALSE;
+}
+
+void
+queue_catalog_fail_uploads (QueueCatalog *catalog, guint32 generation, guint64 from)
+{
+    GHashTableIter iter;
+    gpointer value;
+
+    queue_catalog_lock (catalog);
+    g_hash_table_iter_init (&iter, catalog->uploads);
+    while (g_hash_table_iter_next (&iter, NULL, &value)) {
+        QueueUpload *upload = value;
+
+        upload->failed |= has_chunk_in (upload, generation, from);
+    }
+    queue_catalog_unlock (catalog);
+}
+
+void
+queue_catalog_upload_end (QueueCatalog *catalog, QueueUpload *upload, QueueEntry *entry)
+{
+    const QueuePlace nowhere = {0};
+
+    g_hash_table_remove (catalog->uploads, &upload->id);
+    for (guint i = 0; i < upload->places->len; i++) {
+        QueuePlace *place = &g_array_index (upload->places, QueuePlace, i);
 
         if (entry != NULL)
             *queue_entry_chunk (entry, i) = *place;
         else
-            count_part (catalog, place, -1);
+            queue_catalog_place (catalog, place, &nowhere);
     }
     g_array_unref (upload->places);
     g_free (upload);

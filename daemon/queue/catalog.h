@@ -16,7 +16,7 @@
 typedef struct {
     QueueId id;
     GArray *places;  /* of QueuePlace; guarded by the lock */
-    gboolean failed; /* a chunk could not be written: the writer's */
+    gboolean failed; /* a chunk could not be written or was lost; guarded by the lock */
 } QueueUpload;
 
 typedef struct _QueueCatalog QueueCatalog;
@@ -45,8 +45,11 @@ void queue_catalog_replace_generation (QueueCatalog *catalog, QueueGeneration *s
 /* Whether a generation is needed for anything: parts, heads, or marks of messages in generations that exist. */
 gboolean queue_catalog_needs (QueueCatalog *catalog, const QueueGeneration *generation);
 
-/* What is being sealed into @into: a mark that is made meanwhile for a message in one of @sources is kept as long as
- * @into, for the message may have been copied there already. @sources: (nullable): (transfer none) of guint32 */
+/* Whether a mark is needed if the generations in @except are gone. @except: (nullable): of guint32 */
+gboolean queue_catalog_needs_removal (QueueCatalog *catalog, const QueueRemoval *removal, const GArray *except);
+
+/* What is being sealed into @into: a mark that is made meanwhile for a message in one of @sources is kept also as long
+ * as @into, for the message may have been copied there already. @sources: (nullable): (transfer none) of guint32 */
 void queue_catalog_set_sealing (QueueCatalog *catalog, const GArray *sources, guint32 into);
 
 /* ---- Messages, locked ---- */
@@ -57,6 +60,9 @@ void queue_catalog_place (QueueCatalog *catalog, QueuePlace *slot, const QueuePl
 /* Enters a head that is durable in @generation. */
 void queue_catalog_set_head (QueueCatalog *catalog, QueueEntry *entry, const QueueHead *head, guint32 generation);
 
+/* The head is in another generation now, the same as it was. */
+void queue_catalog_move_head (QueueCatalog *catalog, QueueEntry *entry, guint32 generation);
+
 /* The entry's parts are dead; it is taken out and freed. @removal: where the mark lies. */
 void queue_catalog_remove (QueueCatalog *catalog, QueueEntry *entry, guint32 removal);
 
@@ -64,6 +70,12 @@ void queue_catalog_remove (QueueCatalog *catalog, QueueEntry *entry, guint32 rem
 
 QueueUpload *queue_catalog_upload_new (QueueCatalog *catalog, QueueId id);
 void queue_catalog_upload_add (QueueCatalog *catalog, QueueUpload *upload, const QueuePlace *place);
+
+void queue_catalog_upload_fail (QueueCatalog *catalog, QueueUpload *upload);
+gboolean queue_catalog_upload_is_whole (QueueCatalog *catalog, QueueUpload *upload);
+
+/* What was written to @generation from the offset @from on is lost: fails the uploads that have chunks there. */
+void queue_catalog_fail_uploads (QueueCatalog *catalog, guint32 generation, guint64 from);
 
 /* Gives the chunks to a message, or to nobody if @entry is %NULL, and frees the upload. Locked. */
 void queue_catalog_upload_end (QueueCatalog *catalog, QueueUpload *upload, QueueEntry *entry);

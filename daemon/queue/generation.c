@@ -8,9 +8,11 @@
  * until the last reader that was sent to it is done.
  */
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "queue/generation.h"
+#include "queue/queue.h"
 
 static QueueGeneration *
 generation_new (guint32 number, const gchar *path)
@@ -38,9 +40,13 @@ queue_generation_new_journal (guint32 number, const gchar *path, gint fd, guint6
 }
 
 QueueGeneration *
-queue_generation_new_sealed (guint32 number, const gchar *path)
+queue_generation_new_sealed (guint32 number, const gchar *path, QueueSealed *file)
 {
-    return generation_new (number, path);
+    QueueGeneration *generation = generation_new (number, path);
+
+    generation->file = file;
+
+    return generation;
 }
 
 gboolean
@@ -70,21 +76,57 @@ queue_generation_unref (QueueGeneration *generation)
     g_free (generation);
 }
 
+static GBytes *
+read_journal (const QueueGeneration *generation, gint fd, const QueuePlace *place, QueuePart part, QueueId id,
+              guint32 number, GError **error)
+{
+    return queue_journal_read (fd, generation->seed, place, part, id, number, error);
+}
+
+/* Once more, with the file as its path has it: after the file system was away, an open file stays dead. */
+static GBytes *
+read_again (QueueGeneration *generation, const QueuePlace *place, QueuePart part, QueueId id, guint32 number,
+            GError **error)
+{
+    g_auto (QueueSealedMeta) meta = {0};
+    GBytes *payload = NULL;
+    QueueSealed *file;
+    gint fd;
+
+    if (queue_generation_is_sealed (generation)) {
+        file = queue_sealed_open (generation->path, &meta, NULL);
+        if (file == NULL)
+            return NULL;
+        g_clear_pointer (&generation->file, queue_sealed_free);
+        generation->file = file;
+        return queue_sealed_read (file, part, id, number, error);
+    }
+    fd = open (generation->path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        payload = read_journal (generation, fd, place, part, id, number, error);
+        close (fd);
+    }
+
+    return payload;
+}
+
 GBytes *
 queue_generation_read (QueueGeneration *generation, const QueuePlace *place, QueuePart part, QueueId id,
                        guint32 number, GError **error)
 {
-    g_auto (QueueSealedMeta) meta = {0};
+    g_autoptr (GError) failed = NULL, again = NULL;
+    GBytes *payload;
 
-    if (!queue_generation_is_sealed (generation))
-        return queue_journal_read (generation->fd, generation->seed, place, part, id, number, error);
+    if (queue_generation_is_sealed (generation))
+        payload = queue_sealed_read (generation->file, part, id, number, &failed);
+    else
+        payload = read_journal (generation, generation->fd, place, part, id, number, &failed);
+    if (payload == NULL && g_error_matches (failed, QUEUE_ERROR, QUEUE_ERROR_IO))
+        payload = read_again (generation, place, part, id, number, &again);
+    if (payload == NULL)
+        g_propagate_error (error, again != NULL ? g_steal_pointer (&again) : g_steal_pointer (&failed));
 
-    if (generation->file == NULL)
-        generation->file = queue_sealed_open (generation->path, &meta, error);
-    if (generation->file == NULL)
-        return NULL;
-
-    return queue_sealed_read (generation->file, part, id, number, error);
+    return payload;
 }
 
 gchar *

@@ -14,24 +14,30 @@ typedef struct {
     gchar *path;
     gint fd;           /* of a journal, -1 of a sealed one */
     guint64 seed;      /* of a journal */
-    QueueSealed *file; /* of a sealed one: the reader's; opened when it is first needed */
+    QueueSealed *file; /* of a sealed one: the reader's */
+
+    gboolean damaged; /* parts of it cannot be read: kept for a person to look at */
 
     /* Guarded by the catalog's lock. */
     guint64 live_bytes;
     guint64 live_parts;
+    guint64 stored_bytes; /* of a sealed one: what lived when it was made */
     guint64 disk_bytes;
     GArray *removals; /* of QueueRemoval: the marks that lie here */
 } QueueGeneration;
 
-/* A mark that a message is no more. It is needed as long as the generation @target, where the message lay, exists. */
+/* A mark that a message is no more. It is needed as long as a generation exists in which the message's record may be. */
 typedef struct {
     QueueId id;
-    guint32 target;
+    guint32 target; /* where it lay */
+    guint32 copy;   /* where a sealing that was under way may have copied it; 0: nowhere */
 } QueueRemoval;
 
 /* @fd: taken over. @path: copied */
 QueueGeneration *queue_generation_new_journal (guint32 number, const gchar *path, gint fd, guint64 seed);
-QueueGeneration *queue_generation_new_sealed (guint32 number, const gchar *path);
+
+/* @file: (transfer full): open for the reading thread from here on, so that it can be read to the end whoever removes it */
+QueueGeneration *queue_generation_new_sealed (guint32 number, const gchar *path, QueueSealed *file);
 gboolean queue_generation_is_sealed (const QueueGeneration *generation);
 
 QueueGeneration *queue_generation_ref (QueueGeneration *generation);

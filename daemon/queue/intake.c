@@ -186,7 +186,7 @@ push_chunk (QueueIntake *intake)
     queue_command_add (command, QUEUE_PART_CONTENT, intake->id, intake->n_chunks++,
                        g_byte_array_free_to_bytes (g_steal_pointer (&intake->buffer)));
     intake->buffer = g_byte_array_new ();
-    queue_writer_push (intake->queue->writer, command);
+    queue_push (intake->queue, command);
 }
 
 void
@@ -332,7 +332,7 @@ queue_intake_commit (QueueIntake *intake, const MessageEnvelope *envelope, gbool
     summary = summarize (intake);
     queue_command_add (command, QUEUE_PART_MESSAGE, intake->id, 0,
                        queue_record_message (intake->core, &intake->head, &summary));
-    queue_writer_push (queue->writer, command);
+    queue_push (queue, command);
 }
 
 static void
@@ -358,7 +358,7 @@ queue_intake_abort (QueueIntake *intake)
 
     /* The writer may still have chunks of it: this comes behind them. */
     command = queue_command_new (command_flags (intake), abort_done, intake);
-    queue_writer_push (intake->queue->writer, command);
+    queue_push (intake->queue, command);
 }
 
 void

@@ -6,7 +6,7 @@
  * A file that only grows: a header, then records. What is in it was acknowledged exactly up to the last fdatasync, and
  * everything here serves one question: which of the bytes found after a crash are records that were meant to be there?
  *
- * Header, 64 bytes, at offset 0 and again at 512; records begin at 1024:
+ * Header, 64 bytes, at offset 0 and again at 4096; records begin at 8192:
  *     0 "PosternJ"        8 u32 version 1      12 u32 generation      16 u64 next id      24 u64 seed, random
  *    32 24 zeroes        56 u64 XXH3 of bytes 0 to 55, seed 0
  *
@@ -37,7 +37,7 @@
 #define HEADER_MAGIC_BYTES   8
 #define HEADER_VERSION       1
 #define HEADER_CHECKED_BYTES 56
-#define SECOND_HEADER_OFFSET 512        /* in another sector than the first */
+#define SECOND_HEADER_OFFSET 4096       /* in another block than the first: what is lost at once is a block */
 #define FRAME_MAGIC          0x63655270 /* "pRec" */
 #define FRAME_CHECKED_BYTES  40
 
@@ -72,7 +72,7 @@ read_header (const guint8 *bytes, QueueJournalHeader *header, GError **error)
 
     if (memcmp (bytes, HEADER_MAGIC, HEADER_MAGIC_BYTES) != 0 ||
         queue_span_u64 (&checksum) != queue_bytes_checksum (bytes, HEADER_CHECKED_BYTES, 0)) {
-        g_set_error_literal (error, QUEUE_ERROR, QUEUE_ERROR_IO, "the journal's header is damaged");
+        g_set_error_literal (error, QUEUE_ERROR, QUEUE_ERROR_DAMAGED, "the journal's header is damaged");
         return FALSE;
     }
     version = queue_span_u32 (&span);
@@ -184,7 +184,7 @@ queue_journal_read (int fd, guint64 seed, const QueuePlace *place, QueuePart par
     if ((gsize) n < whole || !parse_frame (data, &frame, &length, &checksum) || length != place->length ||
         frame.part != part || frame.id != id || frame.number != number ||
         checksum != frame_checksum (data, data + QUEUE_JOURNAL_FRAME_BYTES, length, seed)) {
-        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_IO,
+        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_DAMAGED,
                      "the journal of generation %u is damaged at offset %" G_GUINT64_FORMAT, place->generation,
                      place->offset);
         return NULL;
@@ -344,7 +344,7 @@ queue_journal_scan (int fd, QueueJournalHeader *header, QueueJournalRecord recor
 
     *scan = (QueueJournalScan){.end = QUEUE_JOURNAL_START_BYTES};
     if (bytes == NULL && failed == NULL)
-        g_set_error_literal (&failed, QUEUE_ERROR, QUEUE_ERROR_IO, "the journal is shorter than its header");
+        g_set_error_literal (&failed, QUEUE_ERROR, QUEUE_ERROR_DAMAGED, "the journal is shorter than its header");
     else if (bytes != NULL && queue_journal_read_start (bytes, header, &failed))
         good = scan_records (&window, header, record, user_data, scan, &failed);
     scan->torn = good && has_more (&window, scan->end);

@@ -15,7 +15,7 @@ typedef struct {
 } QueuePlace;
 
 #define QUEUE_JOURNAL_HEADER_BYTES 64
-#define QUEUE_JOURNAL_START_BYTES  1024 /* where the records begin: the header stands there twice */
+#define QUEUE_JOURNAL_START_BYTES  8192 /* where the records begin: the header stands there twice */
 #define QUEUE_JOURNAL_FRAME_BYTES  48
 #define QUEUE_JOURNAL_ALIGN_BYTES  8
 
@@ -34,7 +34,7 @@ void queue_journal_write_start (const QueueJournalHeader *header, guint8 bytes[Q
 /**
  * queue_journal_read_start:
  *
- * Returns: %FALSE with QUEUE_ERROR_VERSION if a newer version wrote the file, with QUEUE_ERROR_IO if both headers are
+ * Returns: %FALSE with QUEUE_ERROR_VERSION if a newer version wrote the file, with QUEUE_ERROR_DAMAGED if both headers are
  *     damaged
  */
 gboolean queue_journal_read_start (const guint8 bytes[QUEUE_JOURNAL_START_BYTES], QueueJournalHeader *header,
@@ -60,7 +60,7 @@ gsize queue_journal_record_bytes (gsize length);
  *
  * Reads one part again, checking that it is what the frame says. From any thread.
  *
- * Returns: (transfer full): its bytes; or %NULL with QUEUE_ERROR_IO
+ * Returns: (transfer full): its bytes; or %NULL with QUEUE_ERROR_IO or QUEUE_ERROR_DAMAGED
  */
 GBytes *queue_journal_read (int fd, guint64 seed, const QueuePlace *place, QueuePart part, QueueId id, guint32 number,
                             GError **error);

@@ -21,7 +21,7 @@ list_visit (QueueEntry *entry, QueueMessage *core, gpointer user_data)
 {
     Listing *listing = user_data;
 
-    g_ptr_array_add (listing->messages, core == NULL ? queue_view_damaged (entry) : queue_view (entry, core));
+    g_ptr_array_add (listing->messages, core == NULL ? queue_view_unreadable (entry) : queue_view (entry, core));
 
     return listing->messages->len < listing->limit;
 }

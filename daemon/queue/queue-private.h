@@ -5,6 +5,7 @@
 #include "queue/lane.h"
 #include "queue/loader.h"
 #include "queue/queue.h"
+#include "queue/sealer.h"
 #include "queue/writer.h"
 
 /*
@@ -41,8 +42,18 @@ struct _Queue {
     QueueWriter *writer;
     QueueLoader *loader;
     QueueCache *cache;
-    GError *trouble;
-    gboolean rolling; /* a new generation was asked for */
+    QueueSealer *sealer;
+    guint32 closed;            /* generations up to this take no more records */
+    gboolean rolling;          /* a new generation was asked for */
+    gint64 journal_first_usec; /* monotonic: first and last push since the newest journal was begun; 0: none */
+    gint64 journal_last_usec;
+    gint64 seal_after_usec; /* monotonic: not before */
+    guint seal_retry_seconds;
+    GSource *tick; /* (nullable) */
+    gboolean ticking;
+    GError *write_trouble; /* (nullable) of writing */
+    GError *keep_trouble;  /* (nullable) of beginning journals and of sealing */
+    GError *trouble;       /* (nullable) the one that is shown */
     gboolean closing;
 
     /* The queue over it. */
@@ -55,6 +66,7 @@ struct _Queue {
     GPtrArray *intakes;  /* of QueueIntake: neither committed nor aborted */
     GPtrArray *sweeps;   /* of QueueSweep: under way */
     QueueSweep *sorting; /* (nullable) the one that sorts messages into lanes */
+    gboolean sort_again; /* some could not be read, for the disk was away */
     QueueId old_cursor;  /* where queue_take_old () goes on */
 };
 
@@ -69,7 +81,7 @@ void queue_tally (Queue *queue, const QueueEntry *entry, gint by);
 QueueMessage *queue_view (const QueueEntry *entry, const QueueMessage *core);
 
 /* Returns: (transfer full): the same of a message whose record cannot be read */
-QueueMessage *queue_view_damaged (const QueueEntry *entry);
+QueueMessage *queue_view_unreadable (const QueueEntry *entry);
 
 void queue_emit (Queue *queue, QueueEventType type, const QueueMessage *message, guint recipient,
                  gboolean with_recipient);
@@ -82,6 +94,17 @@ QueueId queue_next_id (Queue *queue);
 void queue_count (Queue *queue, const QueueEntry *entry);
 void queue_enter (Queue *queue, QueueEntry *entry);
 void queue_forget (Queue *queue, QueueEntry *entry, guint32 removal_generation);
+
+/* ---- store.c ---- */
+
+/* To the writer; what is written by now will be sealed some time. */
+void queue_push (Queue *queue, QueueCommand *command);
+
+/* Something is to be looked at again in a while: see tick () in store.c. */
+void queue_start_ticking (Queue *queue);
+
+/* FALSE: the queue is being closed, or too many results of deliveries wait for the disk already. */
+gboolean queue_may_take (Queue *queue);
 
 /* ---- intake.c ---- */
 
@@ -142,6 +165,9 @@ void queue_sort_message (Queue *queue, QueueEntry *entry, const QueueMessage *co
 
 /* Takes all jobs of a message that wait out of their lanes. */
 void queue_unsort_message (Queue *queue, QueueEntry *entry);
+
+/* Sorts all messages anew. */
+void queue_sort_all (Queue *queue);
 
 /* The listener is told that something is due sooner, after what is going on now. */
 void queue_tell_due (Queue *queue, const QueueLane *lane);

@@ -13,8 +13,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "queue/queue-private.h"
-#include "queue/recovery.h"
+#include "queue/store.h"
 
 G_DEFINE_QUARK (postern - queue - error, queue_error)
 
@@ -80,38 +79,6 @@ lock_directory (const gchar *directory, GError **error)
     return -1;
 }
 
-/* ---- The store's listeners ---- */
-
-static void
-store_begun (guint32 closed, gpointer user_data)
-{
-    ((Queue *) user_data)->rolling = FALSE;
-}
-
-static void
-store_full (gpointer user_data)
-{
-    Queue *queue = user_data;
-
-    if (queue->rolling || queue->closing)
-        return;
-    queue->rolling = TRUE;
-    queue_writer_roll (queue->writer, queue->last_id + 1);
-}
-
-static void
-store_trouble (const GError *error, gpointer user_data)
-{
-    Queue *queue = user_data;
-
-    g_clear_error (&queue->trouble);
-    queue->trouble = error == NULL ? NULL : g_error_copy (error);
-    if (error != NULL)
-        queue->rolling = FALSE;
-    if (queue->listener.trouble != NULL)
-        queue->listener.trouble (error, queue->listener_data);
-}
-
 /* ---- Opening ---- */
 
 /* Counts what recovery found. Returns: (transfer full): ids of messages that were to be removed as soon as possible */
@@ -129,19 +96,6 @@ count_recovered (Queue *queue)
     }
 
     return doomed;
-}
-
-static void
-start_store (Queue *queue, const QueueRecovered *recovered)
-{
-    const QueueWriterListener listener = {.begun = store_begun, .full = store_full, .trouble = store_trouble};
-    QueueAppender *appender = queue_appender_new (queue->directory, queue->catalog, recovered->last_generation);
-
-    queue->mailbox = queue_mailbox_new ();
-    queue->loader = queue_loader_new (queue->catalog, queue->mailbox);
-    queue->writer = queue_writer_new (appender, queue->catalog, queue->mailbox, queue->directory, queue->last_id + 1,
-                                      &listener, queue);
-    queue_writer_set_full (queue->writer, queue->limits.generation_bytes);
 }
 
 static Queue *
@@ -191,7 +145,7 @@ queue_open (const gchar *directory, const QueueLimits *limits, GError **error)
     queue = queue_new (directory, lock_fd, limits, g_steal_pointer (&catalog));
     queue->last_id = recovered.last_id;
     doomed = count_recovered (queue);
-    start_store (queue, &recovered);
+    queue_store_start (queue, &recovered);
     if (doomed->len > 0) {
         const QueueFilter filter = {
             .ids = (QueueId *) (gpointer) doomed->data, .n_ids = doomed->len, .state = -1, .uid = -1};
@@ -226,16 +180,10 @@ queue_close (Queue *queue)
     queue->closing = TRUE;
     while (queue->sweeps->len > 0)
         queue_sweep_stop (queue, g_ptr_array_index (queue->sweeps, 0));
-    queue_writer_stop (queue->writer);
-    queue_loader_stop (queue->loader);
-    queue_mailbox_drain (queue->mailbox);
-    queue_writer_free (queue->writer);
-    queue_mailbox_drain (queue->mailbox);
+    queue_store_stop (queue);
     queue_intakes_orphan (queue);
     free_messages (queue);
 
-    queue_loader_free (queue->loader);
-    queue_mailbox_free (queue->mailbox);
     queue_lanes_free (queue->lanes);
     queue_cache_free (queue->cache);
     queue_catalog_free (queue->catalog);
@@ -244,7 +192,6 @@ queue_close (Queue *queue)
     g_hash_table_unref (queue->due_lanes);
     g_ptr_array_unref (queue->intakes);
     g_ptr_array_unref (queue->sweeps);
-    g_clear_error (&queue->trouble);
     g_main_context_unref (queue->context);
     close (queue->lock_fd);
     g_free (queue->directory);

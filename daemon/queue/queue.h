@@ -17,9 +17,10 @@ typedef enum {
     QUEUE_ERROR_BUSY,    /* another process has this queue open */
     QUEUE_ERROR_FULL,    /* no disk space, or the reserve would be touched: 452 4.3.1 */
     QUEUE_ERROR_LIMIT,   /* a limit of ours on messages, or on one user: 452 4.3.1 or 4.2.2 */
-    QUEUE_ERROR_IO,      /* the disk failed or data is damaged: 451 4.3.0 */
+    QUEUE_ERROR_IO,      /* the disk failed; later it may not: 451 4.3.0 */
     QUEUE_ERROR_VERSION, /* written by a newer version */
-    QUEUE_ERROR_GONE     /* no such message (any more) */
+    QUEUE_ERROR_GONE,    /* no such message (any more) */
+    QUEUE_ERROR_DAMAGED  /* what was stored is not what is read: 451 4.3.0 */
 } QueueError;
 
 GQuark queue_error_quark (void);
@@ -139,7 +140,7 @@ typedef struct {
     gchar *lane;
 } QueueJob;
 
-/* @job: %NULL if the message could not be read after all: there is nothing to settle then */
+/* @job: NULL if it turned out that there is none to be had: its message cannot be read, or the queue is being closed. */
 typedef void (*QueueTaken) (QueueJob *job, gpointer user_data);
 
 /**
@@ -149,7 +150,7 @@ typedef void (*QueueTaken) (QueueJob *job, gpointer user_data);
  * Takes the job in the lane that is due first, in an order that is fair between users. The job must be given back by
  * queue_settle ().
  *
- * Returns: %FALSE if nothing is due; else @taken is called with the job, now or later
+ * Returns: %FALSE if nothing is due, or while the disk cannot record results; else @taken is called once, now or later
  */
 gboolean queue_take (Queue *queue, const gchar *lane, gint64 now_usec, QueueTaken taken, gpointer user_data);
 

@@ -194,6 +194,22 @@ read_envelope (QueueSpan *span, guint n_recipients)
     return g_steal_pointer (&envelope);
 }
 
+GBytes *
+queue_record_with_head (GBytes *payload, const QueueHead *head)
+{
+    gsize length;
+    const guint8 *data = g_bytes_get_data (payload, &length);
+    GByteArray *bytes = g_byte_array_sized_new ((guint) length);
+
+    if (length <= QUEUE_HEAD_BYTES)
+        return g_bytes_ref (payload);
+    g_byte_array_append (bytes, data, 1);
+    queue_record_put_head (bytes, head);
+    g_byte_array_append (bytes, data + bytes->len, (guint) length - bytes->len);
+
+    return g_byte_array_free_to_bytes (bytes);
+}
+
 gboolean
 queue_record_message_front (GBytes *payload, QueueHead *head, QueueSummary *summary)
 {

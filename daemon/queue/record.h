@@ -80,6 +80,9 @@ QueueMessage *queue_record_read_message (GBytes *payload, QueueId id, QueueHead 
 /* The head and the summary in such a part. FALSE: it is none */
 gboolean queue_record_message_front (GBytes *payload, QueueHead *head, QueueSummary *summary);
 
+/* Returns: (transfer full): a part that begins with a head (a message or a state), with another head */
+GBytes *queue_record_with_head (GBytes *payload, const QueueHead *head);
+
 /* Returns: (transfer full): the part QUEUE_PART_STATE */
 GBytes *queue_record_state (const QueueMessage *message, guint segment, const QueueHead *head);
 

@@ -154,28 +154,47 @@ put_aside (const gchar *path, const GError *why)
         g_warning ("cannot rename %s: %s", path, g_strerror (errno));
 }
 
+/* Only damage puts a file aside or makes us search it. If the machine failed (no descriptors, no memory, the disk away),
+ * the start fails, and may succeed the next time. */
+static gboolean
+is_damage (const GError *error)
+{
+    return g_error_matches (error, QUEUE_ERROR, QUEUE_ERROR_DAMAGED);
+}
+
+/* Opens a sealed generation, even if it does not say what it is. */
+static gboolean
+open_found (Recovery *recovery, Found *found, GError **error)
+{
+    g_autoptr (GError) failed = NULL, again = NULL;
+
+    found->sealed = queue_sealed_open (found->gdbm, &found->meta, &failed);
+    found->readable = found->sealed != NULL;
+    if (found->sealed == NULL && is_damage (failed) && found->journal == NULL) {
+        found->sealed = queue_sealed_open_damaged (found->gdbm, &again);
+        recovery->has_damage = TRUE;
+    }
+    if (found->sealed != NULL)
+        return TRUE;
+    if (!is_damage (failed) || (again != NULL && !is_damage (again))) {
+        g_propagate_error (error, is_damage (failed) ? g_steal_pointer (&again) : g_steal_pointer (&failed));
+        return FALSE;
+    }
+    put_aside (found->gdbm, failed);
+    g_clear_pointer (&found->gdbm, g_free);
+
+    return TRUE;
+}
+
 /* Opens the sealed generations, so that it is known which of the others they replace. */
 static gboolean
 open_sealed (Recovery *recovery, GError **error)
 {
     for (guint i = 0; i < recovery->found->len; i++) {
         Found *found = g_ptr_array_index (recovery->found, i);
-        g_autoptr (GError) failed = NULL;
 
-        if (found->gdbm == NULL)
-            continue;
-        found->sealed = queue_sealed_open (found->gdbm, &found->meta, &failed);
-        found->readable = found->sealed != NULL;
-        if (g_error_matches (failed, QUEUE_ERROR, QUEUE_ERROR_VERSION)) {
-            g_propagate_error (error, g_steal_pointer (&failed));
+        if (found->gdbm != NULL && !open_found (recovery, found, error))
             return FALSE;
-        }
-        if (found->sealed == NULL && found->journal == NULL)
-            found->sealed = queue_sealed_open_damaged (found->gdbm, NULL);
-        if (found->sealed == NULL) {
-            put_aside (found->gdbm, failed);
-            g_clear_pointer (&found->gdbm, g_free);
-        }
     }
 
     return TRUE;
@@ -431,22 +450,14 @@ journal_record (const QueueFrame *frame, const QueuePlace *place, GBytes *payloa
     apply_part (user_data, frame->part, &item, payload);
 }
 
-/* A journal that was being begun when the machine stopped: nothing was ever acknowledged from it. */
+/* A journal that was being begun when the machine stopped: it has no header and no records, nothing was ever
+ * acknowledged from it. */
 static gboolean
-is_unborn (gint fd)
+is_unborn (const struct stat *status, const guint8 start[QUEUE_JOURNAL_START_BYTES])
 {
-    guint8 start[QUEUE_JOURNAL_START_BYTES] = {0};
-    gssize n = pread (fd, start, sizeof start, 0);
-    struct stat status;
+    QueueJournalHeader header;
 
-    if (n < 0 || fstat (fd, &status) != 0)
-        return FALSE;
-    for (gssize i = 0; i < n; i++) {
-        if (start[i] != 0)
-            return status.st_size < QUEUE_JOURNAL_START_BYTES;
-    }
-
-    return TRUE;
+    return status->st_size <= QUEUE_JOURNAL_START_BYTES && !queue_journal_read_start (start, &header, NULL);
 }
 
 static void
@@ -474,42 +485,44 @@ tidy_journal (gint fd, const gchar *path, const QueueJournalScan *scan, GError *
     return TRUE;
 }
 
+/* Reads the header. Returns: FALSE with an error; *@seed is 0 if the file is of no use, and was removed or put aside */
 static gboolean
-read_journal (Recovery *recovery, const Found *found, GError **error)
+read_start (Recovery *recovery, const Found *found, gint fd, guint64 *seed, GError **error)
 {
-    gint fd = open (found->journal, O_RDWR | O_CLOEXEC);
+    guint8 start[QUEUE_JOURNAL_START_BYTES] = {0};
+    g_autoptr (GError) failed = NULL;
+    QueueJournalHeader header;
+    struct stat status;
+
+    *seed = 0;
+    if (fstat (fd, &status) != 0 || pread (fd, start, sizeof start, 0) < 0) {
+        queue_disk_set_error (error, "read", found->journal);
+        return FALSE;
+    }
+    if (is_unborn (&status, start))
+        return queue_disk_remove (found->journal, error);
+    if (queue_journal_read_start (start, &header, &failed)) {
+        *seed = header.seed;
+        recovery->recovered->last_id = MAX (recovery->recovered->last_id, header.next_id - 1);
+        return TRUE;
+    }
+    if (!is_damage (failed)) {
+        g_set_error (error, failed->domain, failed->code, "%s: %s", found->journal, failed->message);
+        return FALSE;
+    }
+    put_aside (found->journal, failed);
+    recovery->has_damage = TRUE;
+
+    return TRUE;
+}
+
+static gboolean
+read_records (Recovery *recovery, const Found *found, gint fd, GError **error)
+{
     g_autoptr (GError) failed = NULL;
     QueueJournalHeader header;
     QueueJournalScan scan;
-    guint8 start[QUEUE_JOURNAL_START_BYTES] = {0};
 
-    if (fd < 0) {
-        queue_disk_set_error (error, "open", found->journal);
-        return FALSE;
-    }
-    if (is_unborn (fd)) {
-        close (fd);
-        return queue_disk_remove (found->journal, error);
-    }
-    if (pread (fd, start, sizeof start, 0) < 0) {
-        queue_disk_set_error (error, "read", found->journal);
-        close (fd);
-        return FALSE;
-    }
-    if (!queue_journal_read_start (start, &header, &failed)) {
-        close (fd);
-        if (g_error_matches (failed, QUEUE_ERROR, QUEUE_ERROR_VERSION)) {
-            g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_VERSION, "%s: %s", found->journal, failed->message);
-            return FALSE;
-        }
-        put_aside (found->journal, failed);
-        recovery->has_damage = TRUE;
-        return TRUE;
-    }
-
-    /* The parts that are found are placed in it: it must be there before. */
-    add_journal (recovery, found, fd, header.seed);
-    recovery->recovered->last_id = MAX (recovery->recovered->last_id, header.next_id - 1);
     if (!queue_journal_scan (fd, &header, journal_record, recovery, &scan, &failed)) {
         g_set_error (error, failed->domain, failed->code, "%s: %s", found->journal, failed->message);
         return FALSE;
@@ -519,20 +532,45 @@ read_journal (Recovery *recovery, const Found *found, GError **error)
     return tidy_journal (fd, found->journal, &scan, error);
 }
 
+static gboolean
+read_journal (Recovery *recovery, const Found *found, GError **error)
+{
+    gint fd = open (found->journal, O_RDWR | O_CLOEXEC);
+    guint64 seed;
+
+    if (fd < 0) {
+        queue_disk_set_error (error, "open", found->journal);
+        return FALSE;
+    }
+    if (!read_start (recovery, found, fd, &seed, error)) {
+        close (fd);
+        return FALSE;
+    }
+    if (seed == 0) {
+        close (fd);
+        return TRUE;
+    }
+
+    /* The parts that are found are placed in it: it must be there before. */
+    add_journal (recovery, found, fd, seed);
+
+    return read_records (recovery, found, fd, error);
+}
+
 /* ---- A sealed generation ---- */
 
 static gboolean
-read_pages (Recovery *recovery, const Found *found, GError **error)
+read_pages (Recovery *recovery, QueueSealed *file, const QueueSealedMeta *meta, GError **error)
 {
-    for (guint32 i = 0; i < found->meta.removal_pages; i++) {
-        g_autoptr (GBytes) page = queue_sealed_read (found->sealed, QUEUE_PART_REMOVAL, 0, i, error);
+    for (guint32 i = 0; i < meta->removal_pages; i++) {
+        g_autoptr (GBytes) page = queue_sealed_read (file, QUEUE_PART_REMOVAL, 0, i, error);
 
         if (page == NULL)
             return FALSE;
         apply_removals (recovery, page);
     }
-    for (guint32 i = 0; i < found->meta.index_pages; i++) {
-        g_autoptr (GBytes) page = queue_sealed_read (found->sealed, QUEUE_PART_INDEX, 0, i, error);
+    for (guint32 i = 0; i < meta->index_pages; i++) {
+        g_autoptr (GBytes) page = queue_sealed_read (file, QUEUE_PART_INDEX, 0, i, error);
         QueueSpan span = {0};
         QueueItem item;
 
@@ -542,7 +580,7 @@ read_pages (Recovery *recovery, const Found *found, GError **error)
         while (queue_item_read (&span, &item))
             apply_item (recovery, &item);
         if (span.bad) {
-            g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_IO, "a page of its index cannot be understood");
+            g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_DAMAGED, "a page of its index cannot be understood");
             return FALSE;
         }
     }
@@ -558,24 +596,31 @@ salvaged_part (QueuePart part, QueueId id, guint32 number, GBytes *payload, gpoi
     apply_part (user_data, part, &item, payload);
 }
 
-static void
-read_sealed (Recovery *recovery, Found *found)
+static gboolean
+read_sealed (Recovery *recovery, Found *found, GError **error)
 {
-    QueueGeneration *generation = queue_generation_new_sealed (found->number, found->gdbm);
+    QueueSealed *file = g_steal_pointer (&found->sealed);
+    QueueGeneration *generation = queue_generation_new_sealed (found->number, found->gdbm, file);
     g_autoptr (GError) failed = NULL;
 
+    generation->stored_bytes = found->meta.stored_bytes;
     generation->disk_bytes = queue_disk_used_bytes (found->gdbm);
     queue_catalog_add_generation (recovery->catalog, generation);
-    if (found->readable)
+    if (found->readable) {
         recovery->recovered->last_id = MAX (recovery->recovered->last_id, found->meta.next_id - 1);
-    if (!found->readable || !read_pages (recovery, found, &failed)) {
-        g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "MESSAGE",
-                          "%s is damaged (%s): reading what is left of it message by message", found->gdbm,
-                          failed == NULL ? "it does not say what it is" : failed->message);
-        queue_sealed_salvage (found->sealed, salvaged_part, recovery);
-        recovery->has_damage = TRUE;
+        if (read_pages (recovery, file, &found->meta, &failed))
+            return TRUE;
+        if (!is_damage (failed)) {
+            g_propagate_error (error, g_steal_pointer (&failed));
+            return FALSE;
+        }
     }
-    g_clear_pointer (&found->sealed, queue_sealed_free);
+    g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "MESSAGE",
+                      "%s is damaged (%s): reading what is left of it message by message", found->gdbm,
+                      failed == NULL ? "it does not say what it is" : failed->message);
+    recovery->has_damage = generation->damaged = TRUE;
+
+    return queue_sealed_salvage (file, salvaged_part, recovery, error);
 }
 
 /* ---- All of it ---- */
@@ -631,9 +676,11 @@ read_generations (Recovery *recovery, GError **error)
         Found *found = g_ptr_array_index (recovery->found, i);
 
         recovery->generation = found->number;
+        if (found->gdbm != NULL && !read_sealed (recovery, found, error))
+            return FALSE;
         if (found->gdbm != NULL)
-            read_sealed (recovery, found);
-        else if (found->journal != NULL && !read_journal (recovery, found, error))
+            continue;
+        if (found->journal != NULL && !read_journal (recovery, found, error))
             return FALSE;
     }
 

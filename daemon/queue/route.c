@@ -231,8 +231,10 @@ sort_visit (QueueEntry *entry, QueueMessage *core, gpointer user_data)
 {
     Queue *queue = user_data;
 
-    if (core == NULL)
+    if (core == NULL) {
+        queue->sort_again |= (entry->flags & QUEUE_ENTRY_DAMAGED) == 0;
         return TRUE;
+    }
     queue_unsort_message (queue, entry);
     queue_sort_message (queue, entry, core, entry->head.next_usec);
 
@@ -242,21 +244,32 @@ sort_visit (QueueEntry *entry, QueueMessage *core, gpointer user_data)
 static void
 sort_done (QueueId next, gpointer user_data)
 {
-    ((Queue *) user_data)->sorting = NULL;
+    Queue *queue = user_data;
+
+    queue->sorting = NULL;
+    if (queue->sort_again && !queue->closing)
+        queue_start_ticking (queue);
+}
+
+void
+queue_sort_all (Queue *queue)
+{
+    const QueueSweepFuncs funcs = {.load = TRUE, .visit = sort_visit, .done = sort_done};
+    const QueueFilter all = QUEUE_FILTER_ALL;
+
+    queue->sort_again = FALSE;
+    if (queue->sorting != NULL)
+        queue_sweep_stop (queue, queue->sorting);
+    if (queue->route != NULL)
+        queue->sorting = queue_sweep_start (queue, &all, 0, &funcs, queue);
 }
 
 void
 queue_set_route (Queue *queue, QueueRoute route, gpointer user_data)
 {
-    const QueueSweepFuncs funcs = {.load = TRUE, .visit = sort_visit, .done = sort_done};
-    const QueueFilter all = QUEUE_FILTER_ALL;
-
     queue->route = route;
     queue->route_data = user_data;
-    if (queue->sorting != NULL)
-        queue_sweep_stop (queue, queue->sorting);
-    if (route != NULL)
-        queue->sorting = queue_sweep_start (queue, &all, 0, &funcs, queue);
+    queue_sort_all (queue);
 }
 
 /* ---- Lanes as the rooms above see them ---- */

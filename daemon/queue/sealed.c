@@ -10,7 +10,7 @@
  * of the key, then the payload: a value that GDBM finds under the wrong key, or that the disk changed, does not check.
  *
  * The part QUEUE_PART_META, id 0, number 0, is stored last: "PosternG", u32 version 1, u32 generation, u64 next id,
- * u32 index pages, u32 removal pages, u32 n, n u32 generations that this one replaces.
+ * u32 index pages, u32 removal pages, u64 stored bytes, u32 n, n u32 generations that this one replaces.
  *
  * How GDBM is used: without its locks (the queue's directory has one), without mmap (a truncated file or a bad disk
  * would be a SIGBUS), with a small bucket cache (it would take a page for each hundred keys otherwise). Some of its
@@ -38,7 +38,7 @@
 
 /* Pages of 4 KiB that hold a hundred keys each. While reading, keys come in any order, so that more would help little;
  * while writing, a page that falls out of the cache is written and read again through the kernel's cache. */
-#define READ_CACHE_BUCKETS  64
+#define READ_CACHE_BUCKETS  16
 #define WRITE_CACHE_BUCKETS 1024
 
 struct _QueueSealed {
@@ -65,6 +65,8 @@ typedef struct {
     datum key;
     datum value;
     gint result;
+    gdbm_error error; /* of GDBM, and of the system under it */
+    gint saved_errno;
 } Access;
 
 /* Runs @use so that a fatal error of GDBM only ends the call. Not to be inlined: what its caller has in registers must
@@ -77,12 +79,15 @@ guarded (QueueSealed *sealed, void (*use) (QueueSealed *sealed, Access *access),
     if (sealed->given_up)
         return;
     errno = 0;
+    gdbm_errno = GDBM_NO_ERROR;
     escape = &here;
     if (sigsetjmp (here, 0) == 0)
         use (sealed, access);
     else
         sealed->given_up = TRUE;
     escape = NULL;
+    access->saved_errno = errno;
+    access->error = gdbm_errno;
 }
 
 static void
@@ -130,17 +135,27 @@ use_close (QueueSealed *sealed, Access *access)
     gdbm_close (sealed->file);
 }
 
-static void
-set_gdbm_error (QueueSealed *sealed, const gchar *what, GError **error)
+/* Whether what failed was the machine and not the file: later it may work. After some errors GDBM refuses everything
+ * until the file is opened anew (NEED_RECOVERY), whichever it was. */
+static gboolean
+is_machine_error (const QueueSealed *sealed, const Access *access)
 {
-    gint saved_errno = errno;
-    QueueError code = saved_errno == ENOSPC || saved_errno == EDQUOT ? QUEUE_ERROR_FULL : QUEUE_ERROR_IO;
-    const gchar *reason = sealed->given_up ? "the file is damaged" : gdbm_strerror (gdbm_errno);
+    return !sealed->given_up && (gdbm_check_syserr (access->error) || access->error == GDBM_MALLOC_ERROR ||
+                                 access->error == GDBM_NEED_RECOVERY);
+}
 
-    if (!sealed->given_up && gdbm_check_syserr (gdbm_errno))
-        g_set_error (error, QUEUE_ERROR, code, "%s %s: %s: %s", what, sealed->path, reason, g_strerror (saved_errno));
+static void
+set_gdbm_error (QueueSealed *sealed, const Access *access, const gchar *what, GError **error)
+{
+    gint number = access->saved_errno;
+    gboolean full = number == ENOSPC || number == EDQUOT || number == EFBIG;
+    const gchar *reason = sealed->given_up ? "its structure is damaged" : gdbm_strerror (access->error);
+
+    if (is_machine_error (sealed, access))
+        g_set_error (error, QUEUE_ERROR, full ? QUEUE_ERROR_FULL : QUEUE_ERROR_IO, "cannot %s %s: %s: %s", what,
+                     sealed->path, reason, g_strerror (number));
     else
-        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_IO, "%s %s: %s", what, sealed->path, reason);
+        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_DAMAGED, "cannot %s %s: %s", what, sealed->path, reason);
 }
 
 static QueueSealed *
@@ -152,7 +167,7 @@ sealed_open (const gchar *path, gint mode, gsize cache_buckets, GError **error)
     sealed->path = g_strdup (path);
     guarded (sealed, use_open, &access);
     if (sealed->file == NULL || sealed->given_up) {
-        set_gdbm_error (sealed, "cannot open", error);
+        set_gdbm_error (sealed, &access, "open", error);
         return NULL;
     }
 
@@ -201,7 +216,7 @@ queue_sealed_store (QueueSealed *sealed, QueuePart part, QueueId id, guint32 num
 
     guarded (sealed, use_store, &access);
     if (access.result != 0) {
-        set_gdbm_error (sealed, "cannot write", error);
+        set_gdbm_error (sealed, &access, "write", error);
         return FALSE;
     }
 
@@ -219,6 +234,7 @@ meta_bytes (const QueueSealedMeta *meta)
     queue_bytes_put_u64 (bytes, meta->next_id);
     queue_bytes_put_u32 (bytes, meta->index_pages);
     queue_bytes_put_u32 (bytes, meta->removal_pages);
+    queue_bytes_put_u64 (bytes, meta->stored_bytes);
     queue_bytes_put_u32 (bytes, meta->replaced->len);
     for (guint i = 0; i < meta->replaced->len; i++)
         queue_bytes_put_u32 (bytes, g_array_index (meta->replaced, guint32, i));
@@ -237,7 +253,7 @@ queue_sealed_finish (QueueSealed *sealed, const QueueSealedMeta *meta, GError **
 
     guarded (sealed, use_sync, &access);
     if (access.result != 0) {
-        set_gdbm_error (sealed, "cannot sync", error);
+        set_gdbm_error (sealed, &access, "sync", error);
         return FALSE;
     }
 
@@ -262,7 +278,7 @@ read_meta (QueueSealed *sealed, QueueSealedMeta *meta, GError **error)
         return FALSE;
     span.data = g_bytes_get_data (payload, &span.left);
     if (span.left < META_MAGIC_BYTES || memcmp (span.data, META_MAGIC, META_MAGIC_BYTES) != 0) {
-        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_IO, "%s is no generation of a queue", sealed->path);
+        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_DAMAGED, "%s is no generation of a queue", sealed->path);
         return FALSE;
     }
     span.data += META_MAGIC_BYTES;
@@ -278,6 +294,7 @@ read_meta (QueueSealed *sealed, QueueSealedMeta *meta, GError **error)
     meta->next_id = queue_span_u64 (&span);
     meta->index_pages = queue_span_u32 (&span);
     meta->removal_pages = queue_span_u32 (&span);
+    meta->stored_bytes = queue_span_u64 (&span);
     n = queue_span_u32 (&span);
     meta->replaced = g_array_new (FALSE, FALSE, sizeof (guint32));
     for (guint32 i = 0; i < n && !span.bad; i++) {
@@ -328,40 +345,40 @@ check_value (const guint8 key[KEY_BYTES], datum value)
     return g_bytes_new_from_bytes (whole, CHECKSUM_BYTES, (gsize) value.dsize - CHECKSUM_BYTES);
 }
 
-/* Returns: what GDBM has under the key; dptr NULL if nothing, or if it gave up. */
-static datum
+/* What GDBM has under the key: value.dptr NULL if nothing, or if it failed. */
+static Access
 fetch (QueueSealed *sealed, const guint8 key[KEY_BYTES])
 {
     Access access = {.key = {.dptr = (char *) key, .dsize = KEY_BYTES}};
 
     guarded (sealed, use_fetch, &access);
 
-    return access.value;
+    return access;
 }
 
 GBytes *
 queue_sealed_read (QueueSealed *sealed, QueuePart part, QueueId id, guint32 number, GError **error)
 {
     guint8 key[KEY_BYTES];
-    datum value;
+    Access access;
     GBytes *payload;
 
     write_key (part, id, number, key);
-    value = fetch (sealed, key);
-    if (value.dptr == NULL) {
-        set_gdbm_error (sealed, "cannot read", error);
+    access = fetch (sealed, key);
+    if (access.value.dptr == NULL) {
+        set_gdbm_error (sealed, &access, "read", error);
         return NULL;
     }
-    payload = check_value (key, value);
+    payload = check_value (key, access.value);
     if (payload == NULL)
-        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_IO, "%s is damaged: a value does not match its checksum",
+        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_DAMAGED, "%s is damaged: a value does not match its checksum",
                      sealed->path);
 
     return payload;
 }
 
 /* The key after @key; the first one for a NULL @key. */
-static datum
+static Access
 next_key (QueueSealed *sealed, const datum *key)
 {
     Access access = {0};
@@ -370,33 +387,52 @@ next_key (QueueSealed *sealed, const datum *key)
         access.key = *key;
     guarded (sealed, key == NULL ? use_first_key : use_next_key, &access);
 
-    return access.value;
+    return access;
 }
 
-void
-queue_sealed_salvage (QueueSealed *sealed, QueueSealedPart found, gpointer user_data)
+/* FALSE with an error if the disk fails; what is damaged is passed over. */
+static gboolean
+salvage_key (QueueSealed *sealed, datum key, QueueSealedPart found, gpointer user_data, GError **error)
 {
-    datum key = next_key (sealed, NULL);
+    const guint8 *bytes = (const guint8 *) key.dptr;
+    QueueSpan span = {.data = bytes, .left = KEY_BYTES};
+    QueueId id = queue_span_u64 (&span);
+    guint32 number = queue_span_u32 (&span);
+    QueuePart part = queue_span_u32 (&span);
+    Access access = fetch (sealed, bytes);
+    g_autoptr (GBytes) payload = access.value.dptr == NULL ? NULL : check_value (bytes, access.value);
 
-    while (key.dptr != NULL) {
-        datum following;
-
-        if (key.dsize == KEY_BYTES) {
-            const guint8 *bytes = (const guint8 *) key.dptr;
-            QueueSpan span = {.data = bytes, .left = KEY_BYTES};
-            QueueId id = queue_span_u64 (&span);
-            guint32 number = queue_span_u32 (&span);
-            QueuePart part = queue_span_u32 (&span);
-            datum value = fetch (sealed, bytes);
-            g_autoptr (GBytes) payload = value.dptr == NULL ? NULL : check_value (bytes, value);
-
-            if (payload != NULL)
-                found (part, id, number, payload, user_data);
-        }
-        following = next_key (sealed, &key);
-        free (key.dptr);
-        key = following;
+    if (payload != NULL)
+        found (part, id, number, payload, user_data);
+    else if (access.value.dptr == NULL && is_machine_error (sealed, &access)) {
+        set_gdbm_error (sealed, &access, "read", error);
+        return FALSE;
     }
+
+    return TRUE;
+}
+
+gboolean
+queue_sealed_salvage (QueueSealed *sealed, QueueSealedPart found, gpointer user_data, GError **error)
+{
+    Access access = next_key (sealed, NULL);
+    gboolean good = TRUE;
+
+    while (good && access.value.dptr != NULL) {
+        datum key = access.value;
+
+        if (key.dsize == KEY_BYTES)
+            good = salvage_key (sealed, key, found, user_data, error);
+        if (good)
+            access = next_key (sealed, &key);
+        free (key.dptr);
+    }
+    if (good && access.error != GDBM_ITEM_NOT_FOUND && is_machine_error (sealed, &access)) {
+        set_gdbm_error (sealed, &access, "read", error);
+        return FALSE;
+    }
+
+    return good;
 }
 
 void

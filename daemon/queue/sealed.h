@@ -16,7 +16,8 @@ typedef struct {
     guint64 next_id; /* greater than any id given before it was sealed */
     guint32 index_pages;
     guint32 removal_pages;
-    GArray *replaced; /* of guint32: generations that are in this one and may be left over from a crash */
+    guint64 stored_bytes; /* of all parts */
+    GArray *replaced;     /* of guint32: generations that are in this one and may be left over from a crash */
 } QueueSealedMeta;
 
 /**
@@ -41,8 +42,8 @@ gboolean queue_sealed_finish (QueueSealed *sealed, const QueueSealedMeta *meta, 
  * queue_sealed_open:
  * @meta: (out caller-allocates): to be cleared by queue_sealed_meta_clear ()
  *
- * Returns: (transfer full): a file to be read; or %NULL with QUEUE_ERROR_IO if it is damaged, QUEUE_ERROR_VERSION if a
- *     newer version wrote it
+ * Returns: (transfer full): a file to be read; or %NULL with QUEUE_ERROR_IO, with QUEUE_ERROR_DAMAGED, or with
+ *     QUEUE_ERROR_VERSION if a newer version wrote it
  */
 QueueSealed *queue_sealed_open (const gchar *path, QueueSealedMeta *meta, GError **error);
 
@@ -52,15 +53,16 @@ QueueSealed *queue_sealed_open_damaged (const gchar *path, GError **error);
 /**
  * queue_sealed_read:
  *
- * Returns: (transfer full): the part; or %NULL with QUEUE_ERROR_IO if it is missing or damaged
+ * Returns: (transfer full): the part; or %NULL with QUEUE_ERROR_IO, or with QUEUE_ERROR_DAMAGED, also if it is missing
  */
 GBytes *queue_sealed_read (QueueSealed *sealed, QueuePart part, QueueId id, guint32 number, GError **error);
 
 /* A part that can be found by its key and is good; @payload is valid during the call. */
 typedef void (*QueueSealedPart) (QueuePart part, QueueId id, guint32 number, GBytes *payload, gpointer user_data);
 
-/* Calls @found for every part that is still readable, for files whose index is damaged. */
-void queue_sealed_salvage (QueueSealed *sealed, QueueSealedPart found, gpointer user_data);
+/* Calls @found for every part that is still readable, for files whose index is damaged. FALSE with QUEUE_ERROR_IO if the
+ * disk fails meanwhile. */
+gboolean queue_sealed_salvage (QueueSealed *sealed, QueueSealedPart found, gpointer user_data, GError **error);
 
 void queue_sealed_free (QueueSealed *sealed);
 

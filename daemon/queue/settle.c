@@ -398,5 +398,5 @@ queue_settle (Queue *queue, QueueJob *job, const QueueResult *results, gint64 ne
     work->removing |= settle->removed;
     command = queue_command_new (QUEUE_COMMAND_DURABLE | QUEUE_COMMAND_RETAIN, settled, settle);
     add_records (settle, command);
-    queue_writer_push (queue->writer, command);
+    queue_push (queue, command);
 }

@@ -95,16 +95,18 @@ queue_view (const QueueEntry *entry, const QueueMessage *core)
 }
 
 QueueMessage *
-queue_view_damaged (const QueueEntry *entry)
+queue_view_unreadable (const QueueEntry *entry)
 {
     const QueueOrigin origin = {.uid = queue_entry_uid (entry)};
     QueueMessage *view = queue_snapshot_take (entry->id, &origin, message_envelope_new (""));
 
-    view->state = QUEUE_STATE_HELD;
+    view->state = queue_entry_shown_state (entry);
     view->size = entry->size;
     view->arrival_usec = entry->arrival_usec;
     view->attempts = entry->head.attempts;
-    queue_snapshot_set_reason (view, "the disk damaged its record: it can only be deleted");
+    queue_snapshot_set_reason (view, entry->flags & QUEUE_ENTRY_DAMAGED
+                                         ? "the disk damaged its record: it can only be deleted"
+                                         : "its record cannot be read: the disk is in trouble");
 
     return view;
 }

@@ -359,7 +359,8 @@ candidates_loaded (GArray *loaded, gpointer user_data)
         there = &g_array_index (loaded, QueueLoaded, next++);
         candidate->core = g_steal_pointer (&there->message);
         entry = queue_index_find (sweep->queue->index, candidate->id);
-        if (entry != NULL && candidate->core == NULL && is_current (candidate, entry))
+        if (entry != NULL && candidate->core == NULL && is_current (candidate, entry) &&
+            g_error_matches (there->error, QUEUE_ERROR, QUEUE_ERROR_DAMAGED))
             queue_set_damaged (sweep->queue, entry, there->error);
     }
     if (!sweep->stopped)

@@ -12,6 +12,9 @@
 /* A call of queue_take_old () looks at so many messages at most: it is made again and again. */
 #define OLD_LOOKED_AT_MOST 10000
 
+/* A message that could not be read because the disk was away. */
+#define READ_AGAIN_SECONDS 60
+
 void
 queue_hand_free (QueueHand *hand)
 {
@@ -59,25 +62,53 @@ typedef struct {
     QueueHand *hand;
 } Taking;
 
+/* The message could not be read. If that is for good, nobody gets it; if the disk was away, it waits for a while. */
+static void
+give_up (Queue *queue, QueueHand *hand, const GError *error)
+{
+    QueueWork *work = hand->work;
+    QueueEntry *entry = work->entry;
+    g_autofree gchar *lane = g_strdup (hand->job.lane);
+    g_autofree guint *recipients = g_steal_pointer (&hand->recipients);
+    guint n_recipients = hand->n_recipients;
+    gboolean damaged = g_error_matches (error, QUEUE_ERROR, QUEUE_ERROR_DAMAGED);
+
+    if (damaged)
+        queue_set_damaged (queue, entry, error);
+    work->references++;
+    queue_hand_end (queue, hand);
+    if (work->head.flags & QUEUE_HEAD_DOOMED && work->hands->len == 0) {
+        queue_remove (queue, work, NULL);
+    } else if (!damaged && (work->head.flags & QUEUE_HEAD_HELD) == 0) {
+        queue_tally (queue, entry, -1);
+        queue_lane_add (queue_lanes_get (queue->lanes, lane), entry,
+                        g_get_real_time () + READ_AGAIN_SECONDS * G_USEC_PER_SEC, g_steal_pointer (&recipients),
+                        n_recipients);
+        queue_tally (queue, entry, 1);
+    }
+    queue_work_put (queue, work);
+}
+
 static void
 core_there (QueueWork *work, const GError *error, gpointer user_data)
 {
     g_autofree Taking *taking = user_data;
+    Queue *queue = taking->queue;
     QueueHand *hand = taking->hand;
+    QueueTaken taken = hand->taken;
+    gpointer taken_data = hand->user_data;
 
-    if (error != NULL)
-        queue_set_damaged (taking->queue, work->entry, error);
-    if (error != NULL || taking->queue->closing) {
-        QueueTaken taken = hand->taken;
-        gpointer taken_data = hand->user_data;
-
-        queue_hand_end (taking->queue, hand);
+    if (queue->closing) {
+        queue_hand_end (queue, hand);
         taken (NULL, taken_data);
-        return;
+    } else if (error != NULL) {
+        give_up (queue, hand, error);
+        taken (NULL, taken_data);
+    } else {
+        fill_recipients (hand);
+        hand->job.message = queue_view (work->entry, work->core);
+        taken (&hand->job, taken_data);
     }
-    fill_recipients (hand);
-    hand->job.message = queue_view (work->entry, work->core);
-    hand->taken (&hand->job, hand->user_data);
 }
 
 static void
@@ -113,7 +144,7 @@ queue_take (Queue *queue, const gchar *name, gint64 now_usec, QueueTaken taken, 
     QueueLane *lane = queue_lanes_find (queue->lanes, name);
     QueueWaiting *waiting = lane == NULL ? NULL : queue_lane_next (lane, now_usec);
 
-    if (waiting == NULL || queue->closing)
+    if (waiting == NULL || !queue_may_take (queue))
         return FALSE;
     take_waiting (queue, waiting, taken, user_data);
 
@@ -125,7 +156,7 @@ queue_take_old (Queue *queue, gint64 arrival_usec, guint most, QueueTaken taken,
 {
     guint n_taken = 0;
 
-    for (guint i = 0; i < OLD_LOOKED_AT_MOST && n_taken < most && !queue->closing; i++) {
+    for (guint i = 0; i < OLD_LOOKED_AT_MOST && n_taken < most && queue_may_take (queue); i++) {
         QueueEntry *entry = queue_index_after (queue->index, queue->old_cursor);
 
         /* Ids are times of arrival too, but never later ones than the message's. */

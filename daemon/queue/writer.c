@@ -51,6 +51,7 @@ struct _QueueWriter {
     guint64 journal_bytes;
     guint64 free_bytes;
     guint64 backlog;
+    guint n_retained;
 
     /* The thread's own. */
     GPtrArray *retained; /* of QueueCommand: what could not be written yet */
@@ -152,6 +153,15 @@ hear_full (gpointer data, gpointer user_data)
 }
 
 static void
+hear_roll_failed (gpointer data, gpointer user_data)
+{
+    QueueWriter *writer = user_data;
+    g_autoptr (GError) error = data;
+
+    writer->listener.roll_failed (error, writer->user_data);
+}
+
+static void
 hear_trouble (gpointer data, gpointer user_data)
 {
     QueueWriter *writer = user_data;
@@ -191,21 +201,17 @@ begin_generation (QueueWriter *writer, GError **error)
     return TRUE;
 }
 
-/* Whether the chunks of the message that @command commits are all there. */
+/* Whether the chunks before this one, or before this commit, are all there. */
 static gboolean
 upload_is_whole (QueueWriter *writer, QueueCommand *command)
 {
-    const GArray *places = command->upload->places;
+    gboolean whole = queue_catalog_upload_is_whole (writer->catalog, command->upload);
 
-    queue_catalog_lock (writer->catalog);
-    for (guint i = 0; i < places->len && !command->upload->failed; i++)
-        command->upload->failed = !queue_appender_has (writer->appender, &g_array_index (places, QueuePlace, i));
-    queue_catalog_unlock (writer->catalog);
-    if (command->upload->failed && command->error == NULL)
+    if (!whole && command->error == NULL)
         g_set_error_literal (&command->error, QUEUE_ERROR, QUEUE_ERROR_IO,
                              "a part of the message could not be written to the disk");
 
-    return !command->upload->failed;
+    return whole;
 }
 
 /* Hands the records of those @commands that have no error to the appender. Returns: whether any is to be durable. */
@@ -244,7 +250,7 @@ enter_chunks (QueueWriter *writer, GPtrArray *commands)
 }
 
 static void
-fail_commands (GPtrArray *commands, const GError *error)
+fail_commands (QueueWriter *writer, GPtrArray *commands, const GError *error)
 {
     for (guint i = 0; i < commands->len; i++) {
         QueueCommand *command = g_ptr_array_index (commands, i);
@@ -252,7 +258,7 @@ fail_commands (GPtrArray *commands, const GError *error)
         if (command->error == NULL)
             command->error = g_error_copy (error);
         if (command->upload != NULL)
-            command->upload->failed = TRUE;
+            queue_catalog_upload_fail (writer->catalog, command->upload);
     }
 }
 
@@ -293,7 +299,7 @@ sort_out (QueueWriter *writer, GPtrArray *commands, const GError *error)
 
         g_ptr_array_add (keep ? writer->retained : failed, command);
     }
-    fail_commands (failed, error);
+    fail_commands (writer, failed, error);
     post_done (writer, failed);
 }
 
@@ -355,8 +361,11 @@ roll (QueueWriter *writer)
 {
     g_autoptr (GError) error = NULL;
 
-    if (!begin_generation (writer, &error))
+    if (begin_generation (writer, &error))
+        return;
+    if (queue_appender_generation (writer->appender) == 0)
         set_trouble (writer, error);
+    queue_mailbox_post (writer->mailbox, hear_roll_failed, g_error_copy (error), writer);
 }
 
 static void
@@ -384,6 +393,7 @@ look_at_space (QueueWriter *writer, gsize written)
     else
         writer->free_bytes -= MIN (written, writer->free_bytes);
     writer->backlog -= written;
+    writer->n_retained = writer->retained->len;
     full = journal_bytes > writer->full_bytes && writer->told_full != generation;
     pthread_mutex_unlock (&writer->lock);
 
@@ -463,7 +473,7 @@ writer_thread (gpointer data)
         g_autoptr (GPtrArray) lost = g_steal_pointer (&writer->retained);
 
         writer->retained = g_ptr_array_new ();
-        fail_commands (lost, writer->trouble);
+        fail_commands (writer, lost, writer->trouble);
         post_done (writer, lost);
     }
 
@@ -545,6 +555,18 @@ queue_writer_free_bytes (QueueWriter *writer)
     pthread_mutex_unlock (&writer->lock);
 
     return bytes;
+}
+
+guint
+queue_writer_retained (QueueWriter *writer)
+{
+    guint n;
+
+    pthread_mutex_lock (&writer->lock);
+    n = writer->n_retained;
+    pthread_mutex_unlock (&writer->lock);
+
+    return n;
 }
 
 guint64

@@ -42,6 +42,9 @@ typedef struct {
     /* A new generation was begun; all commands that went to @closed are done. 0: there was none before. */
     void (*begun) (guint32 closed, gpointer user_data);
 
+    /* queue_writer_roll () failed; the journal is the same as before. */
+    void (*roll_failed) (const GError *error, gpointer user_data);
+
     /* The newest journal has more than was set with queue_writer_set_full (); told once. */
     void (*full) (gpointer user_data);
 
@@ -74,6 +77,9 @@ guint64 queue_writer_journal_bytes (QueueWriter *writer);
 
 /* Free bytes of the file system, told by it not long ago, less what was written since. From any thread. */
 guint64 queue_writer_free_bytes (QueueWriter *writer);
+
+/* Commands that have to be kept because the disk is in trouble. From any thread. */
+guint queue_writer_retained (QueueWriter *writer);
 
 /* Bytes of content in commands that wait for the kernel. From any thread. */
 guint64 queue_writer_backlog (QueueWriter *writer);

@@ -380,25 +380,80 @@ fixture_count_events (Fixture *fixture, const gchar *prefix)
     return n;
 }
 
+gint
+fixture_compare_strings (gconstpointer a, gconstpointer b)
+{
+    return strcmp (*(gchar *const *) a, *(gchar *const *) b);
+}
+
+/* The names in a directory, sorted, in one string. */
+static gchar *
+list_names (const gchar *directory)
+{
+    g_autoptr (GDir) dir = g_dir_open (directory, 0, NULL);
+    g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
+    const gchar *name;
+
+    while ((name = g_dir_read_name (dir)) != NULL)
+        g_ptr_array_add (names, g_strdup (name));
+    g_ptr_array_sort (names, (GCompareFunc) fixture_compare_strings);
+    g_ptr_array_add (names, NULL);
+
+    return g_strjoinv ("/", (gchar **) names->pdata);
+}
+
 gchar *
 fixture_copy_directory (const gchar *directory)
 {
-    g_autoptr (GDir) dir = g_dir_open (directory, 0, NULL);
-    gchar *copy = g_dir_make_tmp ("postern-copy-XXXXXX", NULL);
-    const gchar *name;
+    for (;;) {
+        g_autofree gchar *before = list_names (directory), *after = NULL;
+        g_auto (GStrv) names = g_strsplit (before, "/", -1);
+        g_autofree gchar *copy = g_dir_make_tmp ("postern-copy-XXXXXX", NULL);
+        gboolean whole = TRUE;
 
-    while ((name = g_dir_read_name (dir)) != NULL) {
-        g_autofree gchar *from = g_build_filename (directory, name, NULL);
-        g_autofree gchar *to = g_build_filename (copy, name, NULL);
-        g_autofree gchar *content = NULL;
-        gsize length;
+        for (guint i = 0; names[i] != NULL; i++) {
+            g_autofree gchar *from = g_build_filename (directory, names[i], NULL);
+            g_autofree gchar *to = g_build_filename (copy, names[i], NULL);
+            g_autofree gchar *content = NULL;
+            gsize length;
 
-        /* A file that goes while we look was not needed any more. */
-        if (g_file_get_contents (from, &content, &length, NULL))
-            g_assert_true (g_file_set_contents (to, content, (gssize) length, NULL));
+            whole &= g_file_get_contents (from, &content, &length, NULL);
+            if (whole)
+                g_assert_true (g_file_set_contents (to, content, (gssize) length, NULL));
+        }
+
+        /* Only one file grows, and the others never change: with the same files at both ends, this was one moment. */
+        after = list_names (directory);
+        if (whole && strcmp (before, after) == 0)
+            return g_steal_pointer (&copy);
+        fixture_remove_directory (copy);
     }
+}
 
-    return copy;
+guint
+fixture_count_files (Fixture *fixture, const gchar *suffix)
+{
+    g_autofree gchar *joined = list_names (fixture->directory);
+    g_auto (GStrv) names = g_strsplit (joined, "/", -1);
+    guint n = 0;
+
+    for (guint i = 0; names[i] != NULL; i++)
+        n += g_str_has_suffix (names[i], suffix);
+
+    return n;
+}
+
+void
+fixture_wait_for_files (Fixture *fixture, const gchar *suffix, guint least, guint most)
+{
+    gint64 deadline = g_get_monotonic_time () + WAIT_SECONDS * G_USEC_PER_SEC;
+    guint n;
+
+    /* The sealer tells nobody but the queue; its end wakes the main loop. */
+    while ((n = fixture_count_files (fixture, suffix)) < least || n > most) {
+        g_assert_cmpint (g_get_monotonic_time (), <, deadline);
+        g_main_context_iteration (NULL, TRUE);
+    }
 }
 
 typedef void (*FixtureTest) (Fixture *fixture);

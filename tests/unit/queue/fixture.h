@@ -63,6 +63,13 @@ guint fixture_count_events (Fixture *fixture, const gchar *prefix);
 /* Copies all files of the queue, as a crash would leave them now. Returns: (transfer full): a directory */
 gchar *fixture_copy_directory (const gchar *directory);
 void fixture_remove_directory (const gchar *directory);
+gint fixture_compare_strings (gconstpointer a, gconstpointer b); /* for arrays of gchar * */
+
+/* Files of the queue whose names end so: ".gdbm", ".journal". */
+guint fixture_count_files (Fixture *fixture, const gchar *suffix);
+
+/* Runs the main loop until there are between @least and @most of them. */
+void fixture_wait_for_files (Fixture *fixture, const gchar *suffix, guint least, guint most);
 
 /* Sets up one fixture for each test. */
 void fixture_add (const gchar *path, void (*test) (Fixture *fixture));

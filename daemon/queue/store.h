@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "queue/queue-private.h"
+#include "queue/recovery.h"
+
+/*
+ * The store's parts put together: what the queue does to its threads, and hears from them.
+ */
+
+void queue_store_start (Queue *queue, const QueueRecovered *recovered);
+
+/* Writes out what is under way, seals, ends the threads. All callbacks were called afterwards. */
+void queue_store_stop (Queue *queue);
