@@ -37,7 +37,7 @@
 #define HEADER_MAGIC_BYTES   8
 #define HEADER_VERSION       1
 #define HEADER_CHECKED_BYTES 56
-#define SECOND_HEADER_OFFSET 4096       /* in another block than the first: what is lost at once is a block */
+#define SECOND_HEADER_OFFSET QUEUE_JOURNAL_BLOCK_BYTES
 #define FRAME_MAGIC          0x63655270 /* "pRec" */
 #define FRAME_CHECKED_BYTES  40
 

@@ -15,6 +15,7 @@ typedef struct {
 } QueuePlace;
 
 #define QUEUE_JOURNAL_HEADER_BYTES 64
+#define QUEUE_JOURNAL_BLOCK_BYTES  4096 /* what a disk loses at once */
 #define QUEUE_JOURNAL_START_BYTES  8192 /* where the records begin: the header stands there twice */
 #define QUEUE_JOURNAL_FRAME_BYTES  48
 #define QUEUE_JOURNAL_ALIGN_BYTES  8

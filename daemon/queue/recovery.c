@@ -450,14 +450,15 @@ journal_record (const QueueFrame *frame, const QueuePlace *place, GBytes *payloa
     apply_part (user_data, frame->part, &item, payload);
 }
 
-/* A journal that was being begun when the machine stopped: it has no header and no records, nothing was ever
- * acknowledged from it. */
+/* A journal that was being begun when the machine stopped: it ends before its first record, nothing was ever acknowledged
+ * from it. */
 static gboolean
 is_unborn (const struct stat *status, const guint8 start[QUEUE_JOURNAL_START_BYTES])
 {
     QueueJournalHeader header;
 
-    return status->st_size <= QUEUE_JOURNAL_START_BYTES && !queue_journal_read_start (start, &header, NULL);
+    return status->st_size < QUEUE_JOURNAL_START_BYTES ||
+           (status->st_size == QUEUE_JOURNAL_START_BYTES && !queue_journal_read_start (start, &header, NULL));
 }
 
 static void
