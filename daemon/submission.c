@@ -11,6 +11,9 @@
  * A relay that its own smarthost sends mail back to would pass a message round for ever. It counts the hosts that a message
  * has been through by their traces, and refuses one that has seen too many (RFC 5321 6.3).
  *
+ * Programs send 8-bit content without saying so. What the envelope says of the body is corrected by what was seen in it
+ * (RFC 6152), so that the next server is told the truth.
+ *
  * A submission may lose its owner while the queue makes it durable: a client is gone, a session was ended. The message is
  * queued then all the same; the client, without an answer, may send it again (RFC 5321 4.5.3.2.6 and RFC 1047 know of this).
  */
@@ -18,6 +21,7 @@
 #include "submission.h"
 
 #include "message/address.h"
+#include "message/eight-bit.h"
 #include "message/header.h"
 #include "message/rewrite.h"
 #include "message/trace.h"
@@ -33,6 +37,7 @@ struct _Submission {
     GString *header;  /* (nullable) what has come of a header whose end has not; NULL until there is some */
     gsize searched;   /* bytes of it in which the end was looked for */
     gboolean in_body; /* the header was written */
+    gboolean is_8bit; /* what was written has bytes beyond ASCII */
     GError *error;    /* (nullable) what is wrong with the message */
 
     QueueCommitted committed; /* (nullable) the owner is gone */
@@ -144,6 +149,13 @@ make_trace (const Submission *submission, gint64 now_usec)
     return message_trace_format (&trace);
 }
 
+static void
+write_content (Submission *submission, const gchar *data, gsize length)
+{
+    submission->is_8bit = submission->is_8bit || message_has_8bit (data, length);
+    queue_intake_write (submission->intake, data, length);
+}
+
 /* Takes the header section, @length bytes at @data, through the rewriting into the queue. */
 static void
 write_header (Submission *submission, const gchar *data, gsize length)
@@ -170,7 +182,7 @@ write_header (Submission *submission, const gchar *data, gsize length)
 
     text = g_string_sized_new (length + 1024);
     message_header_write (header, text);
-    queue_intake_write (submission->intake, text->str, text->len);
+    write_content (submission, text->str, text->len);
     submission->in_body = TRUE;
 }
 
@@ -180,7 +192,7 @@ write_start (Submission *submission, const gchar *data, gsize length, gsize end)
 {
     write_header (submission, data, end);
     if (submission->in_body && length > end)
-        queue_intake_write (submission->intake, data + end, length - end);
+        write_content (submission, data + end, length - end);
 }
 
 /* Whether it is worth looking for the header's end again: each look costs by all of what has come, so a header that
@@ -233,7 +245,7 @@ submission_write (Submission *submission, const gchar *data, gsize length)
         return;
 
     if (submission->in_body)
-        queue_intake_write (submission->intake, data, length);
+        write_content (submission, data, length);
     else
         gather_header (submission, data, length);
 }
@@ -270,6 +282,8 @@ queue_committed (QueueId id, const GError *error, gpointer user_data)
 void
 submission_commit (Submission *submission, QueueCommitted committed, gpointer user_data)
 {
+    MessageEnvelope envelope = *submission->envelope; /* borrows all but its own values */
+
     if (submission->error == NULL && !submission->in_body)
         write_rest (submission);
 
@@ -280,9 +294,11 @@ submission_commit (Submission *submission, QueueCommitted committed, gpointer us
         return;
     }
 
+    if (submission->is_8bit)
+        envelope.body = MESSAGE_BODY_8BITMIME;
+
     submission->committing = TRUE;
     submission->committed = committed;
     submission->user_data = user_data;
-    queue_intake_commit (g_steal_pointer (&submission->intake), submission->envelope, FALSE, queue_committed,
-                         submission);
+    queue_intake_commit (g_steal_pointer (&submission->intake), &envelope, FALSE, queue_committed, submission);
 }

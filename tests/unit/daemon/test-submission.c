@@ -152,6 +152,31 @@ test_pieces_of_any_size_make_the_same_message (Fixture *fixture, gconstpointer d
     }
 }
 
+static MessageBody
+queued_body (Fixture *fixture)
+{
+    g_autoptr (GPtrArray) messages = mill_messages (fixture->mill);
+    const QueueMessage *last = g_ptr_array_index (messages, messages->len - 1);
+
+    return last->envelope->body;
+}
+
+static void
+test_8bit_content_is_declared_wherever_it_shows (Fixture *fixture, gconstpointer data)
+{
+    static const gchar *const texts[] = {"Subject: \xc3\xbc\r\n\r\nbody\r\n",
+                                         "Subject: x\r\n\r\nbody\r\n\xc3\xbc\r\n", "no header, \xfc"};
+    g_autofree gchar *content = submit (fixture, MESSAGE);
+
+    g_assert_cmpint (queued_body (fixture), ==, MESSAGE_BODY_7BIT);
+    for (guint i = 0; i < G_N_ELEMENTS (texts); i++) {
+        fixture->committed = FALSE;
+        submit_pieces (fixture, texts[i], strlen (texts[i]), 5);
+        g_assert_no_error (fixture->error);
+        g_assert_cmpint (queued_body (fixture), ==, MESSAGE_BODY_8BITMIME);
+    }
+}
+
 static void
 test_an_empty_message_gets_a_header (Fixture *fixture, gconstpointer data)
 {
@@ -435,6 +460,7 @@ main (int argc, char **argv)
     add ("a-message-is-traced-and-completed", test_a_message_is_traced_and_completed, NULL);
     add ("several-recipients-are-not-named", test_several_recipients_are_not_named, NULL);
     add ("pieces-of-any-size-make-the-same-message", test_pieces_of_any_size_make_the_same_message, NULL);
+    add ("8bit-content-is-declared-wherever-it-shows", test_8bit_content_is_declared_wherever_it_shows, NULL);
     add ("an-empty-message-gets-a-header", test_an_empty_message_gets_a_header, NULL);
     add ("a-message-may-be-all-header", test_a_message_may_be_all_header, NULL);
     add ("a-message-may-be-all-body", test_a_message_may_be_all_body, NULL);
