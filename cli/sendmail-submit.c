@@ -25,6 +25,7 @@
 #include "cli/sendmail-submit.h"
 #include "message/address-list.h"
 #include "message/address.h"
+#include "message/eight-bit.h"
 #include "message/error.h"
 #include "message/header.h"
 #include "message/phrase.h"
@@ -244,23 +245,13 @@ complete_header (Submission *submission, GError **error)
     return TRUE;
 }
 
-static gboolean
-has_8bit (const GString *text)
-{
-    for (gsize i = 0; i < text->len; i++)
-        if ((guchar) text->str[i] >= 0x80)
-            return TRUE;
-
-    return FALSE;
-}
-
-/* What streams past the head is not known yet; a message that is 8-bit further on only is taken for 7-bit. */
+/* What streams past the head is not known yet; the relay sees whether it is 8-bit further on. */
 static void
 complete_envelope (Submission *submission)
 {
     MessageEnvelope *envelope = submission->envelope;
 
-    if (submission->options->body_8bit || has_8bit (submission->head))
+    if (submission->options->body_8bit || message_has_8bit (submission->head->str, submission->head->len))
         envelope->body = MESSAGE_BODY_8BITMIME;
 
     envelope->smtputf8 = !message_address_is_ascii (envelope->sender);
