@@ -8,8 +8,11 @@
  * it is about. Whole content goes back only for a failure (RFC 3461 4.3), and only if the sender did not ask for the
  * header alone.
  *
- * Where the original's envelope had UTF-8 addresses, the parts are the "global" ones of RFC 6533; nobody else gets
- * them, since not everybody can read them.
+ * A notice must not need what made the original fail. So it is ASCII, for whoever has an ASCII address, even where it
+ * speaks of others: the text for people is encoded, addresses have the ASCII form of RFC 6533 3, and an original that
+ * only SMTPUTF8 could carry is a message/global, which may be encoded (RFC 6532 3.7). Only the sender of an original who
+ * has an address beyond ASCII gets the "global" parts of RFC 6533: a notice reaches that address by SMTPUTF8 or not at
+ * all. What stays 8-bit is an original of plain 8BITMIME, since nobody may encode a message/rfc822.
  *
  * A notice must never be answered by a program: Auto-Submitted says so (RFC 3834 5), and the caller sends it with
  * the null reverse-path, so that it is never notified about in turn.
@@ -17,9 +20,12 @@
 
 #include <string.h>
 
+#include "message/address.h"
 #include "message/date.h"
+#include "message/eight-bit.h"
 #include "message/header.h"
 #include "message/identifier.h"
+#include "message/mime-encoder.h"
 #include "message/notice-report.h"
 #include "message/notice-text.h"
 #include "message/notice.h"
@@ -32,12 +38,20 @@ typedef struct {
     const gchar *data;
     gsize length;
     const gchar *type;
-    const gchar *words; /* what people call it */
+    const gchar *words;  /* what people call it */
+    gboolean is_foreign; /* it has UTF-8 in it that only SMTPUTF8 carries (RFC 6532) */
 } Returned;
 
-/* Whether the notice may hold UTF-8: the original's envelope did (RFC 6533). */
+/* Whether the notice itself goes by SMTPUTF8: there is no other way to whom it is for. */
 static gboolean
-may_hold_utf8 (const MessageNotice *notice)
+is_global (const MessageNotice *notice)
+{
+    return !message_address_is_ascii (notice->envelope->sender);
+}
+
+/* Whether there is UTF-8 to be spoken of: the original's envelope had it (RFC 6533). */
+static gboolean
+has_utf8 (const MessageNotice *notice)
 {
     if (notice->envelope->smtputf8 || !g_str_is_ascii (notice->envelope->sender))
         return TRUE;
@@ -47,16 +61,6 @@ may_hold_utf8 (const MessageNotice *notice)
             return TRUE;
 
     return FALSE;
-}
-
-static gboolean
-is_ascii (const gchar *data, gsize length)
-{
-    for (gsize i = 0; i < length; i++)
-        if ((guchar) data[i] >= 0x80)
-            return FALSE;
-
-    return TRUE;
 }
 
 /* The length of the original's header; if all that we have is header, of its whole lines. */
@@ -82,7 +86,7 @@ notice_action (const MessageNotice *notice)
 }
 
 static Returned
-choose_returned (const MessageNotice *notice, gboolean utf8)
+choose_returned (const MessageNotice *notice)
 {
     Returned returned = {0};
     gsize length;
@@ -97,11 +101,13 @@ choose_returned (const MessageNotice *notice, gboolean utf8)
     if (notice->original_complete && notice->envelope->ret != MESSAGE_RETURN_HEADERS &&
         notice_action (notice) == MESSAGE_ACTION_FAILED) {
         returned.length = length;
-        returned.type = utf8 ? "message/global" : "message/rfc822";
+        returned.is_foreign = has_utf8 (notice) && message_has_8bit (returned.data, length);
+        returned.type = returned.is_foreign ? "message/global" : "message/rfc822";
         returned.words = "your message";
     } else if (header > 0) {
         returned.length = header;
-        returned.type = utf8 ? "message/global-headers" : "text/rfc822-headers";
+        returned.is_foreign = has_utf8 (notice) && message_has_8bit (returned.data, header);
+        returned.type = returned.is_foreign ? "message/global-headers" : "text/rfc822-headers";
         returned.words = "the header of your message";
     }
 
@@ -177,7 +183,7 @@ subject_of (MessageAction action)
 
 static void
 append_header (GString *out, const MessageNotice *notice, const MessageHeader *original, const gchar *boundary,
-               gboolean utf8, gboolean ascii)
+               gboolean is_8bit)
 {
     g_autofree gchar *date = message_date_format (notice->now_usec);
     g_autofree gchar *id = message_identifier_new (notice->host_name);
@@ -199,22 +205,53 @@ append_header (GString *out, const MessageNotice *notice, const MessageHeader *o
                             "\tboundary=\"%s\"\r\n"
                             "Content-Transfer-Encoding: %s\r\n"
                             "\r\n",
-                            utf8 ? "global-delivery-status" : "delivery-status", boundary, ascii ? "7bit" : "8bit");
+                            is_global (notice) ? "global-delivery-status" : "delivery-status", boundary,
+                            is_8bit ? "8bit" : "7bit");
 }
 
 static void
-append_part (GString *out, const gchar *boundary, const gchar *type, const gchar *data, gsize length)
+append_quoted (GString *out, const gchar *data, gsize length)
 {
+    MessageMimeEncoder encoder;
+
+    message_mime_encoder_init (&encoder, MESSAGE_MIME_FORM_QUOTED);
+    message_mime_encoder_feed (&encoder, data, length, out);
+    message_mime_encoder_end (&encoder, TRUE, out);
+}
+
+/* @encode: where it is not ASCII, it is to be */
+static void
+append_part (GString *out, const gchar *boundary, const gchar *type, const gchar *data, gsize length, gboolean encode)
+{
+    gboolean is_8bit = message_has_8bit (data, length);
+
     g_string_append_printf (out,
                             "--%s\r\n"
                             "Content-Type: %s\r\n"
                             "Content-Transfer-Encoding: %s\r\n"
                             "\r\n",
-                            boundary, type, is_ascii (data, length) ? "7bit" : "8bit");
-    g_string_append_len (out, data, (gssize) length);
+                            boundary, type,
+                            !is_8bit ? "7bit"
+                            : encode ? "quoted-printable"
+                                     : "8bit");
+    if (is_8bit && encode)
+        append_quoted (out, data, length);
+    else
+        g_string_append_len (out, data, (gssize) length);
     if (length < 2 || memcmp (data + length - 2, "\r\n", 2) != 0)
         g_string_append (out, "\r\n");
     g_string_append (out, "\r\n");
+}
+
+/* Whether any of the parts stays 8-bit. */
+static gboolean
+stays_8bit (const MessageNotice *notice, const GString *text, const GString *report, const Returned *returned)
+{
+    if (is_global (notice))
+        return message_has_8bit (text->str, text->len) || message_has_8bit (report->str, report->len) ||
+               message_has_8bit (returned->data, returned->length);
+
+    return !returned->is_foreign && message_has_8bit (returned->data, returned->length);
 }
 
 GBytes *
@@ -229,27 +266,27 @@ message_notice_build (const MessageNotice *notice)
     GString *out;
     Returned returned;
     gboolean utf8;
+    gboolean global;
 
     g_return_val_if_fail (notice != NULL && notice->recipients->len > 0, NULL);
     g_return_val_if_fail (*notice->envelope->sender != '\0', NULL);
 
-    utf8 = may_hold_utf8 (notice);
+    utf8 = has_utf8 (notice);
+    global = is_global (notice);
     original = original_header (notice);
     subject = original_subject (original);
-    returned = choose_returned (notice, utf8);
+    returned = choose_returned (notice);
     text = message_notice_text (notice, utf8, subject, returned.words);
-    report = message_notice_report (notice, utf8);
+    report = message_notice_report (notice, global);
 
     out = g_string_sized_new (returned.length + text->len + report->len + 2048);
-    append_header (out, notice, original, boundary, utf8,
-                   is_ascii (text->str, text->len) && is_ascii (report->str, report->len) &&
-                       is_ascii (returned.data, returned.length));
+    append_header (out, notice, original, boundary, stays_8bit (notice, text, report, &returned));
     append_part (out, boundary, utf8 ? "text/plain; charset=utf-8" : "text/plain; charset=us-ascii", text->str,
-                 text->len);
-    append_part (out, boundary, utf8 ? "message/global-delivery-status" : "message/delivery-status", report->str,
-                 report->len);
+                 text->len, !global);
+    append_part (out, boundary, global ? "message/global-delivery-status" : "message/delivery-status", report->str,
+                 report->len, FALSE);
     if (returned.type != NULL)
-        append_part (out, boundary, returned.type, returned.data, returned.length);
+        append_part (out, boundary, returned.type, returned.data, returned.length, returned.is_foreign && !global);
     g_string_append_printf (out, "--%s--\r\n", boundary);
 
     return g_string_free_to_bytes (out);

@@ -41,7 +41,10 @@ typedef struct {
 /**
  * message_notice_build:
  *
- * Returns: (transfer full): the content of the notice, CRLF line ends; 8-bit or UTF-8 only if the original was.
- *   Its Auto-Submitted: is auto-replied (RFC 3834). The caller sends it with the null reverse-path.
+ * Its Auto-Submitted: is auto-replied (RFC 3834). The caller sends it with the null reverse-path; by SMTPUTF8 only if the
+ * original's sender, whom it goes to, has an address beyond ASCII. For any other it is ASCII, but for an original that
+ * had 8-bit content without SMTPUTF8.
+ *
+ * Returns: (transfer full): the content of the notice, CRLF line ends
  */
 GBytes *message_notice_build (const MessageNotice *notice);

@@ -243,21 +243,63 @@ original_may_be_odd (void)
 }
 
 static void
-utf8_addresses_make_a_global_notice (void)
+set_sender (NoticeSample *sample, const gchar *sender)
+{
+    g_free (sample->envelope->sender);
+    sample->envelope->sender = g_strdup (sender);
+}
+
+static void
+foreign_sender_gets_a_global_notice (void)
 {
     g_autoptr (NoticeSample) sample = notice_sample_new ();
     g_autofree gchar *built = NULL;
 
     notice_sample_add (sample, "jürgen@bücher.example", MESSAGE_ACTION_FAILED, "5.1.1", "550 weiß ich nicht");
-    sample->envelope->smtputf8 = TRUE;
+    set_sender (sample, "käthe@example.org");
+    notice_sample_set_original (sample, "Subject: Grüße\r\n\r\nx\r\n", TRUE);
     built = notice_sample_build (sample);
 
     expect_in (built, "report-type=global-delivery-status");
     expect_in (built, "Content-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: 8bit\r\n");
     expect_in (built, "\r\nFinal-Recipient: utf-8; jürgen@bücher.example\r\n");
     expect_in (built, "\r\nDiagnostic-Code: smtp; 550 weiß ich nicht\r\n");
-    expect_in (built, "Content-Type: message/global\r\n");
+    expect_in (built, "Content-Type: message/global\r\nContent-Transfer-Encoding: 8bit\r\n");
     g_assert_true (g_utf8_validate (built, -1, NULL));
+}
+
+static void
+notice_of_foreign_addresses_is_ascii (void)
+{
+    g_autoptr (NoticeSample) sample = notice_sample_new ();
+    g_autofree gchar *built = NULL;
+
+    notice_sample_add (sample, "jürgen@bücher.example", MESSAGE_ACTION_FAILED, "5.6.7", "550 weiß ich nicht");
+    sample->envelope->smtputf8 = TRUE;
+    notice_sample_set_original (sample, "To: jürgen@bücher.example\r\nSubject: Grüße\r\n\r\nx\r\n", TRUE);
+    built = notice_sample_build (sample);
+
+    g_assert_true (g_str_is_ascii (built));
+    expect_in (built, "report-type=delivery-status");
+    expect_in (built, "<j=C3=BCrgen@b=C3=BCcher.example>");
+    expect_in (built, "\r\nFinal-Recipient: utf-8; j\\x{FC}rgen@b\\x{FC}cher.example\r\n");
+    expect_in (built, "Content-Type: message/global\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+                      "To: j=C3=BCrgen@b=C3=BCcher.example\r\n");
+    expect_mail_lines (built);
+}
+
+static void
+plain_8bit_original_stays (void)
+{
+    g_autoptr (NoticeSample) sample = notice_sample_new ();
+    g_autofree gchar *built = NULL;
+
+    notice_sample_add (sample, "user@example.net", MESSAGE_ACTION_FAILED, "5.1.1", "550 no");
+    notice_sample_set_original (sample, "Subject: x\r\n\r\nGr\xfc\xdf\r\n", TRUE);
+    built = notice_sample_build (sample);
+
+    expect_in (built, "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+                      "Subject: x\r\n\r\nGr\xfc\xdf\r\n");
 }
 
 static void
@@ -270,6 +312,7 @@ long_utf8_is_folded_between_characters (void)
     for (guint i = 0; i < 3000; i++)
         g_string_append (reply, "日");
     notice_sample_add (sample, "jürgen@bücher.example", MESSAGE_ACTION_FAILED, "5.1.1", reply->str);
+    set_sender (sample, "käthe@example.org");
     built = notice_sample_build (sample);
 
     expect_mail_lines (built);
@@ -313,7 +356,9 @@ main (gint argc, gchar **argv)
                      whole_message_returns_only_for_a_failure);
     g_test_add_func ("/message/notice/header-that-goes-on-is-cut-at-a-line", header_that_goes_on_is_cut_at_a_line);
     g_test_add_func ("/message/notice/original-may-be-odd", original_may_be_odd);
-    g_test_add_func ("/message/notice/utf8-addresses-make-a-global-notice", utf8_addresses_make_a_global_notice);
+    g_test_add_func ("/message/notice/foreign-sender-gets-a-global-notice", foreign_sender_gets_a_global_notice);
+    g_test_add_func ("/message/notice/notice-of-foreign-addresses-is-ascii", notice_of_foreign_addresses_is_ascii);
+    g_test_add_func ("/message/notice/plain-8bit-original-stays", plain_8bit_original_stays);
     g_test_add_func ("/message/notice/long-utf8-is-folded-between-characters",
                      long_utf8_is_folded_between_characters);
     g_test_add_func ("/message/notice/thousands-of-recipients-are-all-named", thousands_of_recipients_are_all_named);
