@@ -24,6 +24,7 @@
 
 #include "delivery/retry.h"
 #include "message/address.h"
+#include "message/eight-bit.h"
 #include "message/header.h"
 #include "message/notice.h"
 
@@ -177,13 +178,14 @@ build (Settlement *settlement)
     return message_notice_build (&notice);
 }
 
+/* What the notice needs of the servers that it passes is what is in it, not what the original needed. */
 static MessageEnvelope *
-address_notice (const MessageEnvelope *original)
+address_notice (const MessageEnvelope *original, const gchar *content, gsize size)
 {
     MessageEnvelope *envelope = message_envelope_new ("");
 
-    envelope->body = original->body;
-    envelope->smtputf8 = original->smtputf8 || !message_address_is_ascii (original->sender);
+    envelope->body = message_has_8bit (content, size) ? MESSAGE_BODY_8BITMIME : MESSAGE_BODY_7BIT;
+    envelope->smtputf8 = !message_address_is_ascii (original->sender);
     message_envelope_add (envelope, original->sender)->notify = MESSAGE_NOTIFY_NEVER;
     return envelope;
 }
@@ -239,10 +241,10 @@ send_notice (Settlement *settlement)
 {
     const QueueOrigin origin = {.uid = -1, .protocol = (gchar *) "notice"};
     g_autoptr (GBytes) content = build (settlement);
-    g_autoptr (MessageEnvelope) envelope = address_notice (settlement->attempt->job->message->envelope);
-    g_autoptr (GError) error = NULL;
     gsize size;
     const gchar *data = g_bytes_get_data (content, &size);
+    g_autoptr (MessageEnvelope) envelope = address_notice (settlement->attempt->job->message->envelope, data, size);
+    g_autoptr (GError) error = NULL;
     QueueIntake *intake = queue_intake_new (settlement->notices->queue, &origin, size, NULL, NULL, &error);
 
     if (!intake) {
