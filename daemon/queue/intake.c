@@ -59,7 +59,6 @@ static gboolean
 check_limits (Queue *queue, const QueueOrigin *origin, guint64 expected_bytes, GError **error)
 {
     const QueueLimits *limits = &queue->limits;
-    guint64 free_bytes = queue_writer_free_bytes (queue->writer);
     guint of_user =
         origin->uid < 0
             ? 0
@@ -75,13 +74,8 @@ check_limits (Queue *queue, const QueueOrigin *origin, guint64 expected_bytes, G
                      origin->uid, of_user);
         return FALSE;
     }
-    if (free_bytes < limits->reserve_bytes || free_bytes - limits->reserve_bytes < expected_bytes) {
-        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_FULL,
-                     "the disk is full: %s has %" G_GUINT64_FORMAT " MiB left, of which %" G_GUINT64_FORMAT
-                     " MiB are kept in reserve",
-                     queue->directory, free_bytes / (1024 * 1024), limits->reserve_bytes / (1024 * 1024));
+    if (!queue_has_space (queue, expected_bytes, error))
         return FALSE;
-    }
 
     return TRUE;
 }

@@ -52,6 +52,8 @@ struct _Queue {
     GSource *tick; /* (nullable) */
     gboolean ticking;
     GError *write_trouble; /* (nullable) of writing */
+    GError *space_trouble; /* (nullable) of the reserve */
+    GSource *space_timer;  /* (nullable) while there is such */
     GError *keep_trouble;  /* (nullable) of beginning journals and of sealing */
     GError *trouble;       /* (nullable) the one that is shown */
     gboolean closing;
@@ -102,6 +104,10 @@ void queue_push (Queue *queue, QueueCommand *command);
 
 /* Something is to be looked at again in a while: see tick () in store.c. */
 void queue_start_ticking (Queue *queue);
+
+/* Whether mail of that size may come in without touching the reserve. If not, that is a trouble which lasts until there
+ * is room again. */
+gboolean queue_has_space (Queue *queue, guint64 bytes, GError **error);
 
 /* FALSE: the queue is being closed, or too many results of deliveries wait for the disk already. */
 gboolean queue_may_take (Queue *queue);

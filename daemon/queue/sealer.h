@@ -40,7 +40,7 @@ gboolean queue_sealer_is_busy (const QueueSealer *sealer);
 /* Gives up what is being done, leaving all as it was, and waits for that. The last call waits in the mailbox. */
 void queue_sealer_stop (QueueSealer *sealer);
 
-/* Seals the closed journals, now and here, merging nothing: for closing. */
+/* Seals the closed journals, now and here, merging nothing, unless that would take long: for closing. */
 gboolean queue_sealer_finish (QueueSealer *sealer, const QueueSealerView *view, GError **error);
 
 void queue_sealer_free (QueueSealer *sealer);

@@ -53,6 +53,9 @@
 #define RETRY_FIRST_SECONDS   10
 #define RETRY_LONGEST_SECONDS 320
 
+/* How often it is looked whether there is room again on a full disk. */
+#define SPACE_SECONDS 2
+
 /* A delivery whose result cannot be recorded is made again after a crash: with so many of them no more are begun. */
 #define RETAINED_MOST 100
 
@@ -61,7 +64,9 @@
 static void
 show_trouble (Queue *queue)
 {
-    const GError *error = queue->write_trouble != NULL ? queue->write_trouble : queue->keep_trouble;
+    const GError *error = queue->write_trouble   ? queue->write_trouble
+                          : queue->space_trouble ? queue->space_trouble
+                                                 : queue->keep_trouble;
     gboolean same = error == queue->trouble || (error != NULL && queue->trouble != NULL &&
                                                 g_str_equal (error->message, queue->trouble->message));
 
@@ -79,6 +84,66 @@ set_trouble (Queue *queue, GError **slot, const GError *error)
     g_clear_error (slot);
     *slot = error == NULL ? NULL : g_error_copy (error);
     show_trouble (queue);
+}
+
+/* ---- A full disk ---- */
+
+static gboolean
+reserve_is_touched (Queue *queue, guint64 bytes)
+{
+    guint64 free_bytes = queue_writer_free_bytes (queue->writer);
+
+    return free_bytes < queue->limits.reserve_bytes || free_bytes - queue->limits.reserve_bytes < bytes;
+}
+
+static gboolean
+look_at_space (gpointer user_data)
+{
+    Queue *queue = user_data;
+
+    if (reserve_is_touched (queue, 0)) {
+        queue_writer_ask_space (queue->writer);
+        return G_SOURCE_CONTINUE;
+    }
+    g_clear_pointer (&queue->space_timer, g_source_unref);
+    set_trouble (queue, &queue->space_trouble, NULL);
+
+    return G_SOURCE_REMOVE;
+}
+
+static void
+watch_space (Queue *queue, const GError *error)
+{
+    queue_writer_ask_space (queue->writer);
+    set_trouble (queue, &queue->space_trouble, error);
+    if (queue->space_timer != NULL)
+        return;
+    queue->space_timer = g_timeout_source_new_seconds (SPACE_SECONDS);
+    g_source_set_callback (queue->space_timer, look_at_space, queue, NULL);
+    g_source_attach (queue->space_timer, queue->context);
+}
+
+gboolean
+queue_has_space (Queue *queue, guint64 bytes, GError **error)
+{
+    g_autoptr (GError) full = NULL;
+
+    if (!reserve_is_touched (queue, bytes))
+        return TRUE;
+    full = g_error_new (QUEUE_ERROR, QUEUE_ERROR_FULL,
+                        "the disk is full: %" G_GUINT64_FORMAT " MiB are free on %s, and %" G_GUINT64_FORMAT
+                        " MiB are kept in reserve. Mail is refused until there is room",
+                        queue_writer_free_bytes (queue->writer) / (1024 * 1024), queue->directory,
+                        queue->limits.reserve_bytes / (1024 * 1024));
+
+    /* A message that is too large for what is left is no trouble of the disk's. */
+    if (reserve_is_touched (queue, 0))
+        watch_space (queue, full);
+    else
+        queue_writer_ask_space (queue->writer);
+    g_propagate_error (error, g_steal_pointer (&full));
+
+    return FALSE;
 }
 
 /* ---- Sealing ---- */
@@ -291,6 +356,9 @@ queue_store_stop (Queue *queue)
     if (queue->tick != NULL)
         g_source_destroy (queue->tick);
     g_clear_pointer (&queue->tick, g_source_unref);
+    if (queue->space_timer != NULL)
+        g_source_destroy (queue->space_timer);
+    g_clear_pointer (&queue->space_timer, g_source_unref);
     if (queue_writer_journal_bytes (queue->writer) > 0 || queue->journal_first_usec != 0)
         queue_writer_roll (queue->writer, queue->last_id + 1);
     queue_writer_stop (queue->writer);
@@ -304,6 +372,7 @@ queue_store_stop (Queue *queue)
     queue_loader_free (queue->loader);
     queue_mailbox_free (queue->mailbox);
     g_clear_error (&queue->write_trouble);
+    g_clear_error (&queue->space_trouble);
     g_clear_error (&queue->keep_trouble);
     g_clear_error (&queue->trouble);
 }

@@ -46,6 +46,7 @@ struct _QueueWriter {
     GPtrArray *waiting; /* of QueueCommand */
     QueueId roll_id;    /* a new generation is asked for, with this as next id; 0: no */
     QueueId next_id;
+    gboolean ask_space; /* the file system is to be asked how much is free */
     gboolean stopping;
     guint64 full_bytes;
     guint64 journal_bytes;
@@ -424,7 +425,7 @@ wait_for_work (QueueWriter *writer, gboolean *to_roll, gboolean *stop)
     GPtrArray *commands;
 
     pthread_mutex_lock (&writer->lock);
-    while (writer->waiting->len == 0 && writer->roll_id == 0 && !writer->stopping) {
+    while (writer->waiting->len == 0 && writer->roll_id == 0 && !writer->ask_space && !writer->stopping) {
         if (!wait_for_push (writer))
             break;
     }
@@ -432,6 +433,9 @@ wait_for_work (QueueWriter *writer, gboolean *to_roll, gboolean *stop)
     writer->waiting = g_ptr_array_new ();
     *to_roll = writer->roll_id != 0;
     writer->roll_id = 0;
+    if (writer->ask_space)
+        writer->space_usec = 0;
+    writer->ask_space = FALSE;
     *stop = writer->stopping;
     pthread_mutex_unlock (&writer->lock);
 
@@ -555,6 +559,15 @@ queue_writer_free_bytes (QueueWriter *writer)
     pthread_mutex_unlock (&writer->lock);
 
     return bytes;
+}
+
+void
+queue_writer_ask_space (QueueWriter *writer)
+{
+    pthread_mutex_lock (&writer->lock);
+    writer->ask_space = TRUE;
+    pthread_cond_signal (&writer->wake);
+    pthread_mutex_unlock (&writer->lock);
 }
 
 guint

@@ -78,6 +78,9 @@ guint64 queue_writer_journal_bytes (QueueWriter *writer);
 /* Free bytes of the file system, told by it not long ago, less what was written since. From any thread. */
 guint64 queue_writer_free_bytes (QueueWriter *writer);
 
+/* The file system is to be asked anew, soon. */
+void queue_writer_ask_space (QueueWriter *writer);
+
 /* Commands that have to be kept because the disk is in trouble. From any thread. */
 guint queue_writer_retained (QueueWriter *writer);
 
