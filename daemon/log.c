@@ -64,6 +64,35 @@ append_escape (GString *line, const gchar *bytes, gsize n_bytes)
         g_string_append_printf (line, "\\x%02x", (guint8) bytes[i]);
 }
 
+/* How many bytes at @text need no escape and no look at Unicode. */
+static gsize
+plain_run (const gchar *text, const gchar *end, const gchar *special)
+{
+    const gchar *start = text;
+
+    while (text < end && g_ascii_isprint (*text) && strchr (special, *text) == NULL)
+        text++;
+
+    return (gsize) (text - start);
+}
+
+/* Appends the character at @text, which needs more than a copy; returns its bytes. */
+static gsize
+append_character (GString *line, const gchar *text, const gchar *end)
+{
+    gunichar character = g_utf8_get_char_validated (text, end - text);
+    gsize n_bytes = character >= 0x80 && character <= 0x10ffff ? (gsize) g_unichar_to_utf8 (character, NULL) : 1;
+
+    if (g_ascii_isprint (*text))
+        g_string_append_printf (line, "\\%c", *text);
+    else if (n_bytes > 1 && is_harmless (character))
+        g_string_append_len (line, text, (gssize) n_bytes);
+    else
+        append_escape (line, text, n_bytes);
+
+    return n_bytes;
+}
+
 /* Appends text with escapes for what is not printable and for the characters in @special. */
 static void
 append_escaped (GString *line, const gchar *text, gsize length, const gchar *special)
@@ -71,22 +100,12 @@ append_escaped (GString *line, const gchar *text, gsize length, const gchar *spe
     const gchar *end = text + length;
 
     while (text < end) {
-        gunichar character = g_utf8_get_char_validated (text, end - text);
-        gsize n_bytes;
+        gsize run = plain_run (text, end, special);
 
-        if (g_ascii_isprint (*text)) {
-            if (strchr (special, *text) != NULL)
-                g_string_append_c (line, '\\');
-            g_string_append_c (line, *text++);
-            continue;
-        }
-
-        n_bytes = character >= 0x80 && character <= 0x10ffff ? (gsize) g_unichar_to_utf8 (character, NULL) : 1;
-        if (n_bytes > 1 && is_harmless (character))
-            g_string_append_len (line, text, (gssize) n_bytes);
-        else
-            append_escape (line, text, n_bytes);
-        text += n_bytes;
+        g_string_append_len (line, text, (gssize) run);
+        text += run;
+        if (text < end)
+            text += append_character (line, text, end);
     }
 }
 
