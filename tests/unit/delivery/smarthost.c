@@ -203,20 +203,25 @@ command_line (Session *session, const gchar *line)
     say (session, reply);
 }
 
+/* Takes the lines off the input all at once: one by one would take a large message's bytes from hand to hand. */
 static void
 obey (Session *session)
 {
-    gchar *end;
+    gsize taken = 0;
+    const gchar *end;
 
-    while (!session->over && (end = strstr (session->input->str, "\r\n"))) {
-        g_autofree gchar *line = g_strndup (session->input->str, (gsize) (end - session->input->str));
+    while (!session->over && (end = memmem (session->input->str + taken, session->input->len - taken, "\r\n", 2))) {
+        const gchar *start = session->input->str + taken;
+        g_autofree gchar *line = g_strndup (start, (gsize) (end - start));
 
-        g_string_erase (session->input, 0, end + 2 - session->input->str);
+        taken += (gsize) (end + 2 - start);
         if (session->in_content)
             content_line (session, line);
         else
             command_line (session, line);
     }
+
+    g_string_erase (session->input, 0, (gssize) taken);
 }
 
 static gboolean
