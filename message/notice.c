@@ -26,6 +26,7 @@
 #include "message/header.h"
 #include "message/identifier.h"
 #include "message/mime-encoder.h"
+#include "message/mime-survey.h"
 #include "message/notice-report.h"
 #include "message/notice-text.h"
 #include "message/notice.h"
@@ -38,8 +39,8 @@ typedef struct {
     const gchar *data;
     gsize length;
     const gchar *type;
-    const gchar *words;  /* what people call it */
-    gboolean is_foreign; /* it has UTF-8 in it that only SMTPUTF8 carries (RFC 6532) */
+    const gchar *words;    /* what people call it */
+    gboolean is_encodable; /* the type is one that may be encoded */
 } Returned;
 
 /* Whether the notice itself goes by SMTPUTF8: there is no other way to whom it is for. */
@@ -85,6 +86,16 @@ notice_action (const MessageNotice *notice)
     return g_array_index (notice->recipients, MessageNoticeRecipient, 0).action;
 }
 
+/* Whether the original can travel as it is: in 7-bit, or converted to it where a server wants that. */
+static gboolean
+can_travel (const gchar *data, gsize length)
+{
+    g_autoptr (MessageSurvey) survey = message_survey_new ();
+
+    message_survey_feed (survey, data, length);
+    return message_survey_end (survey, NULL) <= MESSAGE_CONVERSION_POSSIBLE;
+}
+
 static Returned
 choose_returned (const MessageNotice *notice)
 {
@@ -99,15 +110,17 @@ choose_returned (const MessageNotice *notice)
     header = header_length (notice, returned.data, length);
 
     if (notice->original_complete && notice->envelope->ret != MESSAGE_RETURN_HEADERS &&
-        notice_action (notice) == MESSAGE_ACTION_FAILED) {
+        notice_action (notice) == MESSAGE_ACTION_FAILED &&
+        (has_utf8 (notice) || can_travel (returned.data, length))) {
         returned.length = length;
-        returned.is_foreign = has_utf8 (notice) && message_has_8bit (returned.data, length);
-        returned.type = returned.is_foreign ? "message/global" : "message/rfc822";
+        returned.is_encodable = has_utf8 (notice) && message_has_8bit (returned.data, length);
+        returned.type = returned.is_encodable ? "message/global" : "message/rfc822";
         returned.words = "your message";
     } else if (header > 0) {
         returned.length = header;
-        returned.is_foreign = has_utf8 (notice) && message_has_8bit (returned.data, header);
-        returned.type = returned.is_foreign ? "message/global-headers" : "text/rfc822-headers";
+        returned.is_encodable = TRUE;
+        returned.type = has_utf8 (notice) && message_has_8bit (returned.data, header) ? "message/global-headers"
+                                                                                      : "text/rfc822-headers";
         returned.words = "the header of your message";
     }
 
@@ -251,7 +264,7 @@ stays_8bit (const MessageNotice *notice, const GString *text, const GString *rep
         return message_has_8bit (text->str, text->len) || message_has_8bit (report->str, report->len) ||
                message_has_8bit (returned->data, returned->length);
 
-    return !returned->is_foreign && message_has_8bit (returned->data, returned->length);
+    return !returned->is_encodable && message_has_8bit (returned->data, returned->length);
 }
 
 GBytes *
@@ -286,7 +299,7 @@ message_notice_build (const MessageNotice *notice)
     append_part (out, boundary, global ? "message/global-delivery-status" : "message/delivery-status", report->str,
                  report->len, FALSE);
     if (returned.type != NULL)
-        append_part (out, boundary, returned.type, returned.data, returned.length, returned.is_foreign && !global);
+        append_part (out, boundary, returned.type, returned.data, returned.length, returned.is_encodable && !global);
     g_string_append_printf (out, "--%s--\r\n", boundary);
 
     return g_string_free_to_bytes (out);

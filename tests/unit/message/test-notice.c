@@ -303,6 +303,22 @@ plain_8bit_original_stays (void)
 }
 
 static void
+original_that_nobody_can_convert_is_not_returned_whole (void)
+{
+    g_autoptr (NoticeSample) sample = notice_sample_new ();
+    g_autofree gchar *built = NULL;
+
+    notice_sample_add (sample, "user@example.net", MESSAGE_ACTION_FAILED, "5.6.2", "554 no");
+    notice_sample_set_original (
+        sample, "Subject: Gr\xfc\xdf\r\nContent-Type: multipart/signed; boundary=b\r\n\r\n\xfc\r\n", TRUE);
+    built = notice_sample_build (sample);
+
+    g_assert_true (g_str_is_ascii (built));
+    expect_in (built, "Content-Type: text/rfc822-headers\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+                      "Subject: Gr=FC=DF\r\n");
+}
+
+static void
 long_utf8_is_folded_between_characters (void)
 {
     g_autoptr (NoticeSample) sample = notice_sample_new ();
@@ -359,6 +375,8 @@ main (gint argc, gchar **argv)
     g_test_add_func ("/message/notice/foreign-sender-gets-a-global-notice", foreign_sender_gets_a_global_notice);
     g_test_add_func ("/message/notice/notice-of-foreign-addresses-is-ascii", notice_of_foreign_addresses_is_ascii);
     g_test_add_func ("/message/notice/plain-8bit-original-stays", plain_8bit_original_stays);
+    g_test_add_func ("/message/notice/original-that-nobody-can-convert-is-not-returned-whole",
+                     original_that_nobody_can_convert_is_not_returned_whole);
     g_test_add_func ("/message/notice/long-utf8-is-folded-between-characters",
                      long_utf8_is_folded_between_characters);
     g_test_add_func ("/message/notice/thousands-of-recipients-are-all-named", thousands_of_recipients_are_all_named);
