@@ -70,7 +70,9 @@ struct _DeliveryConnection {
     guint later; /* source id of settle_later (), 0: none */
 
     /* The message under way. */
-    QueueMessage *message;    /* (nullable) */
+    QueueMessage *message; /* (nullable) */
+    guint *recipients;     /* (nullable) of it, until the transaction is begun */
+    guint n_recipients;
     DeliveryContent *content; /* (nullable) */
     gboolean wanted;          /* the engine waits for a piece of it */
     guint lines;              /* that came in since its begin */
@@ -90,6 +92,7 @@ drop_message (DeliveryConnection *self)
 {
     g_clear_pointer (&self->content, delivery_content_free);
     g_clear_pointer (&self->message, queue_message_unref);
+    g_clear_pointer (&self->recipients, g_free);
     self->wanted = FALSE;
 }
 
@@ -279,9 +282,50 @@ abandon (DeliveryConnection *self)
     smtp_client_abandon (self->client);
 }
 
+/* The message cannot go to this server: every recipient hears why, and nothing is sent. */
+static void
+refuse_content (DeliveryConnection *self)
+{
+    g_autoptr (SmtpReply) reply = delivery_content_refusal (self->content);
+
+    for (guint i = 0; i < self->n_recipients; i++)
+        on_result (self->recipients[i], reply, self);
+    self->is_done = TRUE;
+    self->is_ready = TRUE;
+}
+
+/* Begins the transaction once it is known what can be sent. */
+static void
+begin_transaction (DeliveryConnection *self)
+{
+    const SmtpTransaction transaction = {.envelope = self->message->envelope,
+                                         .recipients = self->recipients,
+                                         .n_recipients = self->n_recipients,
+                                         .size = delivery_content_size (self->content)};
+
+    switch (delivery_content_state (self->content)) {
+    case DELIVERY_CONTENT_SURVEYED:
+        self->progressed = TRUE; /* by its own work, which the remote is not to pay for */
+        if (delivery_content_fault (self->content))
+            abandon (self);
+        return;
+    case DELIVERY_CONTENT_OPEN:
+        smtp_client_begin (self->client, &transaction);
+        break;
+    case DELIVERY_CONTENT_REFUSED:
+        refuse_content (self);
+        break;
+    }
+
+    g_clear_pointer (&self->recipients, g_free);
+}
+
 static void
 pump_content (DeliveryConnection *self)
 {
+    if (self->content && self->recipients)
+        begin_transaction (self);
+
     while (self->stage == STAGE_BUSY && self->content && self->wanted &&
            smtp_channel_backlog (self->channel) < BACKLOG_LOW_BYTES) {
         gboolean last;
@@ -618,22 +662,28 @@ delivery_connection_free (DeliveryConnection *self)
     release (self);
 }
 
+/* SMTPUTF8 comes with 8BITMIME (RFC 6531 3.1); a message that needs it and cannot have it is refused by the engine. */
+static gboolean
+must_convert (const DeliveryConnection *self, const MessageEnvelope *envelope)
+{
+    return envelope->body == MESSAGE_BODY_8BITMIME && !envelope->smtputf8 &&
+           !smtp_client_offers_8bitmime (self->client);
+}
+
 void
 delivery_connection_begin (DeliveryConnection *self, Queue *queue, QueueMessage *message, const guint *recipients,
                            guint n_recipients)
 {
-    const SmtpTransaction transaction = {
-        .envelope = message->envelope, .recipients = recipients, .n_recipients = n_recipients, .size = message->size};
-
     g_return_if_fail (self->stage == STAGE_IDLE);
 
     self->stage = STAGE_BUSY;
     self->message = queue_message_ref (message);
+    self->recipients = g_memdup2 (recipients, n_recipients * sizeof *recipients);
+    self->n_recipients = n_recipients;
     self->lines = 0;
 
     self->depth++;
-    self->content = delivery_content_new (queue, message, on_content, self);
-    smtp_client_begin (self->client, &transaction);
+    self->content = delivery_content_new (queue, message, must_convert (self, message->envelope), on_content, self);
     pump_content (self);
     leave (self);
 }

@@ -157,7 +157,7 @@ client_send_mail (SmtpClient *client)
     g_autoptr (GString) line = g_string_new (NULL);
 
     g_string_append_printf (line, "MAIL FROM:<%s>", envelope->sender);
-    if (capabilities->size)
+    if (capabilities->size && transaction->size > 0)
         g_string_append_printf (line, " SIZE=%" G_GUINT64_FORMAT, transaction->size);
     if (capabilities->eightbitmime && envelope->body == MESSAGE_BODY_8BITMIME)
         g_string_append (line, " BODY=8BITMIME");

@@ -500,6 +500,12 @@ smtp_client_offers_dsn (const SmtpClient *client)
 }
 
 gboolean
+smtp_client_offers_8bitmime (const SmtpClient *client)
+{
+    return client->capabilities.eightbitmime;
+}
+
+gboolean
 smtp_client_is_authenticated (const SmtpClient *client)
 {
     return client->authenticated;

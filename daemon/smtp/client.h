@@ -82,7 +82,7 @@ typedef struct {
     const MessageEnvelope *envelope; /* must live until done or failed */
     const guint *recipients;         /* indexes into the envelope; copied */
     guint n_recipients;
-    guint64 size; /* of the content, bytes */
+    guint64 size; /* of the content, bytes; 0: it is not known */
 } SmtpTransaction;
 
 /* @parameters are copied, strings included; @handlers must outlive the client. Nothing is sent before the greeting came. */
@@ -132,6 +132,9 @@ SmtpClientWait smtp_client_wait (const SmtpClient *client);
 
 /* Whether the server offers DSN (RFC 3461), so that NOTIFY=SUCCESS is its business now. */
 gboolean smtp_client_offers_dsn (const SmtpClient *client);
+
+/* Whether the server takes content with 8-bit bytes (RFC 6152). */
+gboolean smtp_client_offers_8bitmime (const SmtpClient *client);
 
 /* Whether a mechanism was agreed and used. */
 gboolean smtp_client_is_authenticated (const SmtpClient *client);
