@@ -553,6 +553,25 @@ def test_smtp_on_standard_input_and_output(stand_in):
     assert stand_in.messages[0]["content"] == b"x\r\n\r\n"
 
 
+def test_smtp_of_a_script_has_its_line_ends_put_right(stand_in):
+    """It writes LF, and all at once; what BDAT counts is none of its lines."""
+    result = subprocess.run([SENDMAIL, "-bs"], capture_output=True, check=True, timeout=PATIENCE_SECONDS,
+                            env=environment(POSTERN_SOCKET=stand_in.path),
+                            input=b"EHLO x\nMAIL FROM:<a@b>\nRCPT TO:<c@d>\nDATA\nSubject: x\n\nBDAT 9\n..dot\n\xff\n.\n"
+                                  b"MAIL FROM:<a@b>\nRCPT TO:<c@d>\nBDAT 6 LAST\nx\n\r\n.\nQUIT\n")
+    assert result.stdout.endswith(b"221 2.0.0 bye\r\n")
+    assert [m["content"] for m in stand_in.messages] == [b"Subject: x\r\n\r\nBDAT 9\r\n.dot\r\n\xff\r\n", b"x\n\r\n.\n"]
+
+
+def test_smtp_of_a_script_goes_on_behind_refused_data(make_stand_in):
+    relay = make_stand_in(replies={"DATA": "554 5.5.1 no"})
+    subprocess.run([SENDMAIL, "-bs"], capture_output=True, check=True, timeout=PATIENCE_SECONDS,
+                   env=environment(POSTERN_SOCKET=relay.path),
+                   input=b"EHLO x\nMAIL FROM:<a@b>\nRCPT TO:<c@d>\nDATA\nNOOP\nQUIT")
+    relay.wait_for_sessions()
+    assert relay.lines[-2:] == ["DATA", "NOOP"] and not relay.messages
+
+
 def test_smtp_session_ends_with_its_input(stand_in):
     result = subprocess.run([SENDMAIL, "-bs"], capture_output=True, check=True, timeout=PATIENCE_SECONDS, input=b"",
                             env=environment(POSTERN_SOCKET=stand_in.path))
