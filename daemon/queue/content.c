@@ -42,6 +42,22 @@ reader_free (QueueReader *reader)
     g_free (reader);
 }
 
+/* The reader gets the error with the message's name in it. If the content is damaged, nobody else is to try. */
+static void
+tell_error (QueueReader *reader, const GError *error)
+{
+    QueueEntry *entry = queue_index_find (reader->queue->index, reader->id);
+    gchar id[QUEUE_ID_TEXT_BYTES];
+    g_autoptr (GError) named = NULL;
+
+    queue_id_write (reader->id, id);
+    named =
+        g_error_new (QUEUE_ERROR, error->code, "the content of message %s cannot be read: %s", id, error->message);
+    if (entry != NULL && g_error_matches (error, QUEUE_ERROR, QUEUE_ERROR_DAMAGED))
+        queue_set_damaged (reader->queue, entry, error);
+    reader->content (NULL, named, reader->user_data);
+}
+
 static void
 chunk_there (GBytes *piece, const GError *error, gpointer user_data)
 {
@@ -53,13 +69,7 @@ chunk_there (GBytes *piece, const GError *error, gpointer user_data)
         return;
     }
     if (error != NULL) {
-        gchar id[QUEUE_ID_TEXT_BYTES];
-        g_autoptr (GError) named = NULL;
-
-        queue_id_write (reader->id, id);
-        named = g_error_new (QUEUE_ERROR, error->code, "the content of message %s cannot be read: %s", id,
-                             error->message);
-        reader->content (NULL, named, reader->user_data);
+        tell_error (reader, error);
         return;
     }
     reader->chunk++;

@@ -15,8 +15,8 @@
  * How GDBM is used: without its locks (the queue's directory has one), without mmap (a truncated file or a bad disk
  * would be a SIGBUS), with a small bucket cache (it would take a page for each hundred keys otherwise). Some of its
  * internal errors end in a call of a "fatal" function and, if that returns, in exit(1). A damaged file must not end the
- * daemon, so that function jumps back to here and the file is given up: its memory is leaked, knowingly, as nobody can
- * say in what state it is.
+ * daemon, so that function jumps back to here and the file is given up. One that was being written is not even closed,
+ * as that would write more: its memory is leaked, knowingly.
  */
 
 #include <errno.h>
@@ -44,6 +44,7 @@
 struct _QueueSealed {
     GDBM_FILE file;
     gchar *path;
+    gboolean writes;
     gboolean given_up; /* GDBM met something that it cannot go on from */
 };
 
@@ -165,6 +166,7 @@ sealed_open (const gchar *path, gint mode, gsize cache_buckets, GError **error)
     Access access = {.mode = mode, .buckets = cache_buckets};
 
     sealed->path = g_strdup (path);
+    sealed->writes = mode != GDBM_READER;
     guarded (sealed, use_open, &access);
     if (sealed->file == NULL || sealed->given_up) {
         set_gdbm_error (sealed, &access, "open", error);
@@ -440,7 +442,10 @@ queue_sealed_free (QueueSealed *sealed)
 {
     Access access = {0};
 
-    if (sealed->file != NULL && sealed->given_up)
+    gboolean abandon = sealed->given_up && sealed->writes;
+
+    sealed->given_up = FALSE;
+    if (sealed->file != NULL && abandon)
         close (gdbm_fdesc (sealed->file));
     else if (sealed->file != NULL)
         guarded (sealed, use_close, &access);

@@ -270,11 +270,15 @@ static void
 hear_done (gpointer data, gpointer user_data)
 {
     QueueSealer *sealer = user_data;
+    g_autoptr (GArray) damaged = g_array_ref (sealer->seal.damaged);
+    g_autoptr (GError) error = g_steal_pointer (&sealer->error);
 
     if (sealer->thread != NULL)
         g_thread_join (g_steal_pointer (&sealer->thread));
-    sealer->done (sealer->seal.damaged, sealer->error, sealer->user_data);
     clear (sealer);
+
+    /* Who hears it may have the next thing done. */
+    sealer->done (damaged, error, sealer->user_data);
 }
 
 static gpointer

@@ -184,6 +184,7 @@ seal_done (const GArray *damaged, const GError *error, gpointer user_data)
         queue->seal_retry_seconds = RETRY_FIRST_SECONDS;
         queue->seal_after_usec = 0;
         set_trouble (queue, &queue->keep_trouble, NULL);
+        consider_sealing (queue);
         return;
     }
     queue->seal_after_usec = g_get_monotonic_time () + queue->seal_retry_seconds * G_USEC_PER_SEC;

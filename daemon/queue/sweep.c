@@ -270,23 +270,20 @@ static void
 look (QueueSweep *sweep)
 {
     gboolean load = sweep->funcs.load || filter_needs_message (&sweep->filter);
-    guint n_visited = 0;
 
-    for (guint i = 0; i < SLICE_LOOKED_AT && !sweep->stopped; i++) {
+    for (guint i = 0; i < SLICE_LOOKED_AT && sweep->candidates->len < SLICE_MATCHES && !sweep->stopped; i++) {
         QueueEntry *entry = next_entry (sweep);
 
         sweep->at_end = entry == NULL;
-        if (entry == NULL || sweep->candidates->len == SLICE_MATCHES || n_visited == SLICE_MATCHES * SLICE_MATCHES)
+        if (entry == NULL)
             return;
         sweep->cursor = entry->id;
         if (!filter_lets_pass (&sweep->filter, entry))
             continue;
-        if (load) {
+        if (load)
             add_candidate (sweep, entry);
-        } else {
+        else
             visit (sweep, entry, NULL);
-            n_visited++;
-        }
     }
 }
 

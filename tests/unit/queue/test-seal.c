@@ -1,0 +1,658 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * Sealing, merging and dropping: mail moves through all of it unchanged, what is gone stays gone, the disk is given back,
+ * and a crash between any two steps changes nothing. The states that a crash leaves are made by hand from those before
+ * and after.
+ */
+
+#include <string.h>
+
+#include <glib/gstdio.h>
+
+#include "queue/bytes.h"
+#include "queue/journal.h"
+#include "queue/sealed.h"
+
+#include "fixture.h"
+
+#define SMALL_GENERATION (16 * 1024)
+#define FOREVER          (G_MAXINT64 / 2)
+
+static void
+use_generations_of (Fixture *fixture, guint64 bytes)
+{
+    fixture->limits.generation_bytes = bytes;
+    queue_set_limits (fixture->queue, &fixture->limits);
+}
+
+/* Messages of 1000 bytes whose content follows from their number. */
+static gchar *
+content_of (guint number)
+{
+    return g_strdup_printf ("Subject: %u\r\n\r\n%0980u\r\n", number, number);
+}
+
+static QueueId
+commit_number (Fixture *fixture, guint number)
+{
+    g_autofree gchar *content = content_of (number);
+
+    return fixture_commit (fixture, 1, "a@one.example", content);
+}
+
+static void
+check_number (Fixture *fixture, QueueId id, guint number)
+{
+    g_autofree gchar *expected = content_of (number);
+    g_autoptr (GError) error = NULL;
+    g_autoptr (GString) content = fixture_read (fixture, id, &error);
+
+    g_assert_no_error (error);
+    g_assert_cmpstr (content->str, ==, expected);
+}
+
+static guint64
+count_messages (Fixture *fixture)
+{
+    QueueStatistics statistics;
+
+    queue_statistics (fixture->queue, &statistics);
+
+    return statistics.messages;
+}
+
+/* The file with that name in the fixture's directory. */
+static gchar *
+path_of (Fixture *fixture, const gchar *name)
+{
+    return g_build_filename (fixture->directory, name, NULL);
+}
+
+static void
+copy_file (const gchar *from_directory, const gchar *to_directory, const gchar *name)
+{
+    g_autofree gchar *from = g_build_filename (from_directory, name, NULL);
+    g_autofree gchar *to = g_build_filename (to_directory, name, NULL);
+    g_autofree gchar *content = NULL;
+    gsize length;
+
+    g_assert_true (g_file_get_contents (from, &content, &length, NULL));
+    g_assert_true (g_file_set_contents_full (to, content, (gssize) length, G_FILE_SET_CONTENTS_NONE, 0600, NULL));
+}
+
+/* Warnings that name a message or a file, gathered instead of ending the test. */
+static GString *warnings;
+
+static GLogWriterOutput
+gather_warning (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer user_data)
+{
+    if ((level & G_LOG_LEVEL_MASK) < G_LOG_LEVEL_WARNING)
+        return g_log_writer_default (level, fields, n_fields, user_data);
+    for (gsize i = 0; (level & G_LOG_LEVEL_MASK) == G_LOG_LEVEL_WARNING && i < n_fields; i++)
+        g_string_append_printf (warnings, "%s=%s\n", fields[i].key, (const gchar *) fields[i].value);
+
+    return G_LOG_WRITER_HANDLED;
+}
+
+static gboolean
+was_named (QueueId id)
+{
+    gchar text[QUEUE_ID_TEXT_BYTES];
+
+    queue_id_write (id, text);
+
+    return strstr (warnings->str, text) != NULL;
+}
+
+/* ---- Sealing ---- */
+
+static void
+a_full_journal_is_sealed (Fixture *fixture)
+{
+    QueueId ids[40];
+
+    use_generations_of (fixture, SMALL_GENERATION);
+    for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
+        ids[i] = commit_number (fixture, i);
+    fixture_wait_for_files (fixture, ".gdbm", 1, 100);
+    fixture_wait_for_files (fixture, ".journal", 1, 1);
+    for (guint round = 0; round < 2; round++) {
+        for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
+            check_number (fixture, ids[i], i);
+        fixture_reopen (fixture);
+    }
+    g_assert_cmpuint (count_messages (fixture), ==, G_N_ELEMENTS (ids));
+}
+
+static void
+mail_that_left_is_never_sealed (Fixture *fixture)
+{
+    for (guint round = 0; round < 3; round++) {
+        for (guint i = 0; i < 20; i++)
+            commit_number (fixture, i);
+        for (guint i = 0; i < 20; i++)
+            fixture_settle (fixture, fixture_take (fixture, "one.example"), QUEUE_OUTCOME_DELIVERED, "250", 0);
+        fixture_reopen (fixture);
+        g_assert_cmpuint (fixture_count_files (fixture, ".gdbm"), ==, 0);
+    }
+}
+
+static void
+an_empty_queue_is_small (Fixture *fixture)
+{
+    g_autoptr (GDir) dir = NULL;
+    const gchar *name;
+    guint64 bytes = 0;
+
+    for (guint i = 0; i < 50; i++)
+        commit_number (fixture, i);
+    while (count_messages (fixture) > 0)
+        fixture_settle (fixture, fixture_take (fixture, "one.example"), QUEUE_OUTCOME_DELIVERED, "250", 0);
+    fixture_close (fixture);
+    dir = g_dir_open (fixture->directory, 0, NULL);
+    while ((name = g_dir_read_name (dir)) != NULL) {
+        g_autofree gchar *path = path_of (fixture, name);
+        GStatBuf status;
+
+        g_assert_cmpint (g_stat (path, &status), ==, 0);
+        bytes += (guint64) status.st_size;
+    }
+    g_assert_cmpuint (bytes, <, 16 * 1024);
+}
+
+static void
+what_changes_after_sealing_stays_changed (Fixture *fixture)
+{
+    QueueId kept = commit_number (fixture, 1), gone = commit_number (fixture, 2), held = commit_number (fixture, 3);
+    g_autoptr (QueueMessage) message = NULL;
+
+    fixture_reopen (fixture);
+    g_assert_cmpuint (fixture_count_files (fixture, ".gdbm"), ==, 1);
+    fixture_settle (fixture, fixture_take (fixture, "one.example"), QUEUE_OUTCOME_DEFERRED, "450 first", FOREVER);
+    fixture_act_on (fixture, QUEUE_ACTION_DELETE, gone);
+    fixture_act_on (fixture, QUEUE_ACTION_HOLD, held);
+
+    /* Each time the changes move on: from the journal into a sealed generation, and into the next. */
+    for (guint round = 0; round < 4; round++) {
+        fixture_reopen (fixture);
+        g_assert_cmpuint (count_messages (fixture), ==, 2 + round);
+        g_clear_pointer (&message, queue_message_unref);
+        message = fixture_get (fixture, kept);
+        g_assert_cmpint (message->next_usec, ==, FOREVER);
+        g_assert_cmpstr (queue_message_recipient (message, 0)->reply, ==, "450 first");
+        g_clear_pointer (&message, queue_message_unref);
+        message = fixture_get (fixture, held);
+        g_assert_cmpint (message->state, ==, QUEUE_STATE_HELD);
+        check_number (fixture, kept, 1);
+        check_number (fixture, held, 3);
+        commit_number (fixture, 100);
+    }
+}
+
+static void
+many_generations_are_merged (Fixture *fixture)
+{
+    QueueId ids[200];
+    guint most = 0;
+
+    use_generations_of (fixture, 4096);
+    for (guint i = 0; i < G_N_ELEMENTS (ids); i++) {
+        ids[i] = commit_number (fixture, i);
+        if (i % 10 == 9)
+            fixture_wait_for_files (fixture, ".journal", 1, 1);
+        most = MAX (most, fixture_count_files (fixture, ".gdbm"));
+    }
+
+    /* A generation of 4 KiB is merged up to 64 KiB: 200 KB are four of those, and some smaller. */
+    g_assert_cmpuint (most, <=, 10);
+    fixture_reopen (fixture);
+    for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
+        check_number (fixture, ids[i], i);
+}
+
+static void
+the_disk_is_given_back (Fixture *fixture)
+{
+    QueueId ids[400];
+    QueueStatistics statistics;
+    guint64 before;
+    g_autoptr (GArray) most = g_array_new (FALSE, FALSE, sizeof (QueueId));
+    QueueFilter filter = QUEUE_FILTER_ALL;
+    g_autofree gchar *content = g_strnfill (16000, 'x');
+
+    use_generations_of (fixture, 64 * 1024);
+    for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
+        ids[i] = fixture_commit (fixture, 1, "a@one.example", content);
+    fixture_wait_for_files (fixture, ".journal", 1, 1);
+    queue_statistics (fixture->queue, &statistics);
+    before = statistics.disk_bytes;
+    g_assert_cmpuint (before, >, 6 * 1024 * 1024);
+
+    for (guint i = 0; i < G_N_ELEMENTS (ids); i++) {
+        if (i % 10 != 0)
+            g_array_append_val (most, ids[i]);
+    }
+    filter.ids = (QueueId *) (gpointer) most->data;
+    filter.n_ids = most->len;
+    g_assert_cmpuint (fixture_act (fixture, QUEUE_ACTION_DELETE, &filter), ==, most->len);
+    for (guint i = 0; i < 10; i++)
+        commit_number (fixture, i);
+    use_generations_of (fixture, 4 * 1024);
+    commit_number (fixture, 0);
+    do {
+        g_main_context_iteration (NULL, TRUE);
+        queue_statistics (fixture->queue, &statistics);
+    } while (statistics.disk_bytes > before / 2 || fixture_count_files (fixture, ".journal") > 1);
+
+    /* A tenth lives: 640 KB; at most twice that and a bit is kept, with what GDBM needs for itself. */
+    g_assert_cmpuint (statistics.disk_bytes, <, 4 * 1024 * 1024);
+    fixture_reopen (fixture);
+    g_assert_cmpuint (count_messages (fixture), ==, 40 + 11);
+}
+
+static void
+a_message_may_arrive_across_generations (Fixture *fixture)
+{
+    const QueueOrigin origin = {.uid = 1, .protocol = (gchar *) "ESMTP"};
+    g_autoptr (MessageEnvelope) envelope = message_envelope_new ("sender@example.net");
+    g_autoptr (GString) expected = g_string_new (NULL), content = NULL;
+    QueueIntake *intake;
+    QueueId id;
+
+    message_envelope_add (envelope, "a@large.example");
+    use_generations_of (fixture, SMALL_GENERATION);
+    intake = queue_intake_new (fixture->queue, &origin, 0, NULL, NULL, NULL);
+    id = queue_intake_id (intake);
+    for (guint i = 0; i < 10; i++) {
+        g_autofree gchar *part = g_strnfill (100000, (gchar) ('a' + i));
+
+        g_string_append (expected, part);
+        queue_intake_write (intake, part, 100000);
+        for (guint j = 0; j < 20; j++)
+            commit_number (fixture, j);
+        fixture_wait_for_files (fixture, ".gdbm", 1, 100);
+    }
+    queue_intake_commit (intake, envelope, FALSE, NULL, NULL);
+    commit_number (fixture, 0);
+    for (guint round = 0; round < 3; round++) {
+        content = fixture_read (fixture, id, NULL);
+        g_assert_nonnull (content);
+        g_assert_cmpmem (content->str, (gint) content->len, expected->str, (gint) expected->len);
+        g_string_free (g_steal_pointer (&content), TRUE);
+        fixture_reopen (fixture);
+    }
+}
+
+static void
+an_aborted_message_across_generations_leaves_nothing (Fixture *fixture)
+{
+    const QueueOrigin origin = {.uid = 1, .protocol = (gchar *) "ESMTP"};
+    g_autofree gchar *part = g_strnfill (100000, 'x');
+    QueueIntake *intake;
+
+    use_generations_of (fixture, SMALL_GENERATION);
+    intake = queue_intake_new (fixture->queue, &origin, 0, NULL, NULL, NULL);
+    queue_intake_write (intake, part, 100000);
+    for (guint j = 0; j < 20; j++)
+        commit_number (fixture, j);
+    fixture_wait_for_files (fixture, ".gdbm", 1, 100);
+    queue_intake_abort (intake);
+    fixture_act (fixture, QUEUE_ACTION_DELETE, &QUEUE_FILTER_ALL);
+    fixture_reopen (fixture);
+    g_assert_cmpuint (count_messages (fixture), ==, 0);
+    fixture_close (fixture);
+    fixture_open (fixture);
+    fixture_wait_for_files (fixture, ".gdbm", 0, 0);
+}
+
+/* ---- Crashes between the steps ---- */
+
+/* Makes the directory as it was before sealing (@before, with journals only), leaves the fixture's as it is afterwards,
+ * closed. Messages: @ids. The second was removed after the sealing. */
+static gchar *
+before_and_after (Fixture *fixture, QueueId ids[3])
+{
+    gchar *before;
+
+    for (guint i = 0; i < 3; i++)
+        ids[i] = commit_number (fixture, i);
+    before = fixture_copy_directory (fixture->directory);
+    fixture_reopen (fixture);
+    fixture_act_on (fixture, QUEUE_ACTION_DELETE, ids[1]);
+    fixture_close (fixture);
+
+    return before;
+}
+
+static void
+check_after (Fixture *fixture, const QueueId ids[3])
+{
+    fixture_open (fixture);
+    g_assert_cmpuint (count_messages (fixture), ==, 2);
+    check_number (fixture, ids[0], 0);
+    check_number (fixture, ids[2], 2);
+    g_assert_null (fixture_get (fixture, ids[1]));
+}
+
+static void
+what_was_being_sealed_is_begun_anew (Fixture *fixture)
+{
+    QueueId ids[3];
+    g_autofree gchar *before = before_and_after (fixture, ids);
+    g_autofree gchar *half = path_of (fixture, "0000000099.gdbm.tmp");
+
+    g_assert_true (g_file_set_contents (half, "half a file", -1, NULL));
+    check_after (fixture, ids);
+    g_assert_false (g_file_test (half, G_FILE_TEST_EXISTS));
+    fixture_remove_directory (before);
+}
+
+static void
+sources_that_were_not_removed_yet_say_nothing (Fixture *fixture)
+{
+    QueueId ids[3];
+    g_autofree gchar *before = before_and_after (fixture, ids);
+
+    /* The journal that was sealed is there again, and with it the message that was removed since. */
+    copy_file (before, fixture->directory, "0000000001.journal");
+    check_after (fixture, ids);
+    fixture_reopen (fixture);
+    g_assert_cmpuint (count_messages (fixture), ==, 2);
+    fixture_remove_directory (before);
+}
+
+static void
+a_generation_that_is_not_whole_does_not_hide_its_journal (Fixture *fixture)
+{
+    QueueId ids[3];
+    g_autofree gchar *sealed = NULL, *before = NULL;
+
+    for (guint i = 0; i < 3; i++)
+        ids[i] = commit_number (fixture, i);
+    before = fixture_copy_directory (fixture->directory);
+    fixture_close (fixture);
+    fixture_remove_directory (fixture->directory);
+    g_free (fixture->directory);
+    fixture->directory = g_steal_pointer (&before);
+    sealed = path_of (fixture, "0000000001.gdbm");
+    g_assert_true (g_file_set_contents (sealed, "not a database", -1, NULL));
+    g_string_set_size (warnings, 0);
+    fixture_open (fixture);
+    g_assert_cmpuint (count_messages (fixture), ==, 3);
+    for (guint i = 0; i < 3; i++)
+        check_number (fixture, ids[i], i);
+    g_assert_nonnull (strstr (warnings->str, sealed));
+}
+
+static void
+a_journal_that_was_being_begun_says_nothing (Fixture *fixture)
+{
+    QueueId id = commit_number (fixture, 1);
+    g_autofree gchar *empty = path_of (fixture, "0000000007.journal"),
+                     *zeroes = path_of (fixture, "0000000008.journal");
+    g_autofree gchar *nothing = g_malloc0 (QUEUE_JOURNAL_START_BYTES);
+
+    fixture_close (fixture);
+    g_assert_true (g_file_set_contents (empty, "", 0, NULL));
+    g_assert_true (g_file_set_contents (zeroes, nothing, QUEUE_JOURNAL_START_BYTES, NULL));
+    g_string_set_size (warnings, 0);
+    fixture_open (fixture);
+    check_number (fixture, id, 1);
+    g_assert_cmpstr (warnings->str, ==, "");
+}
+
+/* ---- Damage ---- */
+
+/* Flips a byte wherever @what stands in a file. */
+static void
+damage_file (const gchar *path, const gchar *what)
+{
+    g_autofree gchar *content = NULL;
+    gsize length;
+    gchar *at;
+
+    g_assert_true (g_file_get_contents (path, &content, &length, NULL));
+    at = memmem (content, length, what, strlen (what));
+    g_assert_nonnull (at);
+    for (; at != NULL; at = memmem (at, length - (gsize) (at - content), what, strlen (what)))
+        *at ^= 1;
+    g_assert_true (g_file_set_contents_full (path, content, (gssize) length, G_FILE_SET_CONTENTS_NONE, 0600, NULL));
+}
+
+/* The only sealed generation there is. */
+static gchar *
+sealed_file (Fixture *fixture)
+{
+    g_autoptr (GDir) dir = g_dir_open (fixture->directory, 0, NULL);
+    const gchar *name;
+
+    while ((name = g_dir_read_name (dir)) != NULL) {
+        if (g_str_has_suffix (name, ".gdbm"))
+            return path_of (fixture, name);
+    }
+    g_assert_not_reached ();
+}
+
+static void
+a_damaged_message_costs_only_itself (Fixture *fixture)
+{
+    QueueId ids[3];
+    g_autofree gchar *path = NULL;
+    g_autoptr (GError) error = NULL;
+    g_autoptr (GString) content = NULL;
+
+    for (guint i = 0; i < 3; i++)
+        ids[i] = commit_number (fixture, i);
+    fixture_close (fixture);
+    path = sealed_file (fixture);
+    damage_file (path, "Subject: 1\r\n");
+    g_string_set_size (warnings, 0);
+    fixture_open (fixture);
+    g_assert_cmpuint (count_messages (fixture), ==, 3);
+    check_number (fixture, ids[0], 0);
+    check_number (fixture, ids[2], 2);
+    content = fixture_read (fixture, ids[1], &error);
+    g_assert_null (content);
+    g_assert_error (error, QUEUE_ERROR, QUEUE_ERROR_DAMAGED);
+    g_assert_true (was_named (ids[1]));
+    g_assert_false (was_named (ids[0]));
+
+    /* It is not given to a delivery again. */
+    g_assert_nonnull (fixture_take (fixture, "one.example"));
+    g_assert_nonnull (fixture_take (fixture, "one.example"));
+    g_assert_null (fixture_take (fixture, "one.example"));
+}
+
+static void
+a_damaged_record_is_held_named_and_can_be_deleted (Fixture *fixture)
+{
+    QueueId good = fixture_commit (fixture, 1, "good@one.example", "x");
+    QueueId bad = fixture_commit (fixture, 1, "a-recipient@two.example", "x");
+    g_autofree gchar *path = NULL;
+    g_autoptr (QueueMessage) message = NULL;
+    QueueStatistics statistics;
+
+    fixture_close (fixture);
+    path = sealed_file (fixture);
+    damage_file (path, "a-recipient@two.example");
+    g_string_set_size (warnings, 0);
+    fixture_open (fixture);
+    message = fixture_get (fixture, bad);
+    g_assert_cmpint (message->state, ==, QUEUE_STATE_HELD);
+    g_assert_nonnull (strstr (message->reason, "damaged"));
+    g_assert_true (was_named (bad));
+    g_assert_false (was_named (good));
+    queue_statistics (fixture->queue, &statistics);
+    g_assert_cmpuint (statistics.by_state[QUEUE_STATE_HELD], ==, 1);
+    g_assert_null (fixture_take (fixture, "two.example"));
+    g_assert_cmpuint (fixture_act_on (fixture, QUEUE_ACTION_RELEASE, bad), ==, 0);
+    g_assert_cmpuint (fixture_act_on (fixture, QUEUE_ACTION_DELETE, bad), ==, 1);
+    g_assert_cmpuint (count_messages (fixture), ==, 1);
+    fixture_reopen (fixture);
+    g_assert_cmpuint (count_messages (fixture), ==, 1);
+}
+
+static void
+a_damaged_index_is_searched_key_by_key (Fixture *fixture)
+{
+    QueueId ids[3], held;
+    g_autofree gchar *path = NULL;
+    g_autoptr (QueueMessage) message = NULL;
+    g_autoptr (GError) error = NULL;
+    g_auto (QueueSealedMeta) meta = {0};
+    g_autoptr (QueueSealed) sealed = NULL;
+    g_autoptr (GBytes) page = NULL;
+    g_autofree gchar *content = NULL;
+    gchar *at;
+    gsize length;
+
+    for (guint i = 0; i < 3; i++)
+        ids[i] = commit_number (fixture, i);
+    held = fixture_commit (fixture, 1, "h@two.example", "x");
+    fixture_act_on (fixture, QUEUE_ACTION_HOLD, held);
+    fixture_close (fixture);
+    path = sealed_file (fixture);
+    sealed = queue_sealed_open (path, &meta, &error);
+    page = queue_sealed_read (sealed, QUEUE_PART_INDEX, 0, 0, &error);
+    g_assert_no_error (error);
+    g_clear_pointer (&sealed, queue_sealed_free);
+
+    g_assert_true (g_file_get_contents (path, &content, &length, NULL));
+    at = memmem (content, length, g_bytes_get_data (page, NULL), g_bytes_get_size (page));
+    *at ^= 1;
+    g_assert_true (g_file_set_contents_full (path, content, (gssize) length, G_FILE_SET_CONTENTS_NONE, 0600, NULL));
+
+    g_string_set_size (warnings, 0);
+    fixture_open (fixture);
+    g_assert_nonnull (strstr (warnings->str, path));
+    g_assert_cmpuint (count_messages (fixture), ==, 4);
+    for (guint i = 0; i < 3; i++)
+        check_number (fixture, ids[i], i);
+    message = fixture_get (fixture, held);
+    g_assert_cmpint (message->state, ==, QUEUE_STATE_HELD);
+}
+
+static void
+what_cannot_be_opened_is_put_aside (Fixture *fixture)
+{
+    QueueId id;
+    g_autofree gchar *path = NULL, *aside = NULL;
+
+    commit_number (fixture, 1);
+    fixture_close (fixture);
+    path = sealed_file (fixture);
+    aside = g_strconcat (path, ".damaged", NULL);
+    g_assert_true (g_file_set_contents (path, "not a database", -1, NULL));
+    g_string_set_size (warnings, 0);
+    fixture_open (fixture);
+    g_assert_cmpuint (count_messages (fixture), ==, 0);
+    g_assert_true (g_file_test (aside, G_FILE_TEST_EXISTS));
+    g_assert_nonnull (strstr (warnings->str, aside));
+    id = commit_number (fixture, 2);
+    fixture_reopen (fixture);
+    check_number (fixture, id, 2);
+    g_assert_true (g_file_test (aside, G_FILE_TEST_EXISTS));
+}
+
+static void
+a_failing_machine_is_no_damage (Fixture *fixture)
+{
+    QueueId id = commit_number (fixture, 1);
+    g_autofree gchar *path = NULL, *elsewhere = NULL;
+    g_autoptr (GError) error = NULL;
+
+    fixture_close (fixture);
+    path = sealed_file (fixture);
+    elsewhere = g_strconcat (path, ".elsewhere", NULL);
+
+    /* A directory in its place cannot be opened, like a file without permission, whoever runs the test. */
+    g_assert_cmpint (g_rename (path, elsewhere), ==, 0);
+    g_assert_cmpint (g_mkdir (path, 0700), ==, 0);
+    fixture->queue = queue_open (fixture->directory, &fixture->limits, &error);
+    g_assert_null (fixture->queue);
+    g_assert_error (error, QUEUE_ERROR, QUEUE_ERROR_IO);
+    g_assert_nonnull (strstr (error->message, path));
+    g_assert_cmpint (g_rmdir (path), ==, 0);
+    g_assert_cmpint (g_rename (elsewhere, path), ==, 0);
+    fixture_open (fixture);
+    check_number (fixture, id, 1);
+}
+
+static void
+a_newer_store_is_refused_in_words (Fixture *fixture)
+{
+    g_autofree gchar *path = path_of (fixture, "0000000050.gdbm");
+    g_autoptr (GError) error = NULL;
+    g_autoptr (GByteArray) bytes = g_byte_array_new ();
+    g_autoptr (GBytes) payload = NULL;
+    QueueSealed *sealed;
+
+    fixture_close (fixture);
+    g_byte_array_append (bytes, (const guint8 *) "PosternG", 8);
+    queue_bytes_put_u32 (bytes, 2);
+    payload = g_bytes_new (bytes->data, bytes->len);
+    sealed = queue_sealed_create (path, &error);
+    g_assert_true (queue_sealed_store (sealed, QUEUE_PART_META, 0, 0, payload, &error));
+    queue_sealed_free (sealed);
+    fixture->queue = queue_open (fixture->directory, &fixture->limits, &error);
+    g_assert_null (fixture->queue);
+    g_assert_error (error, QUEUE_ERROR, QUEUE_ERROR_VERSION);
+    g_assert_nonnull (strstr (error->message, path));
+    g_assert_nonnull (strstr (error->message, "newer version"));
+    g_unlink (path);
+    fixture_open (fixture);
+}
+
+static void
+ids_never_repeat (Fixture *fixture)
+{
+    QueueId last = 0;
+
+    for (guint i = 0; i < 5; i++) {
+        QueueId id = commit_number (fixture, i);
+
+        g_assert_cmpuint (id, >, last);
+        last = id;
+        fixture_act_on (fixture, QUEUE_ACTION_DELETE, id);
+        fixture_reopen (fixture);
+    }
+}
+
+int
+main (int argc, char **argv)
+{
+    int result;
+
+    g_test_init (&argc, &argv, NULL);
+    warnings = g_string_new (NULL);
+    g_log_set_writer_func (gather_warning, NULL, NULL);
+    fixture_add ("/queue/seal/a-full-journal-is-sealed", a_full_journal_is_sealed);
+    fixture_add ("/queue/seal/mail-that-left-is-never-sealed", mail_that_left_is_never_sealed);
+    fixture_add ("/queue/seal/an-empty-queue-is-small", an_empty_queue_is_small);
+    fixture_add ("/queue/seal/what-changes-afterwards-stays-changed", what_changes_after_sealing_stays_changed);
+    fixture_add ("/queue/seal/many-generations-are-merged", many_generations_are_merged);
+    fixture_add ("/queue/seal/the-disk-is-given-back", the_disk_is_given_back);
+    fixture_add ("/queue/seal/a-message-may-arrive-across-generations", a_message_may_arrive_across_generations);
+    fixture_add ("/queue/seal/an-aborted-message-across-generations-leaves-nothing",
+                 an_aborted_message_across_generations_leaves_nothing);
+    fixture_add ("/queue/seal/what-was-being-sealed-is-begun-anew", what_was_being_sealed_is_begun_anew);
+    fixture_add ("/queue/seal/sources-that-were-not-removed-yet-say-nothing",
+                 sources_that_were_not_removed_yet_say_nothing);
+    fixture_add ("/queue/seal/a-generation-that-is-not-whole-does-not-hide-its-journal",
+                 a_generation_that_is_not_whole_does_not_hide_its_journal);
+    fixture_add ("/queue/seal/a-journal-that-was-being-begun-says-nothing",
+                 a_journal_that_was_being_begun_says_nothing);
+    fixture_add ("/queue/damage/a-message-costs-only-itself", a_damaged_message_costs_only_itself);
+    fixture_add ("/queue/damage/a-record-is-held-named-and-can-be-deleted",
+                 a_damaged_record_is_held_named_and_can_be_deleted);
+    fixture_add ("/queue/damage/an-index-is-searched-key-by-key", a_damaged_index_is_searched_key_by_key);
+    fixture_add ("/queue/damage/what-cannot-be-opened-is-put-aside", what_cannot_be_opened_is_put_aside);
+    fixture_add ("/queue/damage/a-failing-machine-is-none", a_failing_machine_is_no_damage);
+    fixture_add ("/queue/store/a-newer-one-is-refused-in-words", a_newer_store_is_refused_in_words);
+    fixture_add ("/queue/store/ids-never-repeat", ids_never_repeat);
+    result = g_test_run ();
+    g_string_free (warnings, TRUE);
+
+    return result;
+}
