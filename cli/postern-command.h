@@ -9,7 +9,7 @@
 
 typedef struct {
     const gchar *name;
-    const gchar *summary; /* one line for the overview */
+    const gchar *summary; /* (nullable) one line for the overview */
     ExitCode (*run) (int argc, char **argv, const gchar *bus);
 } Command;
 
@@ -67,6 +67,7 @@ ExitCode command_remotes (int argc, char **argv, const gchar *bus);
 ExitCode command_pause (int argc, char **argv, const gchar *bus);
 ExitCode command_resume (int argc, char **argv, const gchar *bus);
 ExitCode command_reload (int argc, char **argv, const gchar *bus);
+ExitCode command_mailq (int argc, char **argv, const gchar *bus);
 ExitCode command_monitor (int argc, char **argv, const gchar *bus);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CommandLine, command_line_free)

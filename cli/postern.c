@@ -23,6 +23,7 @@ static const Command commands[] = {
     {"delete", "Remove messages", command_delete},
     {"remotes", "The smarthosts and how they are; try one", command_remotes},
     {"stats", "Counters since the relay started", command_stats},
+    {"mailq", NULL, command_mailq}, /* what the old name becomes */
     {"monitor", "What happens to mail, as it happens", command_monitor},
     {"pause", "Start no more deliveries", command_pause},
     {"resume", "Start deliveries again", command_resume},
@@ -43,7 +44,8 @@ describe_commands (void)
     GString *text = g_string_new ("Subcommands (each has --help):\n");
 
     for (guint i = 0; i < G_N_ELEMENTS (commands); i++)
-        g_string_append_printf (text, "  %-9s %s\n", commands[i].name, commands[i].summary);
+        if (commands[i].summary != NULL)
+            g_string_append_printf (text, "  %-9s %s\n", commands[i].name, commands[i].summary);
     g_string_append_printf (text,
                             "\nEnvironment:\n  POSTERN_BUS  the bus, where --bus= is not given\n"
                             "  NO_COLOR     no colours if it is set\n\n%s",

@@ -81,7 +81,7 @@ run (const SendmailOptions *options, GError **error)
     case SENDMAIL_MODE_SMTP:
         return sendmail_pump (socket_path (), STDIN_FILENO, STDOUT_FILENO, error);
     case SENDMAIL_MODE_LIST:
-        return become_postern ("list", NULL, error);
+        return become_postern ("mailq", NULL, error);
     case SENDMAIL_MODE_RETRY:
         return become_postern ("retry", "--all", error);
     case SENDMAIL_MODE_ALIASES:

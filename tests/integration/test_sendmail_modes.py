@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""sendmail's other modes, with the real relay behind them."""
+
+import re
+
+HEADING = "----Queue ID----- --Size-- ---Arrival Time---- --Sender/Recipient------"
+
+
+def test_mailq_of_an_empty_queue(make_relay):
+    assert make_relay().sendmail("-bp", message="").stdout == "Mail queue is empty\n"
+
+
+def test_mailq_has_the_familiar_form(make_relay):
+    relay = make_relay()  # without a smarthost everything waits
+    relay.sendmail("-f", "a@example.org", "x@example.net", "y@example.net", message="Subject: x\n\n" + "text\n" * 1000)
+    relay.sendmail("-f", "<>", "z@example.net")
+    relay.wait_line("deferred", count=3)
+    first, second = relay.queue()
+    relay.postern("hold", second["id"])
+    lines = relay.sendmail("-bp", message="").stdout.split("\n")
+    assert lines[0] == HEADING
+    time = r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} [ 0-9]\d \d\d:\d\d:\d\d"
+    assert re.fullmatch(rf"{first['id']}\*? +{first['size']} {time} a@example\.org", lines[1])
+    assert re.fullmatch(r" *\(no smarthost is configured: .*\)", lines[2])
+    assert [line.strip() for line in lines[3:6]] == ["x@example.net", "y@example.net", ""]
+    assert lines[3].index("x@") == lines[1].index("a@") == HEADING.index("--Sender")
+    assert re.fullmatch(rf"{second['id']}! +\d+ {time} MAILER-DAEMON", lines[6])
+    kbytes = (first["size"] + second["size"]) // 1024
+    assert lines[-2:] == [f"-- {kbytes} Kbytes in 2 Requests.", ""]
+
+
+def test_mailq_shows_who_still_waits(make_relay, make_receiver):
+    receiver = make_receiver()
+    receiver.on("RCPT", "451 4.2.0 later", match="y[12]@")
+    relay = make_relay(receiver)
+    relay.sendmail("x@example.net", "y1@example.net", "y2@example.net")
+    relay.wait_line("deferred", count=2)
+    printed = relay.sendmail("-bp", message="").stdout
+    assert "x@example.net" not in printed
+    assert "y1@example.net" in printed and "y2@example.net" in printed and "451 4.2.0 later" in printed
+    assert printed.endswith("\n-- 0 Kbytes in 1 Request.\n")
+
+
+def test_mailq_without_a_relay_fails(make_relay):
+    relay = make_relay()
+    relay.stop()
+    result = relay.sendmail("-bp", message="", status=None)
+    assert result.returncode != 0 and "Mail queue is empty" not in result.stdout and result.stderr
+
+
+def test_smtp_of_a_script_reaches_the_receiver(relay, receiver):
+    script = """EHLO script
+MAIL FROM:<root>
+RCPT TO:<x@example.net>
+
+DATA
+Subject: from a script
+
+.
+QUIT
+"""
+    result = relay.sendmail("-bs", message=script)
+    replies = [line for line in result.stdout.split("\r\n") if re.match(r"\d\d\d ", line)]
+    assert [r[:3] for r in replies] == ["220", "250", "250", "250", "500", "354", "250", "221"], replies
+    got = receiver.wait_messages(1)[0]
+    assert got.sender == "root@example.org" and got.recipients == ["x@example.net"]
+    assert got.content.endswith(b"\r\n\r\n") and b"Subject: from a script\r\n" in got.content
+
+
+def test_retry_tries_the_queue(make_relay, make_receiver):
+    receiver = make_receiver()
+    receiver.on("RCPT", "451 4.2.0 later", times=1)
+    relay = make_relay(receiver)
+    relay.sendmail("x@example.net")
+    relay.wait_line("deferred")
+    relay.sendmail("-q", message="")
+    receiver.wait_messages(1)
+
+
+def test_newaliases_is_content(make_relay):
+    assert make_relay().sendmail("-bi", message="").stdout == ""
