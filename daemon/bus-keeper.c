@@ -5,7 +5,7 @@
  *
  * Mail matters more than the means to look at it: a relay whose message bus is missing goes on, says so once, and
  * tries the bus again every now and then. It says that the bus is back only when the connection has held until the next
- * try, because a name that another relay holds is lost right after each connection.
+ * try: one that is lost again at once is not back.
  */
 
 #include "bus-keeper.h"
