@@ -284,8 +284,14 @@ write_batch (QueueWriter *writer, GPtrArray *commands, GError **error)
 static void
 post_done (QueueWriter *writer, GPtrArray *commands)
 {
-    if (commands->len > 0)
-        queue_mailbox_post (writer->mailbox, hear_done, g_ptr_array_copy (commands, NULL, NULL), NULL);
+    if (commands->len == 0)
+        return;
+
+    /* Who hears that it is done may close the queue at once, and has to know that there is a journal to seal. */
+    pthread_mutex_lock (&writer->lock);
+    writer->journal_bytes = queue_appender_bytes (writer->appender);
+    pthread_mutex_unlock (&writer->lock);
+    queue_mailbox_post (writer->mailbox, hear_done, g_ptr_array_copy (commands, NULL, NULL), NULL);
 }
 
 /* Splits a batch that failed: what must be kept goes to the retained ones, the rest is failed. */
