@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Delivery status notifications, read by Python's email package; and what DSN asks for on the way out."""
+
+import json
+
+import pytest
+
+import mail
+
+DSN_EXTENSIONS = ("PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "DSN")
+NO_SUCH_USER = "550 5.1.1 <recipient@example.net>: no such user here"
+
+
+def test_a_bounce_tells_all(relay, receiver):
+    receiver.on("RCPT", NO_SUCH_USER, match="recipient@")
+    relay.send(message=mail.text("a question", body="What is it?\n", Message_ID="<original@example.org>"))
+    received = receiver.wait_messages(1)[0]
+    assert received.recipients == ["sender@example.org"]
+    notice = mail.Notice(received)
+    assert notice.message["To"].addresses[0].addr_spec == "sender@example.org"
+    assert "MAILER-DAEMON@example.org" in notice.message["From"]
+    assert notice.report["Reporting-MTA"] == "dns; relay.example.org"
+    assert notice.report["Arrival-Date"]
+    fields = notice.recipient("recipient@example.net")
+    assert fields["Action"] == "failed"
+    assert fields["Status"] == "5.1.1"
+    assert fields["Diagnostic-Code"].startswith("smtp; 550 5.1.1")
+    assert "127.0.0.1" in fields["Remote-MTA"]
+    words = " ".join(notice.text.split())
+    assert "recipient@example.net" in words and "no such user here" in words
+    assert notice.returned["Message-ID"] == "<original@example.org>"
+    assert notice.returned_type == "message/rfc822"
+    relay.wait_line("bounced.*POSTERN_STATUS=5.1.1")
+
+
+@pytest.mark.parametrize("moment", ["MAIL", "RCPT", "DATA", "END"])
+def test_a_permanent_refusal_at_any_moment_bounces(relay, receiver, moment):
+    receiver.on(moment, "554 5.7.0 not wanted", times=1)
+    relay.send()
+    notice = mail.Notice(receiver.wait_messages(1)[0])
+    assert notice.recipient("recipient@example.net")["Status"] == "5.7.0"
+
+
+def test_the_sender_chooses_what_comes_back(relay, receiver):
+    receiver.on("RCPT", NO_SUCH_USER, match="recipient@")
+    relay.send(message=mail.text(body="the body\n"), options=["RET=HDRS", "ENVID=envelope+2B1"],
+               recipient_options=["ORCPT=rfc822;first+2Baddress@example.net"])
+    notice = mail.Notice(receiver.wait_messages(1)[0])
+    assert notice.returned_type == "text/rfc822-headers"
+    assert b"the body" not in receiver.messages[0].content
+    assert notice.report["Original-Envelope-Id"] == "envelope+1"
+    assert notice.recipient("recipient@example.net")["Original-Recipient"] == "rfc822;first+address@example.net"
+
+
+def test_a_large_message_comes_back_as_its_header(relay, receiver):
+    receiver.on("RCPT", NO_SUCH_USER, match="recipient@")
+    relay.send(message=mail.text("large", body=("x" * 70 + "\n") * 5000))
+    notice = mail.Notice(receiver.wait_messages(1)[0])
+    assert notice.returned_type == "text/rfc822-headers"
+    assert notice.returned["Subject"] == "large"
+    assert len(receiver.messages[0].content) < 20_000
+
+
+def test_nobody_is_told_who_asked_not_to_be(relay, receiver):
+    receiver.on("RCPT", NO_SUCH_USER, match="recipient@")
+    relay.send(recipient_options=["NOTIFY=NEVER"])
+    relay.wait_line("bounced")
+    relay.send(recipients="other@example.net", message=mail.text("after"))
+    assert mail.subjects(receiver.wait_messages(1)) == ["after"]
+    assert not relay.queue()
+
+
+def test_mail_without_a_sender_is_never_notified(relay, receiver):
+    receiver.on("RCPT", NO_SUCH_USER, match="recipient@")
+    relay.send(sender="", message=mail.text("a notice of somebody else"))
+    relay.wait_line("held")
+    held = json.loads(relay.postern("list", "--state=held", "--json"))
+    assert len(held) == 1
+    assert not receiver.messages
+
+
+def test_a_notice_that_fails_is_held(relay, receiver):
+    receiver.on("RCPT", "550 5.1.1 no such user", match="recipient@|sender@")
+    relay.send()
+    relay.wait_line("held")
+    held = json.loads(relay.postern("list", "--state=held", "--json"))
+    assert len(held) == 1
+    assert not receiver.messages
+    assert "no such user" in relay.postern("list")
+    receiver.forgive()
+    relay.postern("release", "--all")
+    assert mail.Notice(receiver.wait_messages(1)[0]).recipient("recipient@example.net")["Status"] == "5.1.1"
+
+
+def test_dsn_goes_on_where_it_is_offered(make_relay, make_receiver):
+    receiver = make_receiver(extensions=DSN_EXTENSIONS)
+    relay = make_relay(receiver)
+    relay.send(options=["RET=HDRS", "ENVID=id+2B1"],
+               recipient_options=["NOTIFY=SUCCESS,DELAY", "ORCPT=rfc822;first@example.net"])
+    received = receiver.wait_messages(1)[0]
+    assert {"RET=HDRS", "ENVID=id+2B1"} <= set(received.mail_options)
+    assert set(received.recipient_options["recipient@example.net"]) == {"NOTIFY=SUCCESS,DELAY",
+                                                                        "ORCPT=rfc822;first@example.net"}
+    relay.wait_line("delivered to <recipient@example.net>")
+    assert not relay.queue(), "the receiver will tell of the success, not the relay"
+
+
+def test_success_is_told_where_dsn_ends(relay, receiver):
+    relay.send(recipient_options=["NOTIFY=SUCCESS"])
+    messages = receiver.wait_messages(2)
+    assert messages[0].recipient_options == {"recipient@example.net": []}
+    notice = mail.Notice(messages[1])
+    assert notice.recipient("recipient@example.net")["Action"] == "relayed"
+    assert notice.recipient("recipient@example.net")["Status"].startswith("2.")
+
+
+def test_a_delay_is_told_once(make_relay, make_receiver):
+    receiver = make_receiver()
+    receiver.on("RCPT", "450 4.2.1 busy", match="recipient@")
+    relay = make_relay(receiver, {"Queue": {"DelayNotice": "1s", "RetryFirst": "1s", "RetryLongest": "1s"}})
+    relay.send()
+    notice = mail.Notice(receiver.wait_messages(1)[0])
+    fields = notice.recipient("recipient@example.net")
+    assert fields["Action"] == "delayed"
+    assert fields["Status"] == "4.2.1"
+    assert fields["Will-Retry-Until"]
+    attempts = len(relay.log.find("deferred"))
+    relay.wait_line("has to wait, deferred", count=attempts + 2)
+    assert len(receiver.messages) == 1
+    receiver.forgive()
+    assert receiver.wait_messages(2)[1].recipients == ["recipient@example.net"]
+
+
+def test_what_is_too_old_comes_back(make_relay, make_receiver):
+    receiver = make_receiver()
+    receiver.on("RCPT", "450 4.2.1 busy for ever", match="recipient@")
+    relay = make_relay(receiver, {"Queue": {"Lifetime": "2s", "DelayNotice": "0", "RetryFirst": "1s",
+                                            "RetryLongest": "1s"}})
+    relay.send(message=mail.text("old"))
+    notice = mail.Notice(receiver.wait_messages(1)[0])
+    fields = notice.recipient("recipient@example.net")
+    assert fields["Action"] == "failed"
+    assert fields["Status"] in ("4.4.7", "5.4.7", "4.2.1"), fields["Status"]
+    assert "busy for ever" in fields["Diagnostic-Code"]
+    relay.wait_line("given up")
+    assert not relay.queue()
+
+
+def test_what_is_too_old_comes_back_though_its_way_was_closed_all_the_time(make_relay, make_receiver):
+    receiver = make_receiver(up=False)
+    relay = make_relay(receiver, {"Queue": {"Lifetime": "4s", "RetryFirst": "1s", "RetryLongest": "1s"}})
+    relay.send()
+    relay.wait_line("given up")
+    receiver.start()
+    relay.postern("retry", "--all")
+    notice = mail.Notice(receiver.wait_messages(1)[0])
+    assert notice.recipient("recipient@example.net")["Action"] == "failed"
+
+
+def test_a_bounce_of_utf8_addresses_reaches_a_sender_in_ascii(relay, receiver):
+    receiver.on("RCPT", "550 5.1.1 no such user", match="用户")
+    with relay.smtp() as session:
+        session.ehlo()
+        session.sendmail("sender@example.org", ["用户@example.net"], "Subject: Привет\r\n\r\nx\r\n".encode(),
+                         ["SMTPUTF8"])
+    received = receiver.wait_messages(1)[0]
+    assert received.recipients == ["sender@example.org"]
+    assert "SMTPUTF8" not in received.mail_options and received.content.isascii()
+    assert "用户@example.net" in next(mail.parse(received).iter_parts()).get_content()
