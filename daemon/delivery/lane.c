@@ -26,9 +26,8 @@
  * than a good server takes for a message, shorter than people's patience. */
 #define STALLED_SECONDS 10
 
-/* What should have been done by now and was not is looked at again after this, but not in a busy loop. */
-#define WAKE_AGAIN_USEC (G_USEC_PER_SEC / 4)
-#define WAKE_SOON_USEC  (G_USEC_PER_SEC / 100)
+/* What became due at this moment is looked at after this, and never in a busy loop. */
+#define WAKE_SOON_USEC (G_USEC_PER_SEC / 100)
 
 struct _DeliveryLane {
     gchar *name;
@@ -212,6 +211,16 @@ delivery_lane_pass_over (DeliveryLane *self, DeliveryAttempt *attempt)
     delivery_attempt_break (attempt, self->failure, DELIVERY_WAIT_LANE);
 }
 
+/* All remotes were tried for it; the first is the one that people know. */
+static void
+refuse (DeliveryLane *self, DeliveryAttempt *attempt)
+{
+    if (self->remotes->len > 0)
+        delivery_attempt_start (attempt, delivery_remote_host (remote_at (self, 0)),
+                                delivery_remote_address (remote_at (self, 0)), FALSE);
+    delivery_attempt_break (attempt, self->failure, DELIVERY_WAIT_LANE);
+}
+
 static void
 give_back_waiting (DeliveryLane *self)
 {
@@ -219,7 +228,7 @@ give_back_waiting (DeliveryLane *self)
 
     while ((attempt = g_queue_pop_head (&self->waiting))) {
         if (self->closed)
-            delivery_attempt_break (attempt, self->failure, DELIVERY_WAIT_LANE);
+            refuse (self, attempt);
         self->events->finished (attempt, self->user_data);
     }
 }
@@ -265,7 +274,7 @@ probe (DeliveryLane *self, const DeliveryRemote *in_use, gint64 now_usec)
 {
     for (guint i = 0; i < self->remotes->len && remote_at (self, i) != in_use; i++)
         if (delivery_remote_is_down (remote_at (self, i)) &&
-            delivery_remote_wakes (remote_at (self, i)) <= now_usec && has_work (self))
+            delivery_remote_wakes (remote_at (self, i), now_usec) <= now_usec && has_work (self))
             delivery_remote_open (remote_at (self, i), now_usec);
 }
 
@@ -396,7 +405,7 @@ static gint64
 remote_wakes (DeliveryRemote *remote, gboolean last, gint64 now_usec)
 {
     gint64 stalled = delivery_remote_stalled_since (remote, now_usec);
-    gint64 wakes = delivery_remote_wakes (remote);
+    gint64 wakes = delivery_remote_wakes (remote, now_usec);
 
     if (!last && stalled != G_MAXINT64 && !is_stalled (remote, now_usec))
         wakes = MIN (wakes, stalled + delivery_usec (STALLED_SECONDS));
@@ -432,5 +441,5 @@ delivery_lane_wakes (DeliveryLane *self)
     for (guint i = 0; i < self->remotes->len; i++)
         wakes = MIN (wakes, remote_wakes (remote_at (self, i), i + 1 == self->remotes->len, now_usec));
 
-    return MAX (wakes, now_usec + WAKE_AGAIN_USEC);
+    return MAX (wakes, now_usec + WAKE_SOON_USEC);
 }

@@ -9,6 +9,11 @@
  * A session is kept after a message, for the next one: logging in anew for each message is slow and gets accounts
  * blocked. The one used last is used first, so that those beyond the need grow old and quit.
  *
+ * Sessions are opened one at a time, and another one only when those that are open do not keep up: they had no pause
+ * for a number of messages, or for a while. So a few messages that come together cost one login, thousands are spread
+ * over all sessions within a blink, and a slow server gets its second session after a moment. One that does not even
+ * greet does not keep others from being opened for ever.
+ *
  * The server may close a kept session at any time, also at the moment when a message is sent over it. If a session
  * that has carried messages before ends without a word about this one, the message goes back as if nothing had
  * happened, and takes another session.
@@ -20,6 +25,15 @@
 #include "delivery/remote.h"
 
 #include "delivery/connection.h"
+#include "delivery/retry.h"
+
+/* Another session is opened when each of those that are open has carried this many messages without a pause, or when
+ * there was no pause for so long. A login takes about as long as a few messages. */
+#define RAMP_MESSAGES 10
+#define RAMP_SECONDS  1
+
+/* A session that takes longer to open is not waited for any more before another one is opened. */
+#define OPENING_PATIENCE_SECONDS 10
 
 /* A message that met this many dead sessions one after the other is deferred after all; there are never so many kept
  * sessions unless something kills them. */
@@ -50,7 +64,10 @@ struct _DeliveryRemote {
     GQueue idle;         /* of Session, the one used last in front */
     guint opening;
     guint quitting;
-    gint64 moved_usec; /* when a session last opened, took or completed something; monotonic */
+    gint64 moved_usec;   /* when a session last opened, took or completed something; monotonic */
+    gint64 opening_usec; /* when a session was last begun to be opened, or opened */
+    gint64 pressed_usec; /* since when no session was idle; 0: one is */
+    guint pressed_for;   /* messages completed since then */
     guint64 delivered;
     guint64 deferred;
     guint64 failed;
@@ -116,6 +133,21 @@ quit_idle (DeliveryRemote *self)
         session_quit (session);
 }
 
+/* There is nothing to do for a session. */
+static void
+relax (DeliveryRemote *self)
+{
+    self->pressed_usec = 0;
+    self->pressed_for = 0;
+}
+
+static void
+press (DeliveryRemote *self)
+{
+    if (self->pressed_usec == 0 && self->idle.length == 0)
+        self->pressed_usec = now ();
+}
+
 /* ---- What the connections say ---- */
 
 static void
@@ -127,6 +159,7 @@ on_ready (gpointer user_data)
     self->moved_usec = now ();
     if (!session->opened) {
         session->opened = TRUE;
+        self->opening_usec = self->moved_usec;
         self->opening--;
         self->opened++;
         if (delivery_health_opened (&self->health))
@@ -138,6 +171,8 @@ on_ready (gpointer user_data)
         session_quit (session);
 
     self->events->available (self, self->user_data);
+    if (self->idle.length > 0)
+        relax (self);
 }
 
 static void
@@ -179,6 +214,7 @@ on_done (gpointer user_data)
     DeliveryAttempt *attempt = g_steal_pointer (&session->attempt);
 
     self->moved_usec = now ();
+    self->pressed_for++;
     session->completed++;
 
     if (session->locked) {
@@ -358,6 +394,12 @@ delivery_remote_break (DeliveryRemote *self)
 }
 
 const gchar *
+delivery_remote_host (const DeliveryRemote *self)
+{
+    return self->host;
+}
+
+const gchar *
 delivery_remote_address (const DeliveryRemote *self)
 {
     return self->address;
@@ -376,17 +418,36 @@ delivery_remote_is_down (const DeliveryRemote *self)
 }
 
 static guint
-openable (DeliveryRemote *self, gint64 now_usec)
+used (const DeliveryRemote *self)
 {
-    guint limit = delivery_health_limit (&self->health, now_usec);
-    guint used = self->sessions->len - self->quitting;
+    return self->sessions->len - self->quitting;
+}
 
-    if (self->retired || used >= limit)
+/* When another session is called for, apart from the limit. */
+static gint64
+ramp_usec (const DeliveryRemote *self)
+{
+    if (used (self) == 0)
         return 0;
-    if (!delivery_remote_is_down (self))
-        return limit - used;
+    if (self->opening > 0)
+        return self->opening_usec + delivery_usec (OPENING_PATIENCE_SECONDS);
+    if (self->pressed_usec == 0)
+        return G_MAXINT64;
+    if (self->pressed_for >= used (self) * RAMP_MESSAGES)
+        return 0;
 
-    return self->opening == 0 && now_usec >= self->health.probe_usec ? 1 : 0;
+    return MAX (self->pressed_usec, self->opening_usec) + delivery_usec (RAMP_SECONDS);
+}
+
+static gboolean
+may_open (DeliveryRemote *self, gint64 now_usec)
+{
+    if (self->retired || used (self) >= delivery_health_limit (&self->health, now_usec))
+        return FALSE;
+    if (delivery_remote_is_down (self))
+        return self->opening == 0 && now_usec >= self->health.probe_usec;
+
+    return now_usec >= ramp_usec (self);
 }
 
 guint
@@ -395,7 +456,7 @@ delivery_remote_room (DeliveryRemote *self, gint64 now_usec)
     if (delivery_remote_is_down (self))
         return 0;
 
-    return self->idle.length + self->opening + openable (self, now_usec);
+    return self->idle.length + self->opening + (may_open (self, now_usec) ? 1 : 0);
 }
 
 guint
@@ -409,7 +470,7 @@ delivery_remote_open (DeliveryRemote *self, gint64 now_usec)
 {
     Session *session;
 
-    if (openable (self, now_usec) == 0)
+    if (!may_open (self, now_usec))
         return FALSE;
 
     session = g_new0 (Session, 1);
@@ -419,7 +480,9 @@ delivery_remote_open (DeliveryRemote *self, gint64 now_usec)
     g_ptr_array_add (self->sessions, session);
     if (self->sessions->len == 1)
         self->moved_usec = now_usec;
+    self->opening_usec = now_usec;
     self->opening++;
+    press (self);
     return TRUE;
 }
 
@@ -433,6 +496,7 @@ delivery_remote_start (DeliveryRemote *self, DeliveryAttempt *attempt)
 
     session->attempt = attempt;
     self->moved_usec = now ();
+    press (self);
     delivery_attempt_start (attempt, self->host, self->address, delivery_connection_offers_dsn (session->connection));
     delivery_connection_begin (session->connection, self->queue, attempt->job->message, attempt->job->recipients,
                                attempt->job->n_recipients);
@@ -442,21 +506,26 @@ delivery_remote_start (DeliveryRemote *self, DeliveryAttempt *attempt)
 gint64
 delivery_remote_stalled_since (DeliveryRemote *self, gint64 now_usec)
 {
-    if (self->sessions->len == 0 || self->idle.length > 0 || openable (self, now_usec) > 0)
+    if (self->sessions->len == 0 || self->idle.length > 0 || may_open (self, now_usec))
         return G_MAXINT64;
 
     return self->moved_usec;
 }
 
 gint64
-delivery_remote_wakes (const DeliveryRemote *self)
+delivery_remote_wakes (const DeliveryRemote *self, gint64 now_usec)
 {
+    gint64 wakes_usec = G_MAXINT64;
+
     if (self->retired)
         return G_MAXINT64;
     if (delivery_remote_is_down (self))
-        return self->opening == 0 ? self->health.probe_usec : G_MAXINT64;
+        return self->opening == 0 ? MAX (self->health.probe_usec, now_usec) : G_MAXINT64;
 
-    return self->health.raise_usec;
+    if (used (self) < self->health.limit)
+        wakes_usec = ramp_usec (self);
+    wakes_usec = MIN (wakes_usec, self->health.raise_usec);
+    return wakes_usec > now_usec ? wakes_usec : G_MAXINT64;
 }
 
 void

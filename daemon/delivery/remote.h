@@ -52,6 +52,8 @@ void delivery_remote_retire (DeliveryRemote *remote);
 /* Breaks off all sessions; attempts in hand are finished with what answers they have. */
 void delivery_remote_break (DeliveryRemote *remote);
 
+const gchar *delivery_remote_host (const DeliveryRemote *remote);
+
 /* "host:port" */
 const gchar *delivery_remote_address (const DeliveryRemote *remote);
 
@@ -75,9 +77,8 @@ gboolean delivery_remote_start (DeliveryRemote *remote, DeliveryAttempt *attempt
  * room. Monotonic. */
 gint64 delivery_remote_stalled_since (DeliveryRemote *remote, gint64 now_usec);
 
-/* When delivery_remote_open () of a remote that is down will work, or its limit is raised; G_MAXINT64: it is neither
- * down nor limited. Monotonic. */
-gint64 delivery_remote_wakes (const DeliveryRemote *remote);
+/* When time alone will let delivery_remote_open () work; G_MAXINT64: it will not. Monotonic. */
+gint64 delivery_remote_wakes (const DeliveryRemote *remote, gint64 now_usec);
 
 /* See delivery_health_hurry (). */
 void delivery_remote_hurry (DeliveryRemote *remote, gboolean login, gint64 now_usec);

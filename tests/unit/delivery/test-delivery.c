@@ -84,8 +84,23 @@ test_limit (void)
     WAIT_UNTIL (office_queued (office) == 0);
 
     g_assert_cmpuint (smarthost_messages (smarthost), ==, 200);
-    g_assert_cmpuint (smarthost_most_open (smarthost), <=, 3);
-    g_assert_cmpuint (smarthost_connections (smarthost), <=, 3);
+    g_assert_cmpuint (smarthost_most_open (smarthost), ==, 3);
+    g_assert_cmpuint (smarthost_connections (smarthost), ==, 3);
+}
+
+static void
+test_burst (void)
+{
+    g_autoptr (Office) office = office_new (1);
+    Smarthost *smarthost = office_smarthost (office, 0);
+
+    for (guint i = 0; i < 8; i++)
+        office_submit (office, SENDER, "b@example.net", MESSAGE);
+    office_start (office);
+    WAIT_UNTIL (office_queued (office) == 0);
+
+    g_assert_cmpuint (smarthost_messages (smarthost), ==, 8);
+    g_assert_cmpuint (smarthost_connections (smarthost), ==, 1);
 }
 
 static void
@@ -491,7 +506,8 @@ main (int argc, char **argv)
     g_test_add_func ("/delivery/delivery/an-empty-message-arrives-empty", test_empty);
     g_test_add_func ("/delivery/delivery/a-large-message-arrives-as-it-was", test_large);
     g_test_add_func ("/delivery/delivery/one-connection-serves-many-messages", test_reused);
-    g_test_add_func ("/delivery/delivery/no-more-connections-than-configured", test_limit);
+    g_test_add_func ("/delivery/delivery/many-messages-use-all-connections-and-no-more", test_limit);
+    g_test_add_func ("/delivery/delivery/a-burst-costs-one-connection", test_burst);
     g_test_add_func ("/delivery/delivery/an-idle-connection-quits", test_idle_quits);
     g_test_add_func ("/delivery/delivery/a-connection-closed-between-messages-punishes-none", test_closed_between);
     g_test_add_func ("/delivery/delivery/a-kept-connection-that-says-421-punishes-no-message", test_421_to_kept);
