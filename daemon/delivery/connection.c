@@ -196,50 +196,21 @@ on_trace (gboolean sent, const gchar *line, gpointer user_data)
         self->events->trace (sent ? DELIVERY_TRACE_SENT : DELIVERY_TRACE_RECEIVED, line, self->user_data);
 }
 
-static DeliveryFailureKind
-kind_of (const DeliveryConnection *self, SmtpClientFailure failure)
-{
-    if (self->stage == STAGE_QUITTING)
-        return DELIVERY_FAILURE_NONE;
-
-    switch (failure) {
-    case SMTP_CLIENT_FAILED_REPLY:
-        return DELIVERY_FAILURE_REFUSED;
-    case SMTP_CLIENT_FAILED_TLS:
-        return DELIVERY_FAILURE_TLS;
-    case SMTP_CLIENT_FAILED_AUTH:
-        return DELIVERY_FAILURE_LOGIN;
-    case SMTP_CLIENT_FAILED_PROTOCOL:
-        return DELIVERY_FAILURE_PROTOCOL;
-    case SMTP_CLIENT_FAILED_CLOSED:
-        return DELIVERY_FAILURE_CLOSED;
-    }
-
-    g_return_val_if_reached (DELIVERY_FAILURE_PROTOCOL);
-}
-
 static void
 on_failed (SmtpClientFailure failure, const gchar *reason, const SmtpReply *reply, gpointer user_data)
 {
     DeliveryConnection *self = user_data;
-    g_autofree gchar *quote = reply ? smtp_reply_line (reply) : NULL;
     guint reply_lines = 0;
-    gchar *text;
-
-    if (failure == SMTP_CLIENT_FAILED_AUTH && reply)
-        text = g_strdup_printf ("%s: authentication refused: %s; check the password of User=%s", self->address, quote,
-                                self->user);
-    else if (quote && !strstr (reason, quote))
-        text = g_strdup_printf ("%s: %s: %s", self->address, reason, quote);
-    else
-        text = g_strdup_printf ("%s: %s", self->address, reason);
 
     /* The reply that ends a session is no answer to the message: see delivery_connection_is_silent (). */
     for (const gchar *at = reply ? reply->text : NULL; at; at = strchr (at + 1, '\n'))
         reply_lines++;
     self->lines -= MIN (self->lines, reply_lines);
 
-    fail (self, delivery_failure_new (kind_of (self, failure), reply, text));
+    if (self->stage == STAGE_QUITTING)
+        fail (self, delivery_failure_new (DELIVERY_FAILURE_NONE, reply, g_strdup (reason)));
+    else
+        fail (self, delivery_failure_of_session (self->address, self->user, failure, reason, reply));
     self->stage = STAGE_OVER;
 }
 
@@ -500,46 +471,15 @@ break_off (DeliveryConnection *self, const gchar *why)
     settle_down (self);
 }
 
-static DeliveryFailure *
-tls_failure (const DeliveryConnection *self, const GError *error)
-{
-    gboolean distrust = g_error_matches (error, SMTP_TLS_ERROR, SMTP_TLS_ERROR_CERTIFICATE);
-    const gchar *hint = distrust ? "; if the host is the right one, name its authority in TrustFile=" : "";
-
-    return delivery_failure_new (DELIVERY_FAILURE_TLS, NULL,
-                                 g_strdup_printf ("%s: %s%s", self->address, error->message, hint));
-}
-
 static void
 on_closed (const GError *error, gpointer user_data)
 {
     DeliveryConnection *self = user_data;
 
     if (error && error->domain == SMTP_TLS_ERROR)
-        fail (self, tls_failure (self, error));
+        fail (self, delivery_failure_of_tls (self->address, error));
 
     break_off (self, error ? error->message : "the remote closed the connection");
-}
-
-static const gchar *
-what_was_waited_for (const DeliveryConnection *self)
-{
-    switch (smtp_client_wait (self->client)) {
-    case SMTP_CLIENT_WAIT_NONE:
-        break;
-    case SMTP_CLIENT_WAIT_GREETING:
-        return "no greeting came";
-    case SMTP_CLIENT_WAIT_COMMAND:
-        return "a command was not answered";
-    case SMTP_CLIENT_WAIT_DATA:
-        return "DATA was not answered";
-    case SMTP_CLIENT_WAIT_BLOCK:
-        return "the content was not taken";
-    case SMTP_CLIENT_WAIT_END:
-        return "the end of the content was not answered";
-    }
-
-    return "the TLS handshake did not end";
 }
 
 static void
@@ -555,9 +495,7 @@ on_expired (gpointer user_data)
     if (self->stage == STAGE_QUITTING)
         fail (self, delivery_failure_new (DELIVERY_FAILURE_NONE, NULL, g_strdup ("QUIT was not answered")));
     else
-        fail (self, delivery_failure_new (DELIVERY_FAILURE_TIMEOUT, NULL,
-                                          g_strdup_printf ("%s: %s within %u seconds", self->address,
-                                                           what_was_waited_for (self), wait_seconds (self))));
+        fail (self, delivery_failure_of_wait (self->address, smtp_client_wait (self->client), wait_seconds (self)));
 
     break_off (self, "time is over");
 }

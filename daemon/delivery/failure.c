@@ -10,6 +10,8 @@
 
 #include "delivery/failure.h"
 
+#include "smtp/tls.h"
+
 #include <string.h>
 
 /* RFC 3463 3.5, 3.6, 3.8; X.7.8 is from RFC 4954 6. */
@@ -53,6 +55,83 @@ delivery_failure_new (DeliveryFailureKind kind, const SmtpReply *reply, gchar *r
     g_strlcpy (failure->status, has_status ? reply->status : status_of_kind (kind), sizeof failure->status);
     failure->status[0] = '4';
     return failure;
+}
+
+static DeliveryFailureKind
+kind_of_session (SmtpClientFailure failure)
+{
+    switch (failure) {
+    case SMTP_CLIENT_FAILED_REPLY:
+        return DELIVERY_FAILURE_REFUSED;
+    case SMTP_CLIENT_FAILED_TLS:
+        return DELIVERY_FAILURE_TLS;
+    case SMTP_CLIENT_FAILED_AUTH:
+        return DELIVERY_FAILURE_LOGIN;
+    case SMTP_CLIENT_FAILED_PROTOCOL:
+        return DELIVERY_FAILURE_PROTOCOL;
+    case SMTP_CLIENT_FAILED_CLOSED:
+        return DELIVERY_FAILURE_CLOSED;
+    }
+
+    g_return_val_if_reached (DELIVERY_FAILURE_PROTOCOL);
+}
+
+DeliveryFailure *
+delivery_failure_of_session (const gchar *address, const gchar *user, SmtpClientFailure failure, const gchar *reason,
+                             const SmtpReply *reply)
+{
+    g_autofree gchar *quote = reply ? smtp_reply_line (reply) : NULL;
+    gchar *text;
+
+    if (failure == SMTP_CLIENT_FAILED_AUTH && reply)
+        text = g_strdup_printf ("%s: authentication refused: %s%s%s", address, quote,
+                                smtp_reply_is_permanent (reply) ? "; check the password of User=" : "",
+                                smtp_reply_is_permanent (reply) ? user : "");
+    else if (quote && !strstr (reason, quote))
+        text = g_strdup_printf ("%s: %s: %s", address, reason, quote);
+    else
+        text = g_strdup_printf ("%s: %s", address, reason);
+
+    return delivery_failure_new (kind_of_session (failure), reply, text);
+}
+
+DeliveryFailure *
+delivery_failure_of_tls (const gchar *address, const GError *error)
+{
+    gboolean distrust = g_error_matches (error, SMTP_TLS_ERROR, SMTP_TLS_ERROR_CERTIFICATE);
+    const gchar *hint = distrust ? "; if the host is the right one, name its authority in TrustFile=" : "";
+
+    return delivery_failure_new (DELIVERY_FAILURE_TLS, NULL,
+                                 g_strdup_printf ("%s: %s%s", address, error->message, hint));
+}
+
+static const gchar *
+what_was_missing (SmtpClientWait wait)
+{
+    switch (wait) {
+    case SMTP_CLIENT_WAIT_NONE:
+        return "the TLS handshake did not end";
+    case SMTP_CLIENT_WAIT_GREETING:
+        return "no greeting came";
+    case SMTP_CLIENT_WAIT_COMMAND:
+        return "a command was not answered";
+    case SMTP_CLIENT_WAIT_DATA:
+        return "DATA was not answered";
+    case SMTP_CLIENT_WAIT_BLOCK:
+        return "the content was not taken";
+    case SMTP_CLIENT_WAIT_END:
+        return "the end of the content was not answered";
+    }
+
+    g_return_val_if_reached (NULL);
+}
+
+DeliveryFailure *
+delivery_failure_of_wait (const gchar *address, SmtpClientWait wait, guint seconds)
+{
+    return delivery_failure_new (DELIVERY_FAILURE_TIMEOUT, NULL,
+                                 g_strdup_printf ("%s: %s within %u %s", address, what_was_missing (wait), seconds,
+                                                  seconds == 1 ? "second" : "seconds"));
 }
 
 DeliveryFailure *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-#include "smtp/reply.h"
+#include "smtp/client.h"
 
 /* How a session with a remote came to its end. */
 typedef enum {
@@ -34,6 +34,16 @@ typedef struct {
  * that fits @kind.
  */
 DeliveryFailure *delivery_failure_new (DeliveryFailureKind kind, const SmtpReply *reply, gchar *reason);
+/* What the protocol engine says of the end of a session. @address: "host:port"; @user: (nullable): who was to log in */
+DeliveryFailure *delivery_failure_of_session (const gchar *address, const gchar *user, SmtpClientFailure failure,
+                                              const gchar *reason, const SmtpReply *reply);
+
+/* @error: a SMTP_TLS_ERROR */
+DeliveryFailure *delivery_failure_of_tls (const gchar *address, const GError *error);
+
+/* The remote let @seconds pass without what was waited for. */
+DeliveryFailure *delivery_failure_of_wait (const gchar *address, SmtpClientWait wait, guint seconds);
+
 DeliveryFailure *delivery_failure_copy (const DeliveryFailure *failure);
 void delivery_failure_free (DeliveryFailure *failure);
 

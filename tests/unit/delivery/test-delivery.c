@@ -243,7 +243,7 @@ test_slow (void)
     office_submit (office, SENDER, "b@example.net", MESSAGE);
     WAIT_UNTIL (office_count_events (office, "deferred") == 1);
 
-    g_assert_true (office_saw (office, "the end of the content was not answered within 1 seconds"));
+    g_assert_true (office_saw (office, "the end of the content was not answered within 1 second"));
     WAIT_UNTIL (office_queued (office) == 0);
 }
 
@@ -259,7 +259,7 @@ test_slow_greeting (void)
     office_submit (office, SENDER, "b@example.net", MESSAGE);
     WAIT_UNTIL (office_saw (office, "remote first down"));
 
-    g_assert_true (office_saw (office, "no greeting came within 1 seconds"));
+    g_assert_true (office_saw (office, "no greeting came within 1 second"));
 }
 
 static void

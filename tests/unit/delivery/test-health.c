@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 #include "delivery/health.h"
+#include "smtp/tls.h"
 
 #define SECOND ((gint64) G_USEC_PER_SEC)
 #define NOW    (1000 * SECOND)
@@ -313,6 +314,36 @@ test_status (void)
     g_assert_cmpstr (lookup->status, ==, "4.4.3");
 }
 
+static void
+assert_reason (DeliveryFailure *failure, const gchar *status, const gchar *reason)
+{
+    g_assert_cmpstr (failure->status, ==, status);
+    g_assert_cmpstr (failure->reason, ==, reason);
+    delivery_failure_free (failure);
+}
+
+static void
+test_reasons (void)
+{
+    g_autoptr (SmtpReply) wrong = smtp_reply_new (535, "5.7.8", "bad credentials");
+    g_autoptr (SmtpReply) busy = smtp_reply_new (454, "4.7.0", "too many logins");
+    g_autoptr (SmtpReply) gone = smtp_reply_new (421, NULL, "going down");
+    g_autoptr (GError) error = g_error_new (SMTP_TLS_ERROR, SMTP_TLS_ERROR_CERTIFICATE, "it expired");
+
+    assert_reason (delivery_failure_of_session ("mx:25", "me", SMTP_CLIENT_FAILED_AUTH, "refused", wrong), "4.7.8",
+                   "mx:25: authentication refused: 535 5.7.8 bad credentials; check the password of User=me");
+    assert_reason (delivery_failure_of_session ("mx:25", "me", SMTP_CLIENT_FAILED_AUTH, "refused", busy), "4.7.0",
+                   "mx:25: authentication refused: 454 4.7.0 too many logins");
+    assert_reason (delivery_failure_of_session ("mx:25", NULL, SMTP_CLIENT_FAILED_CLOSED, "it closed", gone), "4.4.2",
+                   "mx:25: it closed: 421 going down");
+    assert_reason (delivery_failure_of_session ("mx:25", NULL, SMTP_CLIENT_FAILED_CLOSED, "it closed", NULL), "4.4.2",
+                   "mx:25: it closed");
+    assert_reason (delivery_failure_of_tls ("mx:25", error), "4.7.5",
+                   "mx:25: it expired; if the host is the right one, name its authority in TrustFile=");
+    assert_reason (delivery_failure_of_wait ("mx:25", SMTP_CLIENT_WAIT_DATA, 120), "4.4.2",
+                   "mx:25: DATA was not answered within 120 seconds");
+}
+
 #define ADD(name, function) g_test_add ("/delivery/health/" name, Fixture, NULL, set_up, function, tear_down)
 
 int
@@ -343,5 +374,6 @@ main (int argc, char **argv)
     ADD ("a-421-in-a-session-lowers-the-limit", test_crowded_in_session);
     ADD ("a-reload-changes-the-limit", test_reload);
     g_test_add_func ("/delivery/failure/the-end-of-a-session-is-temporary", test_status);
+    g_test_add_func ("/delivery/failure/a-reason-says-where-what-and-what-to-do", test_reasons);
     return g_test_run ();
 }
