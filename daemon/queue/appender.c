@@ -48,7 +48,8 @@ struct _QueueAppender {
     guint64 sequence;
     GArray *collected; /* of Collected */
     gsize collected_bytes;
-    guint8 *zeroes; /* AHEAD_BYTES */
+    guint8 *zeroes;    /* AHEAD_BYTES */
+    gboolean no_ahead; /* there was no room for them */
 };
 
 QueueAppender *
@@ -133,6 +134,7 @@ queue_appender_begin (QueueAppender *appender, QueueId next_id, GError **error)
     appender->generation = queue_generation_ref (generation);
     appender->end = appender->durable = appender->file_bytes = QUEUE_JOURNAL_START_BYTES;
     appender->sequence = 0;
+    appender->no_ahead = FALSE;
     queue_catalog_lock (appender->catalog);
     queue_catalog_add_generation (appender->catalog, generation);
     queue_catalog_unlock (appender->catalog);
@@ -203,7 +205,7 @@ add_ahead (QueueAppender *appender, GArray *vectors)
 {
     guint64 end = appender->end + appender->collected_bytes;
 
-    if (end <= appender->file_bytes || appender->collected_bytes > AHEAD_BATCH_BYTES)
+    if (end <= appender->file_bytes || appender->collected_bytes > AHEAD_BATCH_BYTES || appender->no_ahead)
         return 0;
     if (appender->zeroes == NULL)
         appender->zeroes = g_malloc0 (AHEAD_BYTES);
@@ -212,12 +214,11 @@ add_ahead (QueueAppender *appender, GArray *vectors)
     return AHEAD_BYTES;
 }
 
-static gboolean
-write_collected (QueueAppender *appender, GError **error)
+static GArray *
+collect_vectors (QueueAppender *appender)
 {
     static const guint8 padding[QUEUE_JOURNAL_ALIGN_BYTES] = {0};
-    g_autoptr (GArray) vectors = g_array_new (FALSE, FALSE, sizeof (struct iovec));
-    gsize ahead;
+    GArray *vectors = g_array_new (FALSE, FALSE, sizeof (struct iovec));
 
     for (guint i = 0; i < appender->collected->len; i++) {
         const Collected *collected = &g_array_index (appender->collected, Collected, i);
@@ -228,10 +229,26 @@ write_collected (QueueAppender *appender, GError **error)
         add_vector (vectors, payload, length);
         add_vector (vectors, padding, queue_journal_record_bytes (length) - sizeof collected->frame - length);
     }
-    ahead = add_ahead (appender, vectors);
+
+    return vectors;
+}
+
+static gboolean
+write_collected (QueueAppender *appender, GError **error)
+{
+    g_autoptr (GArray) vectors = collect_vectors (appender);
+    gsize ahead = add_ahead (appender, vectors);
+
     if (!write_vectors (appender->generation->fd, (struct iovec *) (gpointer) vectors->data, vectors->len,
                         appender->end)) {
         queue_disk_set_error (error, "write", appender->generation->path);
+
+        /* The last blocks of a full disk are for records, not for zeroes. */
+        if (ahead > 0 && g_error_matches (*error, QUEUE_ERROR, QUEUE_ERROR_FULL)) {
+            g_clear_error (error);
+            appender->no_ahead = TRUE;
+            return write_collected (appender, error);
+        }
         return FALSE;
     }
     appender->end += appender->collected_bytes;

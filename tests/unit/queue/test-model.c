@@ -196,7 +196,7 @@ random_use_and_crashes_agree_with_the_model (Fixture *fixture)
 {
     g_autoptr (GHashTable) messages = g_hash_table_new_full (g_int64_hash, g_int64_equal, NULL, expected_free);
     Model model = {.fixture = fixture, .messages = messages};
-    guint steps = g_test_thorough () ? STEPS * 20 : STEPS;
+    guint steps = g_test_thorough () ? STEPS * 5 : STEPS;
 
     fixture->limits.generation_bytes = GENERATION_BYTES;
     queue_set_limits (fixture->queue, &fixture->limits);
