@@ -13,8 +13,7 @@
 
 static const gchar *const failure_names[] = {"reply", "tls", "auth", "protocol", "closed"};
 
-static void
-talk_log (Talk *talk, const gchar *format, ...)
+static void G_GNUC_PRINTF (2, 3) talk_log (Talk *talk, const gchar *format, ...)
 {
     va_list arguments;
 
@@ -54,7 +53,22 @@ on_send (GBytes *bytes, gpointer user_data)
 static void
 on_start_tls (gpointer user_data)
 {
-    talk_tell (user_data, "start_tls");
+    Talk *talk = user_data;
+
+    talk->start_tls = TRUE;
+    talk_tell (talk, "start_tls");
+}
+
+void
+talk_act_if_owed (Talk *talk)
+{
+    gboolean at_once = talk->setup->parameters.security == SMTP_SECURITY_IMPLICIT && talk->log->len == 0;
+
+    if (talk->failed == 0 && (talk->start_tls || (at_once && !talk->secured))) {
+        talk->start_tls = FALSE;
+        talk->secured = TRUE;
+        smtp_client_secured (talk->client);
+    }
 }
 
 static guint64
@@ -83,6 +97,8 @@ talk_begin (Talk *talk)
     talk->begun++;
     talk->next_piece = 0;
     talk->wanted = FALSE;
+    talk->told = 0;
+    talk->n_results = 0;
     smtp_client_begin (talk->client, &transaction);
 }
 
@@ -128,16 +144,25 @@ on_want_content (gpointer user_data)
 static void
 on_result (guint recipient, const SmtpReply *reply, gpointer user_data)
 {
+    Talk *talk = user_data;
     g_autofree gchar *line = smtp_reply_line (reply);
     g_autofree gchar *event = g_strdup_printf ("result %u %s", recipient, line);
 
-    talk_tell (user_data, event);
+    if (recipient < 64) {
+        g_assert_cmpuint (talk->told & (G_GUINT64_CONSTANT (1) << recipient), ==, 0);
+        talk->told |= G_GUINT64_CONSTANT (1) << recipient;
+    }
+    talk->n_results++;
+    talk_tell (talk, event);
 }
 
 static void
 on_done (gpointer user_data)
 {
-    talk_tell (user_data, "done");
+    Talk *talk = user_data;
+
+    g_assert_cmpuint (talk->n_results, ==, talk->setup->envelope->recipients->len);
+    talk_tell (talk, "done");
 }
 
 static void

@@ -34,6 +34,10 @@ typedef struct {
     guint next_piece;
     guint failed;
     gboolean wanted;
+    gboolean start_tls; /* the client waits for smtp_client_secured () */
+    gboolean secured;
+    guint n_results;      /* of the transaction under way */
+    guint64 told;         /* which recipients have one, a bit each */
     const gchar *free_at; /* (nullable) the event at which the owner frees the client */
 } Talk;
 
@@ -42,6 +46,9 @@ void talk_free (Talk *talk);
 
 /* Feeds a copy of exactly @length bytes. */
 void talk_feed (Talk *talk, const gchar *data, gsize length);
+
+/* Tells the client that TLS is up, if that is what it waits for. */
+void talk_act_if_owed (Talk *talk);
 
 /* Plays @script once whole, once for each place where what the server says can be split, and once byte by byte. */
 void talk_play (const TalkSetup *setup, const gchar *script);
