@@ -310,49 +310,160 @@ test_an_end_in_the_handshake_is_told (void)
     g_assert_nonnull (strstr (pair.client.error->message, "closed the connection during the TLS handshake"));
 }
 
+/* A session of the library's own, over memory, for what our streams never do. */
+typedef struct {
+    gnutls_certificate_credentials_t credentials;
+    gnutls_session_t session;
+    SmtpOutput wire;
+    SmtpOutput input;
+} Raw;
+
 static ssize_t
-push_to_output (gnutls_transport_ptr_t pointer, const void *data, size_t length)
+raw_push (gnutls_transport_ptr_t pointer, const void *data, size_t length)
 {
-    smtp_output_append (pointer, data, length);
+    smtp_output_append (&((Raw *) pointer)->wire, data, length);
     return (ssize_t) length;
 }
 
 static ssize_t
-pull_nothing (gnutls_transport_ptr_t pointer, void *data, size_t length)
+raw_pull (gnutls_transport_ptr_t pointer, void *data, size_t length)
 {
-    errno = EAGAIN;
-    return -1;
+    Raw *raw = pointer;
+    struct iovec vector;
+
+    if (smtp_output_peek (&raw->input, &vector, 1) == 0) {
+        gnutls_transport_set_errno (raw->session, EAGAIN);
+        return -1;
+    }
+
+    length = MIN (length, vector.iov_len);
+    memcpy (data, vector.iov_base, length);
+    smtp_output_skip (&raw->input, length);
+    return (ssize_t) length;
 }
 
-/* The hello of a client that knows nothing but @version. */
 static void
-write_hello (SmtpOutput *wire, const gchar *version)
+raw_init (Raw *raw, guint flags, const gchar *priority)
 {
-    g_autofree gchar *priority = g_strdup_printf ("NORMAL:-VERS-ALL:+VERS-%s:+SHA1:+SIGN-ALL", version);
-    gnutls_certificate_credentials_t credentials;
-    gnutls_session_t session;
-
-    gnutls_certificate_allocate_credentials (&credentials);
-    gnutls_init (&session, GNUTLS_CLIENT | GNUTLS_NONBLOCK);
-    g_assert_cmpint (gnutls_priority_set_direct (session, priority, NULL), ==, 0);
-    gnutls_credentials_set (session, GNUTLS_CRD_CERTIFICATE, credentials);
-    gnutls_transport_set_ptr (session, wire);
-    gnutls_transport_set_push_function (session, push_to_output);
-    gnutls_transport_set_pull_function (session, pull_nothing);
-    g_assert_cmpint (gnutls_handshake (session), ==, GNUTLS_E_AGAIN);
-    gnutls_deinit (session);
-    gnutls_certificate_free_credentials (credentials);
+    *raw = (Raw){0};
+    gnutls_certificate_allocate_credentials (&raw->credentials);
+    gnutls_init (&raw->session, flags | GNUTLS_NONBLOCK);
+    g_assert_cmpint (gnutls_priority_set_direct (raw->session, priority, NULL), ==, 0);
+    gnutls_credentials_set (raw->session, GNUTLS_CRD_CERTIFICATE, raw->credentials);
+    gnutls_transport_set_ptr (raw->session, raw);
+    gnutls_transport_set_push_function (raw->session, raw_push);
+    gnutls_transport_set_pull_function (raw->session, raw_pull);
 }
 
+static void
+raw_clear (Raw *raw)
+{
+    gnutls_deinit (raw->session);
+    gnutls_certificate_free_credentials (raw->credentials);
+    smtp_output_clear (&raw->wire);
+    smtp_output_clear (&raw->input);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Raw, raw_clear)
+
+static void
+raw_carry (SmtpOutput *from, SmtpOutput *to)
+{
+    struct iovec vector;
+
+    while (smtp_output_peek (from, &vector, 1) > 0) {
+        smtp_output_append (to, vector.iov_base, vector.iov_len);
+        smtp_output_skip (from, vector.iov_len);
+    }
+}
+
+static void
+raw_shake_hands (Raw *raw, Side *side)
+{
+    int result = GNUTLS_E_AGAIN;
+
+    while (result != 0 || side->status == SMTP_TLS_STREAM_MORE) {
+        if (result != 0)
+            result = gnutls_handshake (raw->session);
+        g_assert_true (result == 0 || result == GNUTLS_E_AGAIN);
+        carry (&raw->wire, side->stream, G_MAXSIZE);
+        side_shake_hands (side);
+        g_assert_no_error (side->error);
+        raw_carry (&side->wire, &raw->input);
+    }
+}
+
+static void
+test_another_handshake_is_refused (void)
+{
+    g_auto (Pair) pair;
+    g_auto (Raw) raw;
+    gnutls_packet_t packet;
+
+    pair_init (&pair, &good, NULL, FALSE);
+    raw_init (&raw, GNUTLS_CLIENT, "NORMAL:-VERS-ALL:+VERS-TLS1.2");
+    raw_shake_hands (&raw, &pair.server);
+    g_assert_cmpint (gnutls_handshake (raw.session), ==, GNUTLS_E_AGAIN);
+    carry (&raw.wire, pair.server.stream, G_MAXSIZE);
+
+    g_assert_cmpint (smtp_tls_stream_read (pair.server.stream, &packet, &pair.server.error), ==,
+                     SMTP_TLS_STREAM_FAILED);
+    g_assert_nonnull (strstr (pair.server.error->message, "another handshake, which is refused"));
+}
+
+/* A server sends its tickets, and in the same segment its greeting. */
+static void
+test_what_follows_a_session_ticket_is_read (void)
+{
+    g_auto (Pair) pair;
+    g_auto (Raw) raw;
+    gnutls_datum_t ticket_key;
+    gnutls_packet_t packet;
+    gnutls_datum_t data;
+
+    pair_init (&pair, &good, NULL, FALSE);
+    raw_init (&raw, GNUTLS_SERVER, "NORMAL:-VERS-ALL:+VERS-TLS1.3");
+    g_assert_cmpint (gnutls_certificate_set_x509_key_file (
+                         raw.credentials, test_authority_path (pair.authority, "server.pem"),
+                         test_authority_path (pair.authority, "server.key"), GNUTLS_X509_FMT_PEM),
+                     >=, 0);
+    gnutls_session_ticket_key_generate (&ticket_key);
+    gnutls_session_ticket_enable_server (raw.session, &ticket_key);
+
+    /* The server is done with the client's last flight, which makes it send its tickets. */
+    side_shake_hands (&pair.client);
+    raw_carry (&pair.client.wire, &raw.input);
+    g_assert_cmpint (gnutls_handshake (raw.session), ==, GNUTLS_E_AGAIN);
+    carry (&raw.wire, pair.client.stream, G_MAXSIZE);
+    side_shake_hands (&pair.client);
+    g_assert_cmpint (pair.client.status, ==, SMTP_TLS_STREAM_DONE);
+    raw_carry (&pair.client.wire, &raw.input);
+    g_assert_cmpint (gnutls_handshake (raw.session), ==, 0);
+    g_assert_cmpint (gnutls_session_ticket_send (raw.session, 1, 0), ==, 0);
+    g_assert_cmpuint (raw.wire.length, >, 0);
+    g_assert_cmpint (gnutls_record_send (raw.session, "220 hi\r\n", 8), ==, 8);
+
+    carry (&raw.wire, pair.client.stream, G_MAXSIZE);
+    g_assert_cmpint (smtp_tls_stream_read (pair.client.stream, &packet, &pair.client.error), ==,
+                     SMTP_TLS_STREAM_DONE);
+    gnutls_packet_get (packet, &data, NULL);
+    g_assert_cmpuint (data.size, ==, 8);
+    gnutls_packet_deinit (packet);
+    gnutls_free (ticket_key.data);
+}
+
+/* What the server does with a client that knows nothing but @version. */
 static SmtpTlsStreamStatus
 answer_to_hello (const gchar *version)
 {
+    g_autofree gchar *priority = g_strdup_printf ("NORMAL:-VERS-ALL:+VERS-%s:+SHA1:+SIGN-ALL", version);
     g_auto (Pair) pair;
-    SmtpOutput hello = {0};
+    g_auto (Raw) raw;
 
     pair_init (&pair, &good, NULL, FALSE);
-    write_hello (&hello, version);
-    carry (&hello, pair.server.stream, G_MAXSIZE);
+    raw_init (&raw, GNUTLS_CLIENT, priority);
+    g_assert_cmpint (gnutls_handshake (raw.session), ==, GNUTLS_E_AGAIN);
+    carry (&raw.wire, pair.server.stream, G_MAXSIZE);
 
     return smtp_tls_stream_handshake (pair.server.stream, &pair.server.error);
 }
@@ -546,6 +657,8 @@ main (int argc, char *argv[])
     g_test_add_func ("/smtp/tls/plain-text-is-no-handshake", test_plain_text_is_no_handshake);
     g_test_add_func ("/smtp/tls/an-end-in-the-handshake-is-told", test_an_end_in_the_handshake_is_told);
     g_test_add_func ("/smtp/tls/old-versions-are-refused", test_old_versions_are_refused);
+    g_test_add_func ("/smtp/tls/another-handshake-is-refused", test_another_handshake_is_refused);
+    g_test_add_func ("/smtp/tls/what-follows-a-session-ticket-is-read", test_what_follows_a_session_ticket_is_read);
     g_test_add_func ("/smtp/tls/output-leaves-in-full-records", test_output_leaves_in_full_records);
     g_test_add_func ("/smtp/tls/encrypts-no-more-than-may-wait", test_encrypts_no_more_than_may_wait);
     g_test_add_func ("/smtp/tls/goodbye-closes", test_goodbye_closes);
