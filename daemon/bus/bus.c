@@ -7,7 +7,8 @@
  * it.
  *
  * The objects are exported before the name is asked for, so that a call which the name's appearance set free (the bus
- * holds it back while it starts the daemon) finds them.
+ * holds it back while it starts the daemon) finds them. The name is waited for, so that whoever is told that the relay
+ * is ready can call it.
  *
  * Calls that are waiting when the bus is closed hold on to it, and are answered with an error when their question
  * comes back: see bus_call_identify () and its kin.
@@ -23,6 +24,9 @@
 #include "bus/properties.h"
 #include "bus/remote-object.h"
 #include "bus/subscribers.h"
+
+#define NAME_MSEC    5000
+#define NAME_IS_OURS 1 /* of RequestName: DBUS_REQUEST_NAME_REPLY_PRIMARY_OWNER of the D-Bus specification */
 
 Bus *
 bus_ref (Bus *bus)
@@ -45,32 +49,13 @@ bus_unref (Bus *bus)
 }
 
 static void
-tell_lost (Bus *bus, const gchar *text)
+on_closed (GDBusConnection *connection, gboolean remote_peer_vanished, GError *reason, gpointer user_data)
 {
-    g_autoptr (GError) error = g_error_new_literal (BUS_ERROR, BUS_ERROR_FAILED, text);
+    Bus *bus = user_data;
+    g_autoptr (GError) error = g_error_new (BUS_ERROR, BUS_ERROR_FAILED, "the message bus closed the connection: %s",
+                                            reason == NULL ? "it ended" : reason->message);
 
     bus->lost (error, bus->user_data);
-}
-
-static void
-on_closed (GDBusConnection *connection, gboolean remote_peer_vanished, GError *error, gpointer user_data)
-{
-    g_autofree gchar *text =
-        g_strdup_printf ("the message bus closed the connection: %s", error == NULL ? "it ended" : error->message);
-
-    tell_lost (user_data, text);
-}
-
-static void
-on_name_lost (GDBusConnection *connection, const gchar *name, gpointer user_data)
-{
-    /* A connection that is gone was told by its own signal. */
-    if (connection == NULL || g_dbus_connection_is_closed (connection))
-        return;
-
-    tell_lost (user_data,
-               "the name " BUS_NAME " could not be had on the message bus: another relay has it, or the bus's "
-               "policy does not allow it to this user");
 }
 
 static GDBusConnection *
@@ -97,6 +82,42 @@ connect_to (const gchar *address, GError **error)
     /* GDBus would end the process otherwise. */
     g_dbus_connection_set_exit_on_close (connection, FALSE);
     return connection;
+}
+
+/* The bus answers at once, or is of no use. Nobody can take the name away later, since we do not allow it. */
+static gboolean
+request_name (Bus *bus, GError **error)
+{
+    g_autoptr (GError) cause = NULL;
+    g_autoptr (GVariant) reply = g_dbus_connection_call_sync (
+        bus->connection, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "RequestName",
+        g_variant_new ("(su)", BUS_NAME, (guint32) G_BUS_NAME_OWNER_FLAGS_DO_NOT_QUEUE), G_VARIANT_TYPE ("(u)"),
+        G_DBUS_CALL_FLAGS_NONE, NAME_MSEC, NULL, &cause);
+    guint32 answer;
+
+    if (reply == NULL) {
+        g_dbus_error_strip_remote_error (cause);
+        g_set_error (error, BUS_ERROR, BUS_ERROR_FAILED, "the message bus does not give us the name " BUS_NAME ": %s",
+                     cause->message);
+        return FALSE;
+    }
+
+    g_variant_get (reply, "(u)", &answer);
+    if (answer == NAME_IS_OURS)
+        return TRUE;
+
+    g_set_error_literal (error, BUS_ERROR, BUS_ERROR_FAILED,
+                         "another relay has the name " BUS_NAME " on the message bus");
+    return FALSE;
+}
+
+/* Nobody waits for the answer. A connection that is shared in the process would keep the name. */
+static void
+release_name (Bus *bus)
+{
+    g_dbus_connection_call (bus->connection, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                            "ReleaseName", g_variant_new ("(s)", BUS_NAME), NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL,
+                            NULL, NULL);
 }
 
 static gboolean
@@ -149,12 +170,10 @@ bus_new (const gchar *address, Queue *queue, Delivery *delivery, const BusCounte
     bus->properties = bus_properties_new (bus);
     bus->contents = bus_contents_new (bus);
 
-    if (!register_objects (bus, error))
+    if (!register_objects (bus, error) || !request_name (bus, error))
         return NULL;
 
     bus->closed_handler = g_signal_connect (bus->connection, "closed", G_CALLBACK (on_closed), bus);
-    bus->name_id = g_bus_own_name_on_connection (bus->connection, BUS_NAME, G_BUS_NAME_OWNER_FLAGS_DO_NOT_QUEUE, NULL,
-                                                 on_name_lost, bus, NULL);
     return g_steal_pointer (&bus);
 }
 
@@ -167,7 +186,7 @@ bus_free (Bus *bus)
     bus->closed = TRUE;
     g_clear_signal_handler (&bus->closed_handler, bus->connection);
     unregister_objects (bus);
-    g_clear_handle_id (&bus->name_id, g_bus_unown_name);
+    release_name (bus);
     g_clear_pointer (&bus->contents, bus_contents_free);
     g_clear_pointer (&bus->properties, bus_properties_free);
     g_clear_pointer (&bus->subscribers, bus_subscribers_free);

@@ -44,9 +44,9 @@ void bus_counters_count (BusCounters *counters, const QueueEvent *event);
  * bus_new:
  * @address: "system", "session", or a D-Bus address
  * @counters: must outlive the bus
- * @lost: the bus went away or the name was taken from us; @error says it in words
+ * @lost: the bus went away; @error says it in words
  *
- * Connects, exports the objects, and asks for the name. Does not block on it.
+ * Connects, exports the objects, and gets the name. Waits for the bus, which answers at once where it answers at all.
  *
  * Returns: (transfer full): or %NULL with an error that names the bus
  */

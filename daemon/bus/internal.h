@@ -34,7 +34,6 @@ struct _Bus {
     guint manager_id;
     guint messages_id;
     guint remotes_id;
-    guint name_id;
     gboolean closed; /* bus_free () was called: queue and delivery must not be touched any more */
 
     BusAuthorization *authorization;
