@@ -46,8 +46,8 @@ typedef struct {
 } List;
 
 static const TableColumn columns[] = {
-    {"ID", FALSE, 0},   {"STATE", FALSE, 0}, {"AGE", TRUE, 0},  {"SIZE", TRUE, 0},
-    {"NEXT", FALSE, 0}, {"FROM", FALSE, 12}, {"TO", FALSE, 12},
+    {"ID", FALSE, 0},   {"STATE", FALSE, 0}, {"AGE", TRUE, 0}, {"SIZE", TRUE, 0},
+    {"NEXT", FALSE, 0}, {"FROM", FALSE, 6},  {"TO", FALSE, 6},
 };
 
 static Row

@@ -18,7 +18,7 @@
 #include "postern-text.h"
 
 static const TableColumn columns[] = {
-    {"NAME", FALSE, 8},    {"STATE", FALSE, 0},    {"SINCE", TRUE, 0},    {"HOST", FALSE, 12},
+    {"NAME", FALSE, 6},    {"STATE", FALSE, 0},    {"SINCE", TRUE, 0},    {"HOST", FALSE, 12},
     {"SESSIONS", TRUE, 0}, {"DELIVERED", TRUE, 0}, {"DEFERRED", TRUE, 0}, {"FAILED", TRUE, 0},
 };
 
