@@ -190,6 +190,15 @@ class Client:
         finally:
             GLib.source_remove(timer)
 
+    def wait_relay(self):
+        """Waits until the relay is on the bus."""
+        appeared = []
+        watch = Gio.bus_watch_name_on_connection(self.connection, NAME, Gio.BusNameWatcherFlags.NONE,
+                                                 lambda *_: appeared.append(True), None)
+        while not appeared:
+            GLib.MainContext.default().iteration(True)
+        Gio.bus_unwatch_name(watch)
+
     def wait_named(self, name, seconds=PATIENCE_SECONDS):
         return self.wait_signal(lambda signal, arguments, path: signal == name, name, seconds)
 

@@ -658,8 +658,8 @@ def test_the_relay_counts_on_while_the_bus_is_away(make_relay, system):
     relay.wait_line("message bus")
     relay.send()
     system.start()
-    relay.wait_line("bus is there")
     with Client(system.address) as client:
+        client.wait_relay()
         assert client.call("GetStatistics")["accepted"] == 2
         assert client.properties()["Started"] == started
 
