@@ -113,7 +113,9 @@ create_journal (QueueAppender *appender, guint32 number, QueueId next_id, GError
         return queue_generation_new_journal (number, path, fd, header.seed);
     }
     close (fd);
-    unlink (path);
+    /* On a disk that turned read-only it stays, and so does its name. */
+    if (unlink (path) != 0)
+        appender->last = number;
 
     return NULL;
 }
