@@ -45,8 +45,8 @@ class Faults:
     def arm(self, call, file="", *, nth=1, error=errno.EIO, lasting=False, manner="fail"):
         """From now on the nth call on a file whose path ends in this fails; all from then on, if that is lasting.
 
-        manner: "fail"; "short": a write takes half of its bytes, and what follows fails with the error, if there is one;
-        "lose": a sync fails and loses what it should have made safe
+        manner: "fail"; "short": a write takes half of its bytes, and what follows fails with the error, if there is
+        one; "lose": a sync fails and loses what it should have made safe
         """
         self.end()
         *_, tracking, _, _ = NUMBERS.unpack_from(self.memory, TEXTS.size)
