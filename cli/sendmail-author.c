@@ -3,8 +3,8 @@
 /*
  * The author of a message
  *
- * A program that calls sendmail rarely says who it is: the password database does. It is only asked where -f did not
- * name a sender, for the look-up may be slow. In a container a user may have no entry there; then the environment
+ * A program that calls sendmail rarely says who it is: the password database does. It is only asked where neither -f nor
+ * the environment named a sender, for the look-up may be slow. In a container a user may have no entry there; then the environment
  * is asked, and at last the number has to do, because a message without a proper sender is better than none.
  *
  * Nothing here is a matter of trust: who may send as whom is the relay's to decide, and it sees the calling user by
@@ -19,6 +19,8 @@
 #include "cli/sendmail-error.h"
 #include "message/address-list.h"
 #include "message/address.h"
+#include "message/error.h"
+#include "message/phrase.h"
 
 #define SENDER_FLAGS (MESSAGE_PATH_NULL | MESSAGE_PATH_BARE | MESSAGE_PATH_UTF8)
 
@@ -76,17 +78,43 @@ address_without_entry (void)
     return g_strdup_printf ("%lu", (gulong) getuid ());
 }
 
-static void
-fill_in_caller (SendmailAuthor *author)
+/* Returns: (transfer full): the address of the user who calls, whose full name the author gets if there is no other */
+static gchar *
+address_of_caller (SendmailAuthor *author)
 {
     const struct passwd *entry = getpwuid (getuid ());
+    gchar *address = entry != NULL ? address_of_login (entry->pw_name) : NULL;
 
-    if (entry != NULL)
-        author->address = address_of_login (entry->pw_name);
-    if (author->address == NULL)
-        author->address = address_without_entry ();
     if (author->full_name == NULL && entry != NULL && entry->pw_gecos != NULL)
         author->full_name = sendmail_author_name_from_gecos (entry->pw_gecos, entry->pw_name);
+
+    return address != NULL ? address : address_without_entry ();
+}
+
+/* The address that the environment gives, where @user and @host are not %NULL; a user that is an address already keeps its
+ * domain. */
+static gchar *
+address_of (SendmailAuthor *author, const gchar *user, const gchar *host, GError **error)
+{
+    g_autofree gchar *local = user != NULL ? address_of_login (user) : address_of_caller (author);
+    g_autofree gchar *joined = NULL;
+    g_autofree gchar *quoted = NULL;
+    gchar *address = NULL;
+
+    if (local != NULL && (host == NULL || message_address_domain (local) != NULL))
+        return g_steal_pointer (&local);
+
+    joined = g_strdup_printf ("%s@%s", local != NULL ? local : user, host != NULL ? host : "");
+    address = local != NULL ? message_address_parse (joined, MESSAGE_PATH_UTF8, NULL) : NULL;
+    if (address != NULL)
+        return address;
+
+    quoted = message_error_quote (joined, strlen (joined));
+    g_set_error (error, SENDMAIL_ERROR, EX_USAGE,
+                 "“%s” is not an address; it comes from NULLMAILER_USER, NULLMAILER_HOST or their like in the "
+                 "environment",
+                 quoted);
+    return NULL;
 }
 
 /* -f may be given as a header would have it, with a display name. */
@@ -111,19 +139,77 @@ parse_sender (const gchar *sender, GError **error)
     return address;
 }
 
+static gboolean
+fill_in_sender (SendmailAuthor *author, const SendmailOptions *options, const SendmailEnvironment *environment,
+                GError **error)
+{
+    if (options->sender != NULL)
+        author->address = parse_sender (options->sender, error);
+    else
+        author->address =
+            address_of (author, environment->sender_user != NULL ? environment->sender_user : environment->user,
+                        environment->sender_host != NULL ? environment->sender_host : environment->host, error);
+
+    return author->address != NULL;
+}
+
+static gboolean
+fill_in_from (SendmailAuthor *author, const SendmailEnvironment *environment, GError **error)
+{
+    if (environment->user == NULL && environment->host == NULL && environment->sender_user == NULL &&
+        environment->sender_host == NULL)
+        return TRUE;
+
+    author->from = address_of (author, environment->user, environment->host, error);
+    return author->from != NULL;
+}
+
 SendmailAuthor *
-sendmail_author_new (const SendmailOptions *options, GError **error)
+sendmail_author_new (const SendmailOptions *options, const SendmailEnvironment *environment, GError **error)
 {
     g_autoptr (SendmailAuthor) author = g_new0 (SendmailAuthor, 1);
 
-    author->full_name = g_strdup (options->full_name);
-    if (options->sender == NULL) {
-        fill_in_caller (author);
-        return g_steal_pointer (&author);
-    }
+    author->full_name = g_strdup (options->full_name != NULL ? options->full_name : environment->name);
+    if (!fill_in_sender (author, options, environment, error) || !fill_in_from (author, environment, error))
+        return NULL;
 
-    author->address = parse_sender (options->sender, error);
-    return author->address != NULL ? g_steal_pointer (&author) : NULL;
+    return g_steal_pointer (&author);
+}
+
+/* A comment (RFC 5322 3.2.2) holds any ASCII, and encoded words. */
+static gchar *
+format_with_comment (const gchar *address, const gchar *name, const gchar *phrase)
+{
+    GString *out = g_string_new (address);
+
+    g_string_append (out, " (");
+    if (g_str_is_ascii (name)) {
+        for (; *name != '\0'; name++) {
+            if (strchr ("()\\", *name) != NULL)
+                g_string_append_c (out, '\\');
+            g_string_append_c (out, g_ascii_iscntrl (*name) ? ' ' : *name);
+        }
+    } else {
+        g_string_append (out, phrase);
+    }
+    g_string_append_c (out, ')');
+
+    return g_string_free (out, FALSE);
+}
+
+gchar *
+sendmail_author_from (const SendmailAuthor *author, gboolean as_comment)
+{
+    const gchar *address = author->from != NULL ? author->from : author->address;
+    g_autofree gchar *phrase = author->full_name != NULL ? message_phrase_format (author->full_name) : NULL;
+
+    if (*address == '\0')
+        return NULL;
+    if (phrase == NULL)
+        return g_strdup (author->from);
+
+    return as_comment ? format_with_comment (address, author->full_name, phrase)
+                      : g_strdup_printf ("%s <%s>", phrase, address);
 }
 
 void
@@ -133,6 +219,7 @@ sendmail_author_free (SendmailAuthor *author)
         return;
 
     g_free (author->address);
+    g_free (author->from);
     g_free (author->full_name);
     g_free (author);
 }

@@ -1,23 +1,35 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "cli/sendmail-environment.h"
 #include "cli/sendmail-options.h"
 
 /* Who sends the message. */
 typedef struct {
-    gchar *address;   /* canonical, maybe bare; "" is the null sender */
+    gchar *address; /* the envelope's sender, canonical, maybe bare; "" is the null sender */
+    gchar *from;    /* (nullable) what a missing From is to say if it is not that address: the environment said so */
     gchar *full_name; /* (nullable) */
 } SendmailAuthor;
 
 /**
  * sendmail_author_new:
  *
- * The author is whom -f names, or else the user who calls, with the name that -F or the password database gives.
+ * The author is whom -f names, else whom the environment names, else the user who calls, with the name that -F, the
+ * environment, or the password database gives.
  *
- * Returns: (transfer full): the author; or %NULL with a SENDMAIL_ERROR if -f is no address
+ * Returns: (transfer full): the author; or %NULL with a SENDMAIL_ERROR if what is named is no address
  */
-SendmailAuthor *sendmail_author_new (const SendmailOptions *options, GError **error);
+SendmailAuthor *sendmail_author_new (const SendmailOptions *options, const SendmailEnvironment *environment,
+                                     GError **error);
 void sendmail_author_free (SendmailAuthor *author);
+
+/**
+ * sendmail_author_from:
+ * @as_comment: as "address (name)" instead of "name <address>"
+ *
+ * Returns: (transfer full) (nullable): the body of a From field; %NULL if the relay knows as well what to put there
+ */
+gchar *sendmail_author_from (const SendmailAuthor *author, gboolean as_comment);
 
 /* The name in a password entry: the first part of @gecos, where "&" stands for the login name with a capital. */
 gchar *sendmail_author_name_from_gecos (const gchar *gecos, const gchar *login);

@@ -7,9 +7,9 @@
  * a program that writes its mail over minutes does not hold a session open, and what is short is declared with
  * its size. What is longer streams through, so that memory does not grow with the message.
  *
- * The header is looked at for two things, which only the caller's side can do: with -t it names the recipients (and
- * loses Bcc), and if it has no From, one is added with the name of the user who calls. All else that a header may
- * lack is the relay's to add, so a header that needs neither is passed on as it came.
+ * The header is looked at for what only the caller's side can do: with -t it names the recipients (and loses Bcc), if it
+ * has no From, one is added with the name of the user who calls, and the flags of the environment are obeyed. All else
+ * that a header may lack is the relay's to add, so a header that needs none of this is passed on as it came.
  *
  * With -t, addresses on the command line are recipients too, as with Postfix and nullmailer. Exim and old sendmail
  * take them out of the header's instead; of the two readings this is the one that loses no mail.
@@ -20,6 +20,7 @@
 
 #include "cli/sendmail-author.h"
 #include "cli/sendmail-content.h"
+#include "cli/sendmail-environment.h"
 #include "cli/sendmail-error.h"
 #include "cli/sendmail-session.h"
 #include "cli/sendmail-submit.h"
@@ -28,13 +29,12 @@
 #include "message/eight-bit.h"
 #include "message/error.h"
 #include "message/header.h"
-#include "message/phrase.h"
 #include "message/rewrite.h"
 
 /* Most messages are shorter. */
 #define HEAD_WANTED_BYTES 262144
 
-/* With -t all of the header has to be read before anything can be sent; this holds half a million recipients. */
+/* Where the header matters all of it has to be read before anything can be sent; this holds half a million recipients. */
 #define HEADER_LONGEST_BYTES (16 * 1024 * 1024)
 
 /* What is read in one go once the message streams. */
@@ -42,8 +42,10 @@
 
 typedef struct {
     const SendmailOptions *options;
+    SendmailEnvironment environment;
     SendmailAuthor *author;
     MessageEnvelope *envelope;
+    guint named; /* recipients of it that the command line named */
     SendmailContent *content;
     GString *head;         /* what was read before the relay is called */
     gsize body;            /* where in @head the body starts */
@@ -102,7 +104,8 @@ start_envelope (Submission *submission, GError **error)
 {
     const SendmailOptions *options = submission->options;
 
-    submission->author = sendmail_author_new (options, error);
+    sendmail_environment_read (&submission->environment);
+    submission->author = sendmail_author_new (options, &submission->environment, error);
     if (submission->author == NULL)
         return FALSE;
 
@@ -114,7 +117,8 @@ start_envelope (Submission *submission, GError **error)
         if (!add_recipients (submission->envelope, g_ptr_array_index (options->recipients, i), error))
             return FALSE;
 
-    if (submission->envelope->recipients->len > 0 || options->recipients_from_header)
+    submission->named = submission->envelope->recipients->len;
+    if (submission->named > 0 || options->recipients_from_header)
         return TRUE;
 
     g_set_error (error, SENDMAIL_ERROR, EX_USAGE,
@@ -135,12 +139,19 @@ look_for_header_end (Submission *submission)
     }
 }
 
+/* Whether the message may not be sent before its header was worked on. */
+static gboolean
+needs_header (const Submission *submission)
+{
+    return submission->options->recipients_from_header || submission->environment.flags != 0;
+}
+
 static gboolean
 is_enough (const Submission *submission)
 {
     if (sendmail_content_is_finished (submission->content))
         return TRUE;
-    if (submission->options->recipients_from_header && !submission->header_known)
+    if (needs_header (submission) && !submission->header_known)
         return submission->head->len >= HEADER_LONGEST_BYTES;
 
     return submission->head->len >= HEAD_WANTED_BYTES;
@@ -188,19 +199,52 @@ take_recipients (Submission *submission, MessageHeader *header, GError **error)
     return TRUE;
 }
 
+/* Returns: whether the header was changed, as are those below */
 static gboolean
 add_author (const Submission *submission, MessageHeader *header)
 {
-    const SendmailAuthor *author = submission->author;
-    g_autofree gchar *phrase = author->full_name != NULL ? message_phrase_format (author->full_name) : NULL;
+    SendmailFlags flags = submission->environment.flags;
+    guint removed = flags & SENDMAIL_FLAG_OWN_FROM ? message_header_remove (header, "From") : 0;
     g_autofree gchar *from = NULL;
 
-    /* Without a name the relay can do it as well, and it knows the null sender's. */
-    if (phrase == NULL || *author->address == '\0' || message_header_find (header, "From") != NULL)
+    if (message_header_find (header, "From") != NULL)
         return FALSE;
 
-    from = g_strdup_printf ("%s <%s>", phrase, author->address);
-    message_header_append (header, "From", from);
+    from = sendmail_author_from (submission->author, (flags & SENDMAIL_FLAG_COMMENT) != 0);
+    if (from != NULL)
+        message_header_append (header, "From", from);
+
+    return removed > 0 || from != NULL;
+}
+
+static gboolean
+remove_id (const Submission *submission, MessageHeader *header)
+{
+    return (submission->environment.flags & SENDMAIL_FLAG_OWN_ID) != 0 &&
+           message_header_remove (header, "Message-ID") > 0;
+}
+
+/* Names the recipients in a message that names none; not those who were to be hidden by Bcc. */
+static gboolean
+add_to (const Submission *submission, MessageHeader *header)
+{
+    gboolean resent = message_rewrite_is_resent (header);
+    g_autoptr (GString) to = NULL;
+
+    if ((submission->environment.flags & SENDMAIL_FLAG_ADD_TO) == 0 || submission->named == 0 ||
+        message_header_find (header, resent ? "Resent-To" : "To") != NULL ||
+        message_header_find (header, resent ? "Resent-Cc" : "Cc") != NULL)
+        return FALSE;
+
+    to = g_string_new (NULL);
+    for (guint i = 0; i < submission->named; i++)
+        g_string_append_printf (to, "%s%s", i > 0 ? ",\r\n\t" : "",
+                                message_envelope_recipient (submission->envelope, i)->address);
+    if (resent)
+        message_header_prepend (header, "Resent-To", to->str);
+    else
+        message_header_append (header, "To", to->str);
+
     return TRUE;
 }
 
@@ -217,29 +261,36 @@ replace_header (Submission *submission, const MessageHeader *header)
 }
 
 static gboolean
+drop_bcc (MessageHeader *header)
+{
+    return message_header_remove (header, "Bcc") + message_header_remove (header, "Resent-Bcc") > 0;
+}
+
+static gboolean
 complete_header (Submission *submission, GError **error)
 {
+    gboolean recipients = submission->options->recipients_from_header;
     g_autoptr (MessageHeader) header = NULL;
     gboolean changed;
 
     if (!submission->header_known) {
-        if (!submission->options->recipients_from_header)
+        if (!needs_header (submission))
             return TRUE;
 
         g_set_error (error, SENDMAIL_ERROR, EX_DATAERR,
-                     "the message's header is longer than 16 MiB, too long to look for recipients (-t); nothing was "
+                     "the message's header is longer than 16 MiB, too long for -t or NULLMAILER_FLAGS; nothing was "
                      "sent");
         return FALSE;
     }
 
     header = message_header_parse (submission->head->str, submission->body);
-    changed = add_author (submission, header);
-    if (submission->options->recipients_from_header) {
-        if (!take_recipients (submission, header, error))
-            return FALSE;
-        changed = message_header_remove (header, "Bcc") + message_header_remove (header, "Resent-Bcc") > 0 || changed;
-    }
+    if (recipients && !take_recipients (submission, header, error))
+        return FALSE;
 
+    changed = recipients && drop_bcc (header);
+    changed = add_author (submission, header) || changed;
+    changed = remove_id (submission, header) || changed;
+    changed = add_to (submission, header) || changed;
     if (changed)
         replace_header (submission, header);
     return TRUE;

@@ -185,8 +185,8 @@ has_any (const MessageHeader *header, const gchar *const *names)
     return FALSE;
 }
 
-static gboolean
-was_resent (const MessageHeader *header)
+gboolean
+message_rewrite_is_resent (const MessageHeader *header)
 {
     static const gchar *const names[] = {"Resent-From", "Resent-Sender", "Resent-To",         "Resent-Cc",
                                          "Resent-Bcc",  "Resent-Date",   "Resent-Message-ID", NULL};
@@ -202,7 +202,7 @@ message_rewrite_submission (MessageHeader *header, const MessageRewrite *rewrite
 
     complete_addresses (header, rewrite->domain);
     add_missing (header, rewrite, "From", "Date", "Message-ID");
-    if (was_resent (header))
+    if (message_rewrite_is_resent (header))
         add_missing (header, rewrite, "Resent-From", "Resent-Date", "Resent-Message-ID");
 
     message_header_remove (header, "Bcc");

@@ -29,6 +29,9 @@ typedef struct {
  */
 void message_rewrite_submission (MessageHeader *header, const MessageRewrite *rewrite);
 
+/* Whether the message was resent (RFC 5322 3.6.6): it has one of the Resent- fields. */
+gboolean message_rewrite_is_resent (const MessageHeader *header);
+
 /**
  * message_rewrite_recipients:
  * @header: the header of a message whose recipients are to be taken from it (`sendmail -t`)

@@ -36,9 +36,13 @@ def is_sanitized():
     return any(o["name"] == "b_sanitize" and o["value"] not in ("none", []) for o in options)
 
 
+# What the environment of a test must not leak into the programs under test.
+OUTSIDE_VARIABLES = ("POSTERN_", "DBUS_", "NOTIFY_", "LISTEN_", "NULLMAILER_", "MAILUSER", "MAILHOST", "MAILNAME")
+
+
 def environment(**more):
     """The environment of every program under test: a GLib warning of a programming error is fatal."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("POSTERN_", "DBUS_", "NOTIFY_", "LISTEN_"))}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(OUTSIDE_VARIABLES)}
     kept.update({"G_DEBUG": "fatal-criticals", "LC_ALL": "C.UTF-8", "NO_COLOR": "1"})
     kept.update({k: str(v) for k, v in more.items()})
     return kept

@@ -188,6 +188,10 @@ def send(relay, *arguments, message=b"From: a@b.example\nSubject: test\n\nhello\
     return relay.messages[-1]
 
 
+def crlf(message):
+    return message.replace(b"\n", b"\r\n")
+
+
 def body(got):
     return got["content"].split(b"\r\n\r\n", 1)[1]
 
@@ -335,6 +339,61 @@ def test_sender_is_as_given(stand_in, given, expected):
 
 def test_null_sender_gets_no_author_from_here(stand_in):
     assert b"From" not in send(stand_in, "-f", "<>", "-F", "Jane", "user@example.net", message=b"\nx\n")["content"]
+
+
+# What nullmailer's environment says.
+
+
+def send_with(relay, *arguments, message=b"Subject: test\n\nhello\n", **environment_variables):
+    call(relay, *arguments, message=message, **environment_variables)
+    return relay.messages[-1]
+
+
+@pytest.mark.parametrize("variables, sender, author", [
+    ({"NULLMAILER_USER": "shop", "NULLMAILER_HOST": "example.org", "NULLMAILER_NAME": "The Shop"}, "<shop@example.org>",
+     "The Shop <shop@example.org>"),
+    ({"MAILUSER": "shop", "MAILHOST": "example.org", "MAILNAME": "Shop"}, "<shop@example.org>", "Shop <shop@example.org>"),
+    ({"NULLMAILER_USER": "shop", "MAILUSER": "other", "NULLMAILER_NAME": ""}, "<shop>", "shop"),
+    ({"NULLMAILER_USER": "shop", "NULLMAILER_HOST": "example.org", "NULLMAILER_SUSER": "bounces"},
+     "<bounces@example.org>", "shop@example.org"),
+    ({"NULLMAILER_NAME": "Größe", "NULLMAILER_USER": "shop"}, "<shop>", "=?UTF-8?Q?Gr=C3=B6=C3=9Fe?= <shop>"),
+    ({"NULLMAILER_NAME": "Sh(op)", "NULLMAILER_USER": "shop", "NULLMAILER_FLAGS": "c"}, "<shop>", "shop (Sh\\(op\\))"),
+])
+def test_environment_names_the_author(stand_in, variables, sender, author):
+    got = send_with(stand_in, "user@example.net", **variables)
+    assert got["mail"].split()[0] == sender
+    assert f"\r\nFrom: {author}\r\n" in got["content"].decode()
+
+
+def test_environment_does_not_outweigh_options_or_the_header(stand_in):
+    variables = {"NULLMAILER_USER": "shop", "NULLMAILER_HOST": "example.org", "NULLMAILER_NAME": "The Shop"}
+    got = send_with(stand_in, "-f", "a@b.example", "-F", "Jane", "user@example.net", **variables)
+    assert got["mail"].startswith("<a@b.example>") and b"\r\nFrom: Jane <shop@example.org>\r\n" in got["content"]
+    message = b"From: x@y.example\nSubject: test\n\nhello\n"
+    assert send_with(stand_in, "user@example.net", message=message, **variables)["content"] == crlf(message)
+    assert send_with(stand_in, "user@example.net", message=message, USER="nobody", LOGNAME="nobody", HOSTNAME="x",
+                     NAME="Nobody")["mail"].startswith(f"<{pwd.getpwuid(os.getuid()).pw_name}>")
+
+
+def test_environment_that_gives_no_address_is_refused(stand_in):
+    error = call(stand_in, "user@example.net", status=EX_USAGE, NULLMAILER_USER="shop", NULLMAILER_HOST="exa mple")
+    assert "“shop@exa mple”" in error and "NULLMAILER_HOST" in error
+
+
+def test_flags_of_the_environment_change_the_header(stand_in):
+    message = b"FROM: x@y.example\nMessage-Id: <1@x>\nmessage-id: <2@x>\nSubject: test\n\nFrom: z\n"
+    got = send_with(stand_in, "user@example.net", message=message, NULLMAILER_FLAGS="fis", NULLMAILER_USER="shop")
+    assert got["content"] == b"Subject: test\r\nFrom: shop\r\n\r\nFrom: z\r\n"
+    message = b"From: x@y.example\nSubject: test\n\nhello\n"
+    got = send_with(stand_in, "a@example.net", "root", message=message, NULLMAILER_FLAGS="t")
+    assert b"\r\nTo: a@example.net,\r\n\troot\r\n\r\n" in got["content"]
+    for field in (b"To: b@example.net\n", b"cc: b@example.net\n"):
+        assert send_with(stand_in, "a@example.net", message=field + message, NULLMAILER_FLAGS="t")["content"] == \
+            crlf(field + message)
+    got = send_with(stand_in, "a@example.net", message=b"Resent-From: x@y.example\n" + message, NULLMAILER_FLAGS="t")
+    assert got["content"].startswith(b"Resent-To: a@example.net\r\n")
+    got = send_with(stand_in, "-t", message=b"Bcc: hidden@example.net\n" + message, NULLMAILER_FLAGS="t")
+    assert b"hidden" not in got["content"] and b"\nTo:" not in got["content"]
 
 
 # What the transaction asks for.
