@@ -72,6 +72,7 @@ class _Session(SMTP):
 
     def __init__(self, receiver):
         self.receiver = receiver
+        self.line_length_limit = receiver.line_limit
         self.connection = None
         self._reset_options()
         super().__init__(
@@ -88,7 +89,6 @@ class _Session(SMTP):
             authenticator=receiver.authenticate,
             loop=receiver.loop,
         )
-        self.line_length_limit = 1001
         for name, method in self._smtp_methods.items():
             self._smtp_methods[name] = self._scripted(name, method)
         if "CHUNKING" not in receiver.extensions:
@@ -195,7 +195,7 @@ class Receiver:
 
     def __init__(self, *, tls=None, certificate=None, require_tls=False, users=None, require_auth=True,
                  mechanisms=("LOGIN", "PLAIN"), extensions=("PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"),
-                 size_limit=None, port=0, host="127.0.0.1", on_message=None):
+                 size_limit=None, line_limit=1001, port=0, host="127.0.0.1", on_message=None):
         """tls: None, "starttls" or "implicit", with certificate=(file, key file). users: name -> password."""
         self.tls = tls
         self.require_tls = require_tls
@@ -204,6 +204,7 @@ class Receiver:
         self.mechanisms = mechanisms
         self.extensions = set(extensions)
         self.size_limit = size_limit
+        self.line_limit = line_limit  # without CRLF; a message with a longer line is refused
         self.on_message = on_message
         self.host = host
         self.context = None
