@@ -62,6 +62,7 @@ struct _Queue {
     QueueId last_id;
     QueueLanes *lanes;
     GHashTable *works;     /* of QueueWork by id */
+    guint n_settling;      /* results of deliveries on their way to the disk */
     GHashTable *users;     /* number of messages by uid */
     GHashTable *due_lanes; /* names of lanes whose listener is to be told */
     QueueTally tally;

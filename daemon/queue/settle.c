@@ -237,6 +237,7 @@ settled (QueueCommand *command, const GError *error, gpointer user_data)
 {
     Settle *settle = user_data;
 
+    settle->queue->n_settling--;
     if (error != NULL)
         queue_hand_end (settle->queue, settle->hand);
     else if (settle->removed)
@@ -398,5 +399,6 @@ queue_settle (Queue *queue, QueueJob *job, const QueueResult *results, gint64 ne
     work->removing |= settle->removed;
     command = queue_command_new (QUEUE_COMMAND_DURABLE | QUEUE_COMMAND_RETAIN, settled, settle);
     add_records (settle, command);
+    queue->n_settling++;
     queue_push (queue, command);
 }

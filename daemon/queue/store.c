@@ -57,7 +57,7 @@
 #define SPACE_SECONDS 2
 
 /* A delivery whose result cannot be recorded is made again after a crash: with so many of them no more are begun. */
-#define RETAINED_MOST 100
+#define SETTLING_MOST 100
 
 /* ---- Trouble ---- */
 
@@ -269,7 +269,7 @@ queue_push (Queue *queue, QueueCommand *command)
 gboolean
 queue_may_take (Queue *queue)
 {
-    return !queue->closing && (queue->write_trouble == NULL || queue_writer_retained (queue->writer) < RETAINED_MOST);
+    return !queue->closing && (queue->write_trouble == NULL || queue->n_settling < SETTLING_MOST);
 }
 
 /* ---- What the writer tells ---- */

@@ -52,7 +52,6 @@ struct _QueueWriter {
     guint64 journal_bytes;
     guint64 free_bytes;
     guint64 backlog;
-    guint n_retained;
 
     /* The thread's own. */
     GPtrArray *retained; /* of QueueCommand: what could not be written yet */
@@ -400,7 +399,6 @@ look_at_space (QueueWriter *writer, gsize written)
     else
         writer->free_bytes -= MIN (written, writer->free_bytes);
     writer->backlog -= written;
-    writer->n_retained = writer->retained->len;
     full = journal_bytes > writer->full_bytes && writer->told_full != generation;
     pthread_mutex_unlock (&writer->lock);
 
@@ -574,18 +572,6 @@ queue_writer_ask_space (QueueWriter *writer)
     writer->ask_space = TRUE;
     pthread_cond_signal (&writer->wake);
     pthread_mutex_unlock (&writer->lock);
-}
-
-guint
-queue_writer_retained (QueueWriter *writer)
-{
-    guint n;
-
-    pthread_mutex_lock (&writer->lock);
-    n = writer->n_retained;
-    pthread_mutex_unlock (&writer->lock);
-
-    return n;
 }
 
 guint64

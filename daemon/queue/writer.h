@@ -81,9 +81,6 @@ guint64 queue_writer_free_bytes (QueueWriter *writer);
 /* The file system is to be asked anew, soon. */
 void queue_writer_ask_space (QueueWriter *writer);
 
-/* Commands that have to be kept because the disk is in trouble. From any thread. */
-guint queue_writer_retained (QueueWriter *writer);
-
 /* Bytes of content in commands that wait for the kernel. From any thread. */
 guint64 queue_writer_backlog (QueueWriter *writer);
 
