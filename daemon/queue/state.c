@@ -69,7 +69,11 @@ last_failure (const QueueMessage *message, gint64 *usec)
         return NULL;
     *usec = last->last_usec;
 
-    return last->remote == NULL ? g_strdup (last->reply) : g_strdup_printf ("%s: %s", last->remote, last->reply);
+    /* What was told of the connection names the remote already; a reply does not. */
+    if (last->remote == NULL || strstr (last->reply, last->remote) != NULL)
+        return g_strdup (last->reply);
+
+    return g_strdup_printf ("%s: %s", last->remote, last->reply);
 }
 
 QueueMessage *
