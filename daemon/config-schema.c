@@ -40,10 +40,13 @@ typedef enum {
     KIND_PATH,     /* gchar *, of a file that can be read */
     KIND_SECURITY, /* SmtpSecurity */
     KIND_NETWORKS, /* Networks * */
+    KIND_PATTERNS, /* DeliveryPatterns * */
+    KIND_ACTION,   /* DeliveryRouteAction */
+    KIND_NAMES,    /* read elsewhere */
     KIND_SECRET    /* read elsewhere */
 } Kind;
 
-typedef enum { IN_CONFIG, IN_DELIVERY, IN_SMARTHOST } Target;
+typedef enum { IN_CONFIG, IN_DELIVERY, IN_SMARTHOST, IN_ROUTE } Target;
 
 typedef struct {
     const gchar *group;
@@ -59,6 +62,7 @@ typedef struct {
 #define CONFIG(field)    IN_CONFIG, G_STRUCT_OFFSET (Config, field)
 #define DELIVERY(field)  IN_DELIVERY, G_STRUCT_OFFSET (DeliverySettings, field)
 #define SMARTHOST(field) IN_SMARTHOST, G_STRUCT_OFFSET (DeliverySmarthost, field)
+#define ROUTE(field)     IN_ROUTE, G_STRUCT_OFFSET (DeliveryRoute, field)
 #define SPAN(least)      least, SPAN_MOST_SECONDS
 
 /* clang-format off */
@@ -104,10 +108,19 @@ static const Key keys[] = {
     {"Smarthost", "Mechanisms",         KIND_TEXT,     SMARTHOST (mechanisms)},
     {"Smarthost", "AuthWithoutTLS",     KIND_BOOLEAN,  SMARTHOST (auth_without_tls)},
     {"Smarthost", "MaxConnections",     KIND_COUNT,    SMARTHOST (connections_most), 1, 10000},
+    {"Smarthost", "Weight",             KIND_COUNT,    SMARTHOST (weight), 1, 1000},
+
+    {"Route", "Recipients", KIND_PATTERNS, ROUTE (recipients)},
+    {"Route", "Senders",    KIND_PATTERNS, ROUTE (senders)},
+    {"Route", "Users",      KIND_NAMES,    ROUTE (users)},
+    {"Route", "Action",     KIND_ACTION,   ROUTE (action)},
+    {"Route", "Smarthosts", KIND_NAMES,    ROUTE (smarthosts)},
+    {"Route", "Share",      KIND_BOOLEAN,  ROUTE (share)},
 };
 /* clang-format on */
 
-static const gchar *const group_names[] = {"Relay", "Server", "Queue", "Delivery", CONFIG_SMARTHOST_GROUP, NULL};
+static const gchar *const group_names[] = {
+    "Relay", "Server", "Queue", "Delivery", CONFIG_SMARTHOST_GROUP, CONFIG_ROUTE_GROUP, NULL};
 
 static const gchar *
 expected (Kind kind)
@@ -134,6 +147,11 @@ expected (Kind kind)
         return "none, opportunistic, starttls or implicit";
     case KIND_NETWORKS:
         return "networks such as 192.0.2.0/24 or 2001:db8::/32, separated by spaces, with no bits beyond the prefix";
+    case KIND_PATTERNS:
+        return "patterns such as user@example.org, example.org, *.example.org, user@, <> or *, separated by spaces";
+    case KIND_ACTION:
+        return "relay, discard or hold";
+    case KIND_NAMES:
     case KIND_TEXT:
     case KIND_SECRET:
         return "text without control characters";
@@ -172,8 +190,10 @@ complain_value (GPtrArray *problems, const gchar *group, const ConfigEntry *entr
 static gpointer
 field_of (const Key *key, const ConfigTargets *targets)
 {
-    gpointer bases[] = {
-        [IN_CONFIG] = targets->config, [IN_DELIVERY] = targets->delivery, [IN_SMARTHOST] = targets->smarthost};
+    gpointer bases[] = {[IN_CONFIG] = targets->config,
+                        [IN_DELIVERY] = targets->delivery,
+                        [IN_SMARTHOST] = targets->smarthost,
+                        [IN_ROUTE] = targets->route};
 
     g_assert (bases[key->target] != NULL);
     return G_STRUCT_MEMBER_P (bases[key->target], key->offset);
@@ -207,6 +227,18 @@ read_security (const gchar *text, SmtpSecurity *security)
     for (guint i = 0; i < G_N_ELEMENTS (names); i++)
         if (g_ascii_strcasecmp (text, names[i]) == 0) {
             *security = (SmtpSecurity) i;
+            return TRUE;
+        }
+
+    return FALSE;
+}
+
+static gboolean
+read_action (const gchar *text, DeliveryRouteAction *action)
+{
+    for (guint i = DELIVERY_ROUTE_RELAY; i <= DELIVERY_ROUTE_HOLD; i++)
+        if (g_ascii_strcasecmp (text, delivery_route_action_name ((DeliveryRouteAction) i)) == 0) {
+            *action = (DeliveryRouteAction) i;
             return TRUE;
         }
 
@@ -296,6 +328,21 @@ read_networks (const gchar *text, gpointer field)
 }
 
 static gchar *
+read_patterns (const gchar *text, gpointer field)
+{
+    DeliveryPatterns **patterns = field;
+    g_autofree gchar *bad = NULL;
+    DeliveryPatterns *read = delivery_patterns_new (text, &bad);
+
+    if (read == NULL)
+        return g_strdup_printf ("%s; “%s” is none", expected (KIND_PATTERNS), bad);
+
+    g_clear_pointer (patterns, delivery_patterns_free);
+    *patterns = read;
+    return NULL;
+}
+
+static gchar *
 read_value (const Key *key, const gchar *text, gpointer field)
 {
     switch (key->kind) {
@@ -312,6 +359,10 @@ read_value (const Key *key, const gchar *text, gpointer field)
         return read_path (text, field);
     case KIND_NETWORKS:
         return read_networks (text, field);
+    case KIND_PATTERNS:
+        return read_patterns (text, field);
+    case KIND_ACTION:
+        return read_action (text, field) ? NULL : g_strdup (expected (key->kind));
     case KIND_BOOLEAN:
         return config_value_boolean (text, field) ? NULL : g_strdup (expected (key->kind));
     case KIND_SECURITY:
@@ -321,6 +372,7 @@ read_value (const Key *key, const gchar *text, gpointer field)
             return g_strdup (expected (key->kind));
         set_text (field, g_strdup (text));
         return NULL;
+    case KIND_NAMES:
     case KIND_SECRET:
         return has_control (text) ? g_strdup (expected (key->kind)) : NULL;
     }
@@ -333,6 +385,36 @@ config_schema_is_smarthost (const ConfigGroup *group)
 {
     return g_str_equal (group->name, CONFIG_SMARTHOST_GROUP) ||
            g_str_has_prefix (group->name, CONFIG_SMARTHOST_GROUP " ");
+}
+
+gboolean
+config_schema_is_route (const ConfigGroup *group)
+{
+    return g_str_equal (group->name, CONFIG_ROUTE_GROUP) || g_str_has_prefix (group->name, CONFIG_ROUTE_GROUP " ");
+}
+
+gchar *
+config_schema_name (const ConfigGroup *group, const gchar *kind, GPtrArray *problems)
+{
+    gchar *name = g_strstrip (g_strdup (group->name + strlen (kind)));
+
+    if (strspn (name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-_.") != strlen (name))
+        g_ptr_array_add (problems, g_strdup_printf ("%s: [%s]: expected a name of letters, digits, “-”, “_” and “.”",
+                                                    group->file, group->name));
+
+    return name;
+}
+
+/* The name that the table has for the group. */
+static const gchar *
+kind_of (const ConfigGroup *group)
+{
+    if (config_schema_is_smarthost (group))
+        return CONFIG_SMARTHOST_GROUP;
+    if (config_schema_is_route (group))
+        return CONFIG_ROUTE_GROUP;
+
+    return group->name;
 }
 
 void
@@ -420,7 +502,7 @@ read_entry (const ConfigGroup *group, const gchar *kind, const ConfigEntry *entr
 void
 config_schema_read (const ConfigGroup *group, const ConfigTargets *targets, GPtrArray *problems)
 {
-    const gchar *kind = config_schema_is_smarthost (group) ? CONFIG_SMARTHOST_GROUP : group->name;
+    const gchar *kind = kind_of (group);
 
     if (!g_strv_contains (group_names, kind)) {
         complain_unknown_group (problems, group);

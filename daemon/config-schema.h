@@ -9,16 +9,25 @@
  */
 
 #define CONFIG_SMARTHOST_GROUP "Smarthost" /* or "Smarthost NAME" */
+#define CONFIG_ROUTE_GROUP     "Route"     /* "Route NAME" */
 
 /* What values are written to; a group needs only what its keys go to. */
 typedef struct {
     Config *config;
     DeliverySettings *delivery;
     DeliverySmarthost *smarthost;
+    DeliveryRoute *route;
 } ConfigTargets;
 
 /* Whether @group is [Smarthost] or [Smarthost NAME]. */
 gboolean config_schema_is_smarthost (const ConfigGroup *group);
+
+/* Whether @group is [Route NAME]. */
+gboolean config_schema_is_route (const ConfigGroup *group);
+
+/* Returns: (transfer full): what follows @kind in the name of @group, "" if nothing does; bad characters in it are a
+ * problem */
+gchar *config_schema_name (const ConfigGroup *group, const gchar *kind, GPtrArray *problems);
 
 /* Sets the keys whose defaults are not their targets' own. */
 void config_schema_set_defaults (const ConfigTargets *targets);

@@ -12,6 +12,7 @@
 
 #include "config.h"
 
+#include "config-route.h"
 #include "config-schema.h"
 #include "credential.h"
 #include "identity.h"
@@ -70,17 +71,9 @@ file_of (const ConfigGroup *group, const gchar *key)
 static gchar *
 smarthost_name (const ConfigGroup *group, GPtrArray *problems)
 {
-    g_autofree gchar *name = g_strdup (group->name + strlen (CONFIG_SMARTHOST_GROUP));
+    g_autofree gchar *name = config_schema_name (group, CONFIG_SMARTHOST_GROUP, problems);
 
-    g_strstrip (name);
-    if (name[0] == '\0')
-        return g_strdup ("default");
-
-    if (strspn (name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-_.") != strlen (name))
-        g_ptr_array_add (problems, g_strdup_printf ("%s: [%s]: expected a name of letters, digits, “-”, “_” and “.”",
-                                                    group->file, group->name));
-
-    return g_steal_pointer (&name);
+    return name[0] != '\0' ? g_steal_pointer (&name) : g_strdup ("default");
 }
 
 static void
@@ -260,12 +253,15 @@ config_load (const ConfigSources *sources, GPtrArray *warnings, GError **error)
 
         if (config_schema_is_smarthost (group))
             read_smarthost (config, group, sources, problems, warnings);
+        else if (config_schema_is_route (group))
+            config_route_read (config->delivery, group, problems, warnings);
         else
             config_schema_read (group, &(ConfigTargets){.config = config, .delivery = config->delivery}, problems);
     }
 
     read_server_tls (config, file, problems);
     check_retry (config, file, problems);
+    config_route_check (config->delivery, file, problems);
     if (problems->len > 0) {
         set_error (error, problems);
         return NULL;

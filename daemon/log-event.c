@@ -209,7 +209,11 @@ append_story (GString *text, const QueueEvent *event)
         append_queued (text, event);
         return;
     case QUEUE_EVENT_DELIVERED:
-        g_string_append_printf (text, "delivered to <%s>", event->recipient);
+        /* Nobody has it: it was discarded. */
+        if (event->result != NULL && event->result->remote == NULL)
+            g_string_append_printf (text, "mail for <%s> was not sent", event->recipient);
+        else
+            g_string_append_printf (text, "delivered to <%s>", event->recipient);
         append_reply (text, event->result);
         g_string_append (text, " (after ");
         append_span (text, event->now_usec - event->message->arrival_usec);

@@ -18,6 +18,10 @@
 /* RFC 3463 3.5: delivery time expired. */
 #define STATUS_EXPIRED "4.4.7"
 
+/* What the configuration asks for: no more to be said, and an undefined policy (RFC 3463 3.1, 3.8). */
+#define STATUS_DISCARDED "2.0.0"
+#define STATUS_HELD      "4.7.0"
+
 DeliveryAttempt *
 delivery_attempt_new (QueueJob *job)
 {
@@ -112,6 +116,23 @@ delivery_attempt_break (DeliveryAttempt *attempt, const DeliveryFailure *failure
         if (attempt->answers[i].outcome == QUEUE_OUTCOME_UNTRIED)
             answer_set (&attempt->answers[i], QUEUE_OUTCOME_DEFERRED, failure->status, g_strdup (failure->reason),
                         FALSE);
+}
+
+void
+delivery_attempt_discard (DeliveryAttempt *attempt, const gchar *reason)
+{
+    attempt->is_told = TRUE;
+    for (guint i = 0; i < attempt->job->n_recipients; i++)
+        answer_set (&attempt->answers[i], QUEUE_OUTCOME_DELIVERED, STATUS_DISCARDED, g_strdup (reason), FALSE);
+}
+
+void
+delivery_attempt_hold (DeliveryAttempt *attempt, const gchar *reason)
+{
+    attempt->is_told = TRUE;
+    attempt->wait = DELIVERY_WAIT_RELEASE;
+    for (guint i = 0; i < attempt->job->n_recipients; i++)
+        answer_set (&attempt->answers[i], QUEUE_OUTCOME_DEFERRED, STATUS_HELD, g_strdup (reason), FALSE);
 }
 
 static gboolean
@@ -214,6 +235,10 @@ delivery_attempt_judge (DeliveryAttempt *attempt, const DeliverySettings *settin
     gint64 expiry_usec = message->arrival_usec + delivery_usec (settings->expire_seconds);
     guint given_up;
 
+    if (attempt->wait == DELIVERY_WAIT_RELEASE) {
+        attempt->hold = TRUE;
+        return;
+    }
     if (now_usec >= expiry_usec)
         expire (attempt, settings->expire_seconds);
 

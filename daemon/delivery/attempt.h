@@ -18,7 +18,8 @@ typedef struct {
 typedef enum {
     DELIVERY_WAIT_BACKOFF, /* the remote asked for patience: the retry schedule */
     DELIVERY_WAIT_SHORT,   /* a session broke: soon */
-    DELIVERY_WAIT_LANE     /* all remotes are down: as soon as one is up */
+    DELIVERY_WAIT_LANE,    /* all remotes are down: as soon as one is up */
+    DELIVERY_WAIT_RELEASE  /* it is to be held */
 } DeliveryWait;
 
 typedef struct {
@@ -29,6 +30,7 @@ typedef struct {
     gchar *address;          /* (nullable) the same as "host:port" */
     gboolean passes_dsn;     /* that remote offers DSN (RFC 3461) */
     guint returns;           /* sessions that turned out to be closed when it was to go over them */
+    gboolean is_told;        /* its sender need not hear of it */
     gboolean passed_over;    /* no remote was tried: what is deferred was no attempt */
     DeliveryWait wait;
     gint64 next_usec; /* since the epoch, or QUEUE_NEXT_WITH_LANE; once it is judged */
@@ -52,6 +54,10 @@ void delivery_attempt_answer (DeliveryAttempt *attempt, guint recipient, const S
 
 /* Defers all recipients that have no answer. */
 void delivery_attempt_break (DeliveryAttempt *attempt, const DeliveryFailure *failure, DeliveryWait wait);
+
+/* It is not to be tried at all: all recipients count as delivered, and nobody hears more of it; or the message is held. */
+void delivery_attempt_discard (DeliveryAttempt *attempt, const gchar *reason);
+void delivery_attempt_hold (DeliveryAttempt *attempt, const gchar *reason);
 
 /* Defers what failed or expired, because the notice about it could not be made. @reason: (nullable): put in front. */
 void delivery_attempt_take_back (DeliveryAttempt *attempt, const gchar *reason);

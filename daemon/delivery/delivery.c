@@ -9,8 +9,9 @@
  *   queue → lane → remote → connection      a job on its way out
  *   connection → remote → notices → queue   what became of it
  *
- * There is one lane, "default", that all recipients go; a route by recipient, sender or user is another lane with its
- * own list out of the same remotes.
+ * Mail goes the default lane, by all remotes, unless a route of the configuration is for it: each route is a lane with
+ * its own list out of the same remotes. When a reload changes the routes the queue sorts what waits anew; what is in a
+ * session by then goes the way that it began.
  *
  * There is one clock for all: a source that is set to the earliest moment at which something is to be done that no
  * session will tell of. So ten thousand deferred messages cost no timer of their own.
@@ -23,15 +24,13 @@
 #include "delivery/delivery.h"
 
 #include "delivery/age-watch.h"
-#include "delivery/lane.h"
+#include "delivery/lanes.h"
 #include "delivery/notices.h"
 #include "delivery/retry.h"
 #include "delivery/roster.h"
 #include "delivery/trial.h"
 
 #include <gio/gio.h>
-
-#define LANE_DEFAULT "default"
 
 /* The queue's clock may be set, and a suspended machine's monotonic clock stands still: look again after this. */
 #define WAKE_LONGEST_SECONDS 60
@@ -58,7 +57,7 @@ struct _Delivery {
     DeliveryListener listener;
     gpointer user_data;
     DeliveryRoster *roster;
-    DeliveryLane *lane;
+    DeliveryLanes *lanes;
     DeliveryNotices *notices;
     DeliveryAgeWatch *expired;
     DeliveryAgeWatch *late;
@@ -86,12 +85,10 @@ is_running (const Delivery *self)
 
 /* ---- The clock ---- */
 
-/* When mail of that age has been behind a closed lane for long. */
+/* When mail of that age has been behind a lane for long that is closed since then. */
 static gint64
-closed_long_usec (const Delivery *self, guint age_seconds)
+closed_long_usec (gint64 since_usec, guint age_seconds)
 {
-    gint64 since_usec = delivery_lane_closed_since (self->lane);
-
     if (since_usec == G_MAXINT64)
         return G_MAXINT64;
 
@@ -104,10 +101,10 @@ expired_wakes (const Delivery *self)
     guint age_seconds = self->settings->expire_seconds;
     gint64 wakes_usec = delivery_age_watch_wakes (self->expired, age_seconds);
 
-    if (delivery_lane_closed_since (self->lane) == G_MAXINT64)
+    if (!delivery_lanes_are_closed (self->lanes))
         return wakes_usec;
 
-    return MAX (wakes_usec, closed_long_usec (self, age_seconds));
+    return MAX (wakes_usec, closed_long_usec (delivery_lanes_closed_since (self->lanes), age_seconds));
 }
 
 static gint64
@@ -118,7 +115,8 @@ late_wakes (const Delivery *self)
     if (age_seconds == 0)
         return G_MAXINT64;
 
-    return MAX (delivery_age_watch_wakes (self->late, age_seconds), closed_long_usec (self, age_seconds));
+    return MAX (delivery_age_watch_wakes (self->late, age_seconds),
+                closed_long_usec (delivery_lanes_closed_since (self->lanes), age_seconds));
 }
 
 static void
@@ -143,7 +141,7 @@ set_clock (Delivery *self)
         return;
 
     if (is_running (self))
-        wakes_usec = MIN (delivery_lane_wakes (self->lane), MIN (expired_wakes (self), late_wakes (self)));
+        wakes_usec = MIN (delivery_lanes_wakes (self->lanes), MIN (expired_wakes (self), late_wakes (self)));
     if (wakes_usec == G_MAXINT64)
         wakes_usec = -1;
     if (wakes_usec != -1)
@@ -160,11 +158,17 @@ wake_up (Delivery *self)
     g_source_set_ready_time (self->clock, 0);
 }
 
+static gboolean
+may_take (const Delivery *self)
+{
+    return is_running (self) && delivery_notices_pending (self->notices) < NOTICES_MOST;
+}
+
 static void
 pump (Delivery *self)
 {
-    if (is_running (self) && delivery_notices_pending (self->notices) < NOTICES_MOST)
-        delivery_lane_pump (self->lane);
+    if (may_take (self))
+        delivery_lanes_pump (self->lanes);
 }
 
 static gboolean
@@ -228,12 +232,13 @@ on_available (DeliveryRemote *remote, gpointer user_data)
     Delivery *self = user_data;
 
     /* A former remote may have to go, and a stop may be at its end: not within this event. */
-    if (self->stopping || !delivery_lane_uses (self->lane, remote)) {
+    if (self->stopping || !delivery_lanes_use (self->lanes, remote)) {
         wake_up (self);
         return;
     }
 
-    pump (self);
+    if (may_take (self))
+        delivery_lanes_serve (self->lanes, remote);
     set_clock (self);
 }
 
@@ -247,8 +252,12 @@ static void
 on_returned (DeliveryRemote *remote, DeliveryAttempt *attempt, gpointer user_data)
 {
     Delivery *self = user_data;
+    DeliveryLane *lane = delivery_lanes_find (self->lanes, attempt->job->lane);
 
-    delivery_lane_add (self->lane, attempt);
+    if (lane)
+        delivery_lane_add (lane, attempt);
+    else
+        finish (self, NULL, attempt);
 }
 
 static void
@@ -257,7 +266,7 @@ on_changed (DeliveryRemote *remote, gboolean state, gpointer user_data)
     Delivery *self = user_data;
     DeliveryRemoteInfo info;
 
-    if (!state || !delivery_lane_uses (self->lane, remote))
+    if (!state || !delivery_lanes_use (self->lanes, remote))
         return;
 
     delivery_remote_describe (remote, &info);
@@ -278,19 +287,22 @@ static const DeliveryLaneEvents lane_events = {.finished = on_lane_finished};
 static void
 on_aged (Delivery *self, DeliveryAttempt *attempt, guint age_seconds, gboolean last_attempt)
 {
-    gboolean closed = delivery_lane_closed_since (self->lane) != G_MAXINT64;
+    DeliveryLane *lane;
+    gint64 closed_usec;
 
     wake_up (self);
     if (!attempt)
         return;
 
-    if (is_running (self) && last_attempt && !closed) {
-        delivery_lane_add (self->lane, attempt);
+    lane = delivery_lanes_find (self->lanes, attempt->job->lane);
+    closed_usec = lane ? delivery_lane_closed_since (lane) : G_MAXINT64;
+    if (is_running (self) && lane && last_attempt && closed_usec == G_MAXINT64) {
+        delivery_lane_add (lane, attempt);
         return;
     }
 
-    if (is_running (self) && g_get_monotonic_time () >= closed_long_usec (self, age_seconds))
-        delivery_lane_pass_over (self->lane, attempt);
+    if (is_running (self) && g_get_monotonic_time () >= closed_long_usec (closed_usec, age_seconds))
+        delivery_lane_pass_over (lane, attempt);
     finish (self, NULL, attempt);
 }
 
@@ -310,10 +322,20 @@ on_late (DeliveryAttempt *attempt, gpointer user_data)
     on_aged (self, attempt, self->settings->delay_notice_seconds, FALSE);
 }
 
+/* A QueueRoute */
 static const gchar *
-route (const QueueMessage *message, guint recipient, gpointer user_data)
+choose_lane (const QueueMessage *message, guint recipient, gboolean released, gpointer user_data)
 {
-    return LANE_DEFAULT;
+    const Delivery *self = user_data;
+    const gchar *address = message_envelope_recipient (message->envelope, recipient)->address;
+    const DeliveryRoute *route;
+
+    /* The many relays without routes pay nothing for them. */
+    if (self->settings->routes->len == 0)
+        return DELIVERY_LANE_DEFAULT;
+
+    route = delivery_routes_find (self->settings->routes, message->envelope->sender, address, message->origin.uid);
+    return route ? delivery_route_lane (route, released) : DELIVERY_LANE_DEFAULT;
 }
 
 /* ---- The network ---- */
@@ -369,8 +391,10 @@ adopt (Delivery *self, DeliverySettings *settings, GError **error)
     if (!none)
         none =
             "no smarthost is configured: set Host= in the group [Smarthost] of " POSTERN_SYSCONFDIR "/postern.conf";
-    delivery_lane_set_remotes (self->lane, delivery_roster_remotes (self->roster), none);
+    delivery_lanes_set (self->lanes, settings, delivery_roster_remotes (self->roster), none);
     delivery_notices_set (self->notices, settings);
+    if (!old || !delivery_routes_lead_alike (old->routes, settings->routes))
+        queue_set_route (self->queue, choose_lane, self);
     wake_up (self);
     return TRUE;
 }
@@ -395,7 +419,7 @@ delivery_new (Queue *queue, SmtpPoller *poller, DeliverySettings *settings, cons
     self->user_data = user_data;
     self->trials = g_ptr_array_new ();
     self->roster = delivery_roster_new (queue, poller, &remote_events, self);
-    self->lane = delivery_lane_new (queue, LANE_DEFAULT, &lane_events, self);
+    self->lanes = delivery_lanes_new (queue, &lane_events, self);
     self->notices = delivery_notices_new (queue, settings, on_settled, self);
     self->expired = delivery_age_watch_new (queue, EXPIRED_EVERY_SECONDS, on_expired, self);
     self->late = delivery_age_watch_new (queue, LATE_EVERY_SECONDS, on_late, self);
@@ -406,14 +430,13 @@ delivery_new (Queue *queue, SmtpPoller *poller, DeliverySettings *settings, cons
         return NULL;
     }
 
-    queue_set_route (queue, route, NULL);
     return self;
 }
 
 static gboolean
 is_idle (const Delivery *self)
 {
-    return delivery_roster_sessions (self->roster) == 0 && delivery_lane_in_hand (self->lane) == 0 &&
+    return delivery_roster_sessions (self->roster) == 0 && delivery_lanes_in_hand (self->lanes) == 0 &&
            delivery_notices_pending (self->notices) == 0 && delivery_age_watch_pending (self->expired) == 0 &&
            delivery_age_watch_pending (self->late) == 0;
 }
@@ -473,7 +496,7 @@ delivery_stop (Delivery *self, guint deadline_seconds, void (*stopped) (gpointer
     self->stopped_data = user_data;
     self->deadline = g_timeout_add_seconds (deadline_seconds, on_deadline, self);
     end_trials (self);
-    delivery_lane_stop (self->lane);
+    delivery_lanes_stop (self->lanes);
     delivery_roster_retire (self->roster);
     advance_stop (self);
 }
@@ -482,19 +505,20 @@ void
 delivery_free (Delivery *self)
 {
     self->stopping = TRUE;
+    queue_set_route (self->queue, NULL, NULL);
     g_clear_signal_handler (&self->monitoring, self->monitor);
     g_object_unref (self->monitor);
     g_clear_handle_id (&self->deadline, g_source_remove);
     g_clear_handle_id (&self->telling, g_source_remove);
 
     end_trials (self);
-    delivery_lane_stop (self->lane);
+    delivery_lanes_stop (self->lanes);
     break_off (self);
     g_source_destroy (self->clock);
     g_source_unref (self->clock);
 
     delivery_roster_free (self->roster);
-    delivery_lane_free (self->lane);
+    delivery_lanes_free (self->lanes);
     delivery_age_watch_free (self->expired);
     delivery_age_watch_free (self->late);
     delivery_notices_free (self->notices);
@@ -519,7 +543,7 @@ delivery_pause (Delivery *self)
         return;
 
     self->paused = TRUE;
-    delivery_lane_stop (self->lane);
+    delivery_lanes_stop (self->lanes);
     self->listener.changed (self->user_data);
 }
 
@@ -530,7 +554,7 @@ delivery_resume (Delivery *self)
         return;
 
     self->paused = FALSE;
-    delivery_lane_go (self->lane);
+    delivery_lanes_go (self->lanes);
     wake_up (self);
     self->listener.changed (self->user_data);
 }

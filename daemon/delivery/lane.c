@@ -6,7 +6,8 @@
  * Brings the jobs of one lane of the queue to the remotes that serve it. The first remote in order of preference
  * that is not known to be down gets everything. If all of it is busy and nothing has moved for a while (a server that
  * greets nobody, or hangs in every session), what waits goes to the next one: a slow remote must not hold up mail that
- * can go another way. When all are down the lane is closed, which gives all its messages their reason in one
+ * can go another way. Where the remotes share the lane, all that work get mail, by their weights as long as each keeps
+ * up with its share. When all are down the lane is closed, which gives all its messages their reason in one
  * stroke, and what is in hand goes back.
  *
  * A job is taken from the queue when there is a session for it, or when one is being opened for it. So a message
@@ -21,6 +22,7 @@
 #include "delivery/lane.h"
 
 #include "delivery/retry.h"
+#include "delivery/share.h"
 
 /* How long a remote whose sessions are all in use may show no progress before the next one gets what waits. Longer
  * than a good server takes for a message, shorter than people's patience. */
@@ -34,7 +36,8 @@ struct _DeliveryLane {
     Queue *queue;
     const DeliveryLaneEvents *events;
     gpointer user_data;
-    GPtrArray *remotes; /* of DeliveryRemote, not owned */
+    GPtrArray *remotes;   /* of DeliveryRemote, not owned */
+    DeliveryShare *share; /* (nullable) they share the lane; else in order of preference */
     gchar *none;
     gboolean running;
     gboolean pumping; /* pump () is under way: */
@@ -68,6 +71,7 @@ static void
 lane_clear (DeliveryLane *self)
 {
     g_clear_pointer (&self->failure, delivery_failure_free);
+    g_clear_pointer (&self->share, delivery_share_free);
     g_ptr_array_unref (self->remotes);
     g_free (self->told);
     g_free (self->none);
@@ -91,13 +95,30 @@ delivery_lane_name (const DeliveryLane *self)
     return self->name;
 }
 
+static DeliveryShare *
+make_share (GPtrArray *remotes)
+{
+    g_autoptr (GArray) weights = g_array_new (FALSE, FALSE, sizeof (guint));
+
+    for (guint i = 0; i < remotes->len; i++) {
+        guint weight = delivery_remote_weight (g_ptr_array_index (remotes, i));
+
+        g_array_append_val (weights, weight);
+    }
+
+    return delivery_share_new (weights);
+}
+
 void
-delivery_lane_set_remotes (DeliveryLane *self, GPtrArray *remotes, const gchar *none)
+delivery_lane_set_remotes (DeliveryLane *self, GPtrArray *remotes, gboolean share, const gchar *none)
 {
     g_ptr_array_set_size (self->remotes, 0);
     for (guint i = 0; i < remotes->len; i++)
         g_ptr_array_add (self->remotes, g_ptr_array_index (remotes, i));
 
+    g_clear_pointer (&self->share, delivery_share_free);
+    if (share)
+        self->share = make_share (self->remotes);
     g_free (self->none);
     self->none = g_strdup (none);
 }
@@ -268,11 +289,12 @@ has_work (const DeliveryLane *self)
     return delivery_lane_in_hand (self) > 0 || queue_lane_due (self->queue, self->name) <= g_get_real_time ();
 }
 
-/* A remote that is down and preferred to the one in use is probed too, so that it gets its mail back. */
+/* A remote that is down and preferred to the one in use, or one of several that share, is probed too, so that it gets its
+ * mail back. */
 static void
 probe (DeliveryLane *self, const DeliveryRemote *in_use, gint64 now_usec)
 {
-    for (guint i = 0; i < self->remotes->len && remote_at (self, i) != in_use; i++)
+    for (guint i = 0; i < self->remotes->len && (self->share || remote_at (self, i) != in_use); i++)
         if (delivery_remote_is_down (remote_at (self, i)) &&
             delivery_remote_wakes (remote_at (self, i), now_usec) <= now_usec && has_work (self))
             delivery_remote_open (remote_at (self, i), now_usec);
@@ -333,6 +355,72 @@ serve (DeliveryLane *self, DeliveryRemote *remote, gint64 now_usec)
         ;
 }
 
+/* ---- Sharing ---- */
+
+/* What each remote could be given now; the sum of that. */
+static guint
+measure_room (const DeliveryLane *self, guint *room, gint64 now_usec)
+{
+    const DeliveryRemote *last_resort = choose_remote (self, now_usec);
+    guint sum = 0;
+
+    for (guint i = 0; i < self->remotes->len; i++) {
+        DeliveryRemote *remote = remote_at (self, i);
+
+        /* The one that is chosen although it stalls, if all do. */
+        room[i] =
+            remote != last_resort && is_stalled (remote, now_usec) ? 0 : delivery_remote_room (remote, now_usec);
+        sum += room[i];
+    }
+
+    return sum;
+}
+
+static guint
+total_room (const DeliveryLane *self, gint64 now_usec)
+{
+    g_autofree guint *room = g_new0 (guint, self->remotes->len);
+
+    return measure_room (self, room, now_usec);
+}
+
+/* Gives each attempt to the remote whose turn it is; where that has only a session that is being opened, or may open
+ * one, the attempt waits for it. */
+static void
+deal_out (DeliveryLane *self, gint64 now_usec)
+{
+    g_autofree guint *room = g_new0 (guint, self->remotes->len);
+    g_autofree guint *wanted = g_new0 (guint, self->remotes->len);
+    GList *next;
+    gint turn;
+
+    measure_room (self, room, now_usec);
+    delivery_share_plan (self->share);
+    for (GList *link = self->waiting.head; link && (turn = delivery_share_next (self->share, room)) >= 0;
+         link = next) {
+        next = link->next;
+        if (delivery_remote_start (remote_at (self, (guint) turn), link->data)) {
+            delivery_share_count (self->share, (guint) turn);
+            g_queue_delete_link (&self->waiting, link);
+        } else {
+            wanted[turn]++;
+        }
+    }
+
+    for (guint i = 0; i < self->remotes->len; i++)
+        while (delivery_remote_opening (remote_at (self, i)) < wanted[i] &&
+               delivery_remote_open (remote_at (self, i), now_usec))
+            ;
+}
+
+static void
+serve_shared (DeliveryLane *self, gint64 now_usec)
+{
+    deal_out (self, now_usec);
+    while (delivery_lane_in_hand (self) < total_room (self, now_usec) && take (self))
+        deal_out (self, now_usec);
+}
+
 static void
 pump_once (DeliveryLane *self)
 {
@@ -347,7 +435,10 @@ pump_once (DeliveryLane *self)
     }
 
     open_lane (self);
-    serve (self, remote, now_usec);
+    if (self->share)
+        serve_shared (self, now_usec);
+    else
+        serve (self, remote, now_usec);
 }
 
 void
@@ -418,6 +509,9 @@ could_go (const DeliveryLane *self, gint64 now_usec)
 {
     DeliveryRemote *remote = choose_remote (self, now_usec);
 
+    if (self->share)
+        return total_room (self, now_usec) > delivery_lane_in_hand (self);
+
     return remote && delivery_remote_room (remote, now_usec) > delivery_lane_in_hand (self);
 }
 
@@ -439,7 +533,8 @@ delivery_lane_wakes (DeliveryLane *self)
         return now_usec + WAKE_SOON_USEC;
 
     for (guint i = 0; i < self->remotes->len; i++)
-        wakes = MIN (wakes, remote_wakes (remote_at (self, i), i + 1 == self->remotes->len, now_usec));
+        wakes =
+            MIN (wakes, remote_wakes (remote_at (self, i), !self->share && i + 1 == self->remotes->len, now_usec));
 
     return MAX (wakes, now_usec + WAKE_SOON_USEC);
 }

@@ -3,7 +3,7 @@
 
 #include "delivery/remote.h"
 
-/* One way that mail goes: a lane of the queue, and the remotes that serve it in order of preference. */
+/* One way that mail goes: a lane of the queue, and the remotes that serve it in order of preference, or share it. */
 
 typedef struct _DeliveryLane DeliveryLane;
 
@@ -24,9 +24,10 @@ const gchar *delivery_lane_name (const DeliveryLane *lane);
 /**
  * delivery_lane_set_remotes:
  * @remotes: (element-type DeliveryRemote): in order of preference; must outlive the lane, or be replaced
+ * @share: all of them get mail, by their weights
  * @none: why there are no remotes, if there are none
  */
-void delivery_lane_set_remotes (DeliveryLane *lane, GPtrArray *remotes, const gchar *none);
+void delivery_lane_set_remotes (DeliveryLane *lane, GPtrArray *remotes, gboolean share, const gchar *none);
 
 /* Whether @remote is one of its remotes. */
 gboolean delivery_lane_uses (const DeliveryLane *lane, const DeliveryRemote *remote);

@@ -14,7 +14,7 @@
  *   failed, expired   unless NOTIFY was given without FAILURE
  *   delayed           unless NOTIFY was given without DELAY; once for each recipient
  *   relayed           only with SUCCESS, and only if the next hop does not offer DSN
- * Nobody is told anything about a message from the null sender.
+ * Nobody is told anything about a message from the null sender, or about what the configuration discards or holds.
  *
  * The notice returns the original's header, or all of a small original that failed (RET=FULL is a wish, RFC 3461
  * 4.3). An original that cannot be read is no reason to say nothing: the notice goes without.
@@ -103,7 +103,7 @@ find_actions (const DeliveryNotices *self, const DeliveryAttempt *attempt, gint6
     static const MessageAction all[] = {MESSAGE_ACTION_FAILED, MESSAGE_ACTION_DELAYED, MESSAGE_ACTION_RELAYED};
     guint actions = 0;
 
-    if (!attempt->job->message->envelope->sender[0])
+    if (attempt->is_told || !attempt->job->message->envelope->sender[0])
         return 0;
 
     for (guint i = 0; i < attempt->job->n_recipients; i++)

@@ -406,6 +406,12 @@ delivery_remote_address (const DeliveryRemote *self)
 }
 
 guint
+delivery_remote_weight (const DeliveryRemote *self)
+{
+    return self->smarthost->weight;
+}
+
+guint
 delivery_remote_sessions (const DeliveryRemote *self)
 {
     return self->sessions->len;

@@ -57,6 +57,9 @@ const gchar *delivery_remote_host (const DeliveryRemote *remote);
 /* "host:port" */
 const gchar *delivery_remote_address (const DeliveryRemote *remote);
 
+/* Its part where several share a lane. */
+guint delivery_remote_weight (const DeliveryRemote *remote);
+
 guint delivery_remote_sessions (const DeliveryRemote *remote);
 gboolean delivery_remote_is_down (const DeliveryRemote *remote);
 

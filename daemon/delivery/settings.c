@@ -25,6 +25,7 @@ delivery_settings_new (void)
     DeliverySettings *settings = g_new0 (DeliverySettings, 1);
 
     settings->smarthosts = g_ptr_array_new_with_free_func ((GDestroyNotify) delivery_smarthost_free);
+    settings->routes = g_ptr_array_new_with_free_func ((GDestroyNotify) delivery_route_free);
     settings->connect_seconds = 30;
     settings->greeting_seconds = 5 * MINUTE_SECONDS;
     settings->command_seconds = 5 * MINUTE_SECONDS;
@@ -47,6 +48,7 @@ delivery_settings_free (DeliverySettings *settings)
     g_free (settings->domain);
     g_free (settings->no_smarthost);
     g_ptr_array_unref (settings->smarthosts);
+    g_ptr_array_unref (settings->routes);
     g_free (settings);
 }
 
@@ -60,6 +62,7 @@ delivery_smarthost_new (const gchar *name)
     smarthost->port = 587;
     smarthost->verify = TRUE;
     smarthost->connections_most = CONNECTIONS_MOST_DEFAULT;
+    smarthost->weight = 1;
     return smarthost;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "delivery/route.h"
 #include "smtp/client.h"
 
 /*
@@ -20,12 +21,14 @@ typedef struct {
     gchar *mechanisms; /* (nullable) */
     gboolean auth_without_tls;
     guint connections_most; /* at the same time */
+    guint weight;           /* its part where several share a route */
 } DeliverySmarthost;
 
 typedef struct {
     gchar *host_name;           /* EHLO, Reporting-MTA */
     gchar *domain;              /* MAILER-DAEMON's */
     GPtrArray *smarthosts;      /* of DeliverySmarthost, in order of preference */
+    GPtrArray *routes;          /* of DeliveryRoute: the first one that is for a recipient decides */
     gchar *no_smarthost;        /* (nullable) while there is none: the reason that waiting mail shows */
     guint connect_seconds;      /* to connect to one address */
     guint greeting_seconds;     /* RFC 5321 4.5.3.2.1 */

@@ -233,6 +233,7 @@ change_head (QueueAction action, QueueHead *head)
         break;
     case QUEUE_ACTION_RELEASE:
         head->flags &= ~(guint32) QUEUE_HEAD_HELD;
+        head->flags |= QUEUE_HEAD_RELEASED;
         head->next_usec = 0;
         break;
     case QUEUE_ACTION_DELETE:

@@ -54,8 +54,10 @@ typedef struct {
     gint64 now_usec;
 } QueueEvent;
 
-/* Which way a recipient's mail goes. Returns a lane's name, valid during the call only. */
-typedef const gchar *(*QueueRoute) (const QueueMessage *message, guint recipient, gpointer user_data);
+/* Which way a recipient's mail goes; @released: the message was held once, and released. Returns a lane's name, valid
+ * during the call only. */
+typedef const gchar *(*QueueRoute) (const QueueMessage *message, guint recipient, gboolean released,
+                                    gpointer user_data);
 
 typedef struct {
     void (*event) (const QueueEvent *event, gpointer user_data);
@@ -83,7 +85,8 @@ void queue_close (Queue *queue);
 void queue_set_limits (Queue *queue, const QueueLimits *limits);
 void queue_set_listener (Queue *queue, const QueueListener *listener, gpointer user_data);
 
-/* Sorts all messages into lanes, anew if the routes changed. Jobs in hand stay as they are. */
+/* Sorts all messages into lanes, anew if the routes changed. Jobs in hand stay as they are. @route: (nullable): messages
+ * stay where they are until there is another one */
 void queue_set_route (Queue *queue, QueueRoute route, gpointer user_data);
 
 /* ---- Taking mail in ---- */

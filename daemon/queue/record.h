@@ -34,7 +34,8 @@ typedef enum {
 typedef enum {
     QUEUE_HEAD_HELD = 1 << 0,
     QUEUE_HEAD_DEFERRED = 1 << 1, /* it was tried, or its recipients' results changed */
-    QUEUE_HEAD_DOOMED = 1 << 2    /* to be removed as soon as no delivery has it */
+    QUEUE_HEAD_DOOMED = 1 << 2,   /* to be removed as soon as no delivery has it */
+    QUEUE_HEAD_RELEASED = 1 << 3  /* it was held, and released */
 } QueueHeadFlags;
 
 typedef struct {

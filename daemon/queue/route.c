@@ -99,16 +99,19 @@ get_way (GArray *ways, GHashTable **positions, const gchar *name)
 }
 
 static GArray *
-find_ways (Queue *queue, const QueueMessage *core, const guint8 *covered)
+find_ways (Queue *queue, const QueueMessage *core, gboolean released, const guint8 *covered)
 {
     GArray *ways = g_array_new (FALSE, FALSE, sizeof (Way));
     g_autoptr (GHashTable) positions = NULL;
 
     g_array_set_clear_func (ways, way_clear);
     for (guint i = 0; i < core->recipients->len; i++) {
+        const gchar *name;
+
         if (queue_message_recipient (core, i)->state != QUEUE_RECIPIENT_PENDING || (covered != NULL && covered[i]))
             continue;
-        g_array_append_val (get_way (ways, &positions, queue->route (core, i, queue->route_data))->recipients, i);
+        name = queue->route (core, i, released, queue->route_data);
+        g_array_append_val (get_way (ways, &positions, name)->recipients, i);
     }
 
     return ways;
@@ -132,7 +135,7 @@ queue_sort_message (Queue *queue, QueueEntry *entry, const QueueMessage *core, g
         return;
 
     covered = covered_recipients (queue, entry);
-    ways = find_ways (queue, core, covered);
+    ways = find_ways (queue, core, (entry->head.flags & QUEUE_HEAD_RELEASED) != 0, covered);
     queue_tally (queue, entry, -1);
     for (guint i = 0; i < ways->len; i++) {
         const Way *way = way_at (ways, i);

@@ -92,7 +92,7 @@ fixture_free (Fixture *fixture)
 }
 
 const gchar *
-fixture_route (const QueueMessage *message, guint recipient, gpointer user_data)
+fixture_route (const QueueMessage *message, guint recipient, gboolean released, gpointer user_data)
 {
     return message_address_domain (message_envelope_recipient (message->envelope, recipient)->address);
 }

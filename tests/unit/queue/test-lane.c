@@ -309,7 +309,7 @@ an_own_time_outlasts_the_lane (Fixture *fixture)
 }
 
 static const gchar *
-one_way (const QueueMessage *message, guint recipient, gpointer user_data)
+one_way (const QueueMessage *message, guint recipient, gboolean released, gpointer user_data)
 {
     return user_data;
 }
@@ -336,6 +336,32 @@ new_routes_sort_everything_anew (Fixture *fixture)
     g_assert_null (fixture_take (fixture, "smarthost"));
 }
 
+static const gchar *
+held_way (const QueueMessage *message, guint recipient, gboolean released, gpointer user_data)
+{
+    return released ? "after" : "before";
+}
+
+static void
+the_route_is_told_of_a_release (Fixture *fixture)
+{
+    QueueId id = fixture_commit (fixture, 1, "a@one.example", "x");
+
+    queue_set_route (fixture->queue, held_way, NULL);
+    g_assert_cmpint (queue_lane_due (fixture->queue, "before"), !=, G_MAXINT64);
+    fixture_act_on (fixture, QUEUE_ACTION_HOLD, id);
+    fixture_act_on (fixture, QUEUE_ACTION_RELEASE, id);
+    g_assert_cmpint (queue_lane_due (fixture->queue, "before"), ==, G_MAXINT64);
+    g_assert_cmpint (queue_lane_due (fixture->queue, "after"), !=, G_MAXINT64);
+
+    /* That lasts. */
+    fixture_close (fixture);
+    fixture_open (fixture);
+    queue_set_route (fixture->queue, held_way, NULL);
+    while (queue_lane_due (fixture->queue, "after") == G_MAXINT64)
+        g_main_context_iteration (NULL, TRUE);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -356,6 +382,7 @@ main (int argc, char **argv)
                  what_waits_for_its_lane_is_due_when_that_opens);
     fixture_add ("/queue/lane/an-own-time-outlasts-the-lane", an_own_time_outlasts_the_lane);
     fixture_add ("/queue/lane/new-routes-sort-everything-anew", new_routes_sort_everything_anew);
+    fixture_add ("/queue/lane/the-route-is-told-of-a-release", the_route_is_told_of_a_release);
 
     return g_test_run ();
 }
