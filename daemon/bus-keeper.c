@@ -100,9 +100,17 @@ pass_submit (int fd, const MessageEnvelope *envelope, gint64 uid, BusSubmitted s
 }
 
 static void
+pass_check (gboolean connect, const gchar *sender, BusChecked checked, gpointer checked_data, gpointer user_data)
+{
+    BusKeeper *self = user_data;
+
+    self->handlers.check (connect, sender, checked, checked_data, self->user_data);
+}
+
+static void
 connect_bus (BusKeeper *self)
 {
-    const BusHandlers handlers = {.reload = pass_reload, .submit = pass_submit};
+    const BusHandlers handlers = {.reload = pass_reload, .submit = pass_submit, .check = pass_check};
     g_autoptr (GError) error = NULL;
 
     self->bus = bus_new (self->address, self->queue, self->delivery, self->counters, &handlers, lost, self, &error);

@@ -8,9 +8,11 @@
  * the exit status of sysexits(3): 64 for the command line, 78 for the configuration, 1 for everything else.
  */
 
+#include "check-command.h"
 #include "config.h"
 #include "log-event.h"
 #include "log.h"
+#include "message/address.h"
 #include "relay.h"
 
 #include <gio/gio.h>
@@ -25,6 +27,11 @@ typedef struct {
     gchar *state_directory;
     gchar *bus;
     gchar **listen;
+    gchar *credentials;
+    gchar *sender;
+    gboolean check;
+    gboolean offline;
+    gboolean machine;
     gboolean version;
 } Arguments;
 
@@ -41,6 +48,8 @@ arguments_clear (Arguments *arguments)
     g_free (arguments->state_directory);
     g_free (arguments->bus);
     g_strfreev (arguments->listen);
+    g_free (arguments->credentials);
+    g_free (arguments->sender);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Arguments, arguments_clear)
@@ -57,6 +66,15 @@ parse_arguments (Arguments *arguments, int *argc, char ***argv, GError **error)
          "The message bus: system, session, none, or an address (default: system)", "BUS"},
         {"listen", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &arguments->listen,
          "Listen on local:PATH or smtp:HOST:PORT, beside the sockets of systemd; may be repeated", "PLACE"},
+        {"check", 0, 0, G_OPTION_ARG_NONE, &arguments->check,
+         "Read the configuration, try the smarthosts, tell what is wrong, and end", NULL},
+        {"offline", 0, 0, G_OPTION_ARG_NONE, &arguments->offline, "With --check: try no smarthost", NULL},
+        {"sender", 0, 0, G_OPTION_ARG_STRING, &arguments->sender,
+         "With --check: the sender to offer; else the null one", "ADDRESS"},
+        {"credentials", 0, 0, G_OPTION_ARG_FILENAME, &arguments->credentials,
+         "With --check: where passwords are (default: $CREDENTIALS_DIRECTORY, else credentials/ beside FILE)", "DIR"},
+        {"machine", 0, 0, G_OPTION_ARG_NONE, &arguments->machine, "With --check: print the report for programs",
+         NULL},
         {"version", 0, 0, G_OPTION_ARG_NONE, &arguments->version, "Print the version", NULL},
         G_OPTION_ENTRY_NULL};
     g_autoptr (GOptionContext) context = g_option_context_new (NULL);
@@ -69,6 +87,12 @@ parse_arguments (Arguments *arguments, int *argc, char ***argv, GError **error)
 
     if (*argc > 1) {
         g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION, "unexpected argument %s", (*argv)[1]);
+        return FALSE;
+    }
+    if (!arguments->check &&
+        (arguments->offline || arguments->sender || arguments->credentials || arguments->machine)) {
+        g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                     "--offline, --sender=, --credentials= and --machine go with --check only");
         return FALSE;
     }
 
@@ -85,6 +109,29 @@ default_state_directory (void)
         return g_strdup (POSTERN_STATEDIR);
 
     return g_strndup (directories, strcspn (directories, ":"));
+}
+
+static int
+check (const Arguments *arguments)
+{
+    gboolean is_default = arguments->config == NULL;
+    g_autofree gchar *sender = NULL;
+    g_autoptr (GError) error = NULL;
+
+    if (arguments->sender != NULL && *arguments->sender != '\0')
+        sender = message_address_parse (arguments->sender, MESSAGE_PATH_UTF8, &error);
+    if (error != NULL) {
+        g_printerr ("posternd: the sender is no address: %s\n", error->message);
+        return EX_USAGE;
+    }
+
+    return check_command (
+        &(CheckOptions){.config = is_default ? POSTERN_SYSCONFDIR "/postern.conf" : arguments->config,
+                        .config_may_be_missing = is_default,
+                        .credentials_folder = arguments->credentials,
+                        .sender = sender != NULL ? sender : "",
+                        .connect = !arguments->offline,
+                        .machine = arguments->machine});
 }
 
 static RelayOptions
@@ -203,6 +250,9 @@ main (int argc, char **argv)
 
     log_install ();
     signal (SIGPIPE, SIG_IGN);
+    if (arguments.check)
+        return check (&arguments);
+
     raise_descriptor_limit ();
     return run (&arguments);
 }

@@ -19,6 +19,7 @@
 
 #include "bus-keeper.h"
 #include "bus/error.h"
+#include "check.h"
 #include "fd-submission.h"
 #include "listener.h"
 #include "log-event.h"
@@ -49,6 +50,7 @@ struct _Relay {
     Sessions *sessions;
     GPtrArray *listeners;  /* of Listener */
     GQueue fd_submissions; /* of PendingSubmission */
+    GQueue checks;         /* of PendingCheck */
     BusKeeper *bus_keeper; /* (nullable) without a bus */
     BusCounters counters;
     Service *service;
@@ -68,6 +70,15 @@ typedef struct {
     gpointer user_data;
     GList link;
 } PendingSubmission;
+
+/* A check of the configuration that somebody on the bus asked for. */
+typedef struct {
+    Relay *relay;
+    Check *check;
+    BusChecked checked;
+    gpointer user_data;
+    GList link;
+} PendingCheck;
 
 static Bus *
 relay_bus (const Relay *self)
@@ -312,7 +323,32 @@ bus_reload (GError **error, gpointer user_data)
     return relay_reload (user_data, error);
 }
 
-static const BusHandlers bus_handlers = {.reload = bus_reload, .submit = bus_submit};
+/* A CheckDone */
+static void
+check_done (GVariant *report, gpointer user_data)
+{
+    PendingCheck *pending = user_data;
+
+    g_queue_unlink (&pending->relay->checks, &pending->link);
+    pending->checked (report, pending->user_data);
+    g_free (pending);
+}
+
+static void
+bus_check (gboolean connect, const gchar *sender, BusChecked checked, gpointer checked_data, gpointer user_data)
+{
+    Relay *self = user_data;
+    PendingCheck *pending = g_new0 (PendingCheck, 1);
+
+    pending->relay = self;
+    pending->checked = checked;
+    pending->user_data = checked_data;
+    pending->link.data = pending;
+    pending->check = check_new (self->poller, &self->sources, connect, sender, check_done, pending);
+    g_queue_push_tail_link (&self->checks, &pending->link);
+}
+
+static const BusHandlers bus_handlers = {.reload = bus_reload, .submit = bus_submit, .check = bus_check};
 
 /* ---- Listening ---- */
 
@@ -427,6 +463,7 @@ relay_new (const RelayOptions *options, GError **error)
     g_autoptr (Relay) self = g_new0 (Relay, 1);
 
     g_queue_init (&self->fd_submissions);
+    g_queue_init (&self->checks);
     self->listeners = g_ptr_array_new_with_free_func ((GDestroyNotify) listener_free);
     self->users = users_new ();
     self->service = service_new (write_status, self);
@@ -503,6 +540,8 @@ relay_free (Relay *self)
     g_clear_handle_id (&self->stop_timer, g_source_remove);
     g_clear_pointer (&self->listeners, g_ptr_array_unref);
     g_clear_pointer (&self->sessions, sessions_free);
+    while (self->checks.head != NULL)
+        check_free (((PendingCheck *) self->checks.head->data)->check);
     g_clear_pointer (&self->bus_keeper, bus_keeper_free);
     g_clear_pointer (&self->delivery, delivery_free);
     g_clear_pointer (&self->queue, queue_close);

@@ -16,6 +16,9 @@ typedef struct _Bus Bus;
 /* @id 0 with @error. */
 typedef void (*BusSubmitted) (QueueId id, const GError *error, gpointer user_data);
 
+/* @report: (nullable): the arguments of the reply to Check; %NULL if the daemon stops before it is made. */
+typedef void (*BusChecked) (GVariant *report, gpointer user_data);
+
 typedef struct {
     /* Reads the configuration anew. FALSE: it was bad, and the old one stays. */
     gboolean (*reload) (GError **error, gpointer user_data);
@@ -23,6 +26,10 @@ typedef struct {
     /* Takes in a message whose content is read from @fd (transfer full) to its end. */
     void (*submit) (int fd, const MessageEnvelope *envelope, gint64 uid, BusSubmitted submitted,
                     gpointer submitted_data, gpointer user_data);
+
+    /* Reads the configuration without using it and, if @connect, tries its smarthosts. */
+    void (*check) (gboolean connect, const gchar *sender, BusChecked checked, gpointer checked_data,
+                   gpointer user_data);
 } BusHandlers;
 
 /* What happened since the daemon started. The daemon's own, since it goes on counting while there is no bus. */

@@ -12,6 +12,7 @@
 
 #include "bus/act.h"
 #include "bus/call.h"
+#include "bus/check.h"
 #include "bus/message-object.h"
 #include "bus/properties.h"
 #include "bus/remote-object.h"
@@ -439,6 +440,7 @@ static const struct {
     {"Pause", handle_pause},
     {"Resume", handle_resume},
     {"Reload", handle_reload},
+    {"Check", bus_check},
     {"ListRemotes", handle_list_remotes},
     {"GetRemote", handle_get_remote},
     {"GetStatistics", handle_get_statistics},

@@ -12,6 +12,8 @@
 
 #include <gio/gio.h>
 
+G_DEFINE_QUARK (postern_delivery_trial_error, delivery_trial_error)
+
 typedef enum { STAGE_OPENING, STAGE_PROBING, STAGE_LEAVING } Stage;
 
 struct _DeliveryTrial {
@@ -75,7 +77,7 @@ on_ended (const DeliveryFailure *failure, gpointer user_data)
     g_autoptr (GError) error = NULL;
 
     if (self->stage != STAGE_LEAVING)
-        error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_FAILED, failure->reason);
+        error = g_error_new_literal (DELIVERY_TRIAL_ERROR, failure->kind, failure->reason);
 
     tell (self, error);
     self->over (self, self->over_data);

@@ -8,13 +8,19 @@
 
 typedef struct _DeliveryTrial DeliveryTrial;
 
+/* The code of such an error is a DeliveryFailureKind. */
+#define DELIVERY_TRIAL_ERROR (delivery_trial_error_quark ())
+
+GQuark delivery_trial_error_quark (void);
+
 /* The trial is over and freed after this. */
 typedef void (*DeliveryTrialOver) (DeliveryTrial *trial, gpointer user_data);
 
 /**
  * delivery_trial_new:
  * @sender: reverse-path to try, "" for null
- * @tested: told the transcript and the error
+ * @smarthost, @settings: not needed after the call
+ * @tested: told the transcript and the error, a DELIVERY_TRIAL_ERROR unless it was broken off
  * @over: called after that
  */
 DeliveryTrial *delivery_trial_new (SmtpPoller *poller, SmtpTls *tls, const DeliverySmarthost *smarthost,

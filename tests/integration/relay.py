@@ -43,7 +43,7 @@ OUTSIDE_VARIABLES = ("POSTERN_", "DBUS_", "NOTIFY_", "LISTEN_", "NULLMAILER_", "
 def environment(**more):
     """The environment of every program under test: a GLib warning of a programming error is fatal."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(OUTSIDE_VARIABLES)}
-    kept.update({"G_DEBUG": "fatal-criticals", "LC_ALL": "C.UTF-8", "NO_COLOR": "1"})
+    kept.update({"G_DEBUG": "fatal-criticals", "LC_ALL": "C.UTF-8", "NO_COLOR": "1", "POSTERN_DAEMON": str(POSTERND)})
     kept.update({k: str(v) for k, v in more.items()})
     return kept
 
