@@ -279,20 +279,23 @@ queue_catalog_upload_add (QueueCatalog *catalog, QueueUpload *upload, const Queu
 }
 
 void
-queue_catalog_upload_fail (QueueCatalog *catalog, QueueUpload *upload)
+queue_catalog_upload_fail (QueueCatalog *catalog, QueueUpload *upload, gboolean full)
 {
     queue_catalog_lock (catalog);
+    if (!upload->failed)
+        upload->full = full;
     upload->failed = TRUE;
     queue_catalog_unlock (catalog);
 }
 
 gboolean
-queue_catalog_upload_is_whole (QueueCatalog *catalog, QueueUpload *upload)
+queue_catalog_upload_is_whole (QueueCatalog *catalog, QueueUpload *upload, gboolean *full)
 {
     gboolean whole;
 
     queue_catalog_lock (catalog);
     whole = !upload->failed;
+    *full = upload->full;
     queue_catalog_unlock (catalog);
 
     return whole;

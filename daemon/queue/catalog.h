@@ -17,6 +17,7 @@ typedef struct {
     QueueId id;
     GArray *places;  /* of QueuePlace; guarded by the lock */
     gboolean failed; /* a chunk could not be written or was lost; guarded by the lock */
+    gboolean full;   /* that was for want of room; likewise */
 } QueueUpload;
 
 typedef struct _QueueCatalog QueueCatalog;
@@ -71,8 +72,9 @@ void queue_catalog_remove (QueueCatalog *catalog, QueueEntry *entry, guint32 rem
 QueueUpload *queue_catalog_upload_new (QueueCatalog *catalog, QueueId id);
 void queue_catalog_upload_add (QueueCatalog *catalog, QueueUpload *upload, const QueuePlace *place);
 
-void queue_catalog_upload_fail (QueueCatalog *catalog, QueueUpload *upload);
-gboolean queue_catalog_upload_is_whole (QueueCatalog *catalog, QueueUpload *upload);
+/* @full: because the disk is full */
+void queue_catalog_upload_fail (QueueCatalog *catalog, QueueUpload *upload, gboolean full);
+gboolean queue_catalog_upload_is_whole (QueueCatalog *catalog, QueueUpload *upload, gboolean *full);
 
 /* What was written to @generation from the offset @from on is lost: fails the uploads that have chunks there. */
 void queue_catalog_fail_uploads (QueueCatalog *catalog, guint32 generation, guint64 from);

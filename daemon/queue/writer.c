@@ -56,8 +56,9 @@ struct _QueueWriter {
     /* The thread's own. */
     GPtrArray *retained; /* of QueueCommand: what could not be written yet */
     GError *trouble;
-    guint32 told_full; /* the generation of which it was told that it is full */
-    gint64 space_usec; /* monotonic, when the file system was asked; 0: never */
+    guint64 wanted_bytes; /* what a full disk had no room for; 0: it was not that */
+    guint32 told_full;    /* the generation of which it was told that it is full */
+    gint64 space_usec;    /* monotonic, when the file system was asked; 0: never */
     guint64 space_written;
 };
 
@@ -185,6 +186,18 @@ set_trouble (QueueWriter *writer, const GError *error)
     queue_mailbox_post (writer->mailbox, hear_trouble, error == NULL ? NULL : g_error_copy (error), writer);
 }
 
+/* Something was written. On a full disk that may have been a small thing: the trouble lasts until there is room for what
+ * there was none for. */
+static void
+end_trouble (QueueWriter *writer)
+{
+    if (writer->trouble != NULL && writer->wanted_bytes > 0 &&
+        queue_disk_free_bytes (writer->directory) < writer->wanted_bytes)
+        return;
+    writer->wanted_bytes = 0;
+    set_trouble (writer, NULL);
+}
+
 static gboolean
 begin_generation (QueueWriter *writer, GError **error)
 {
@@ -205,20 +218,23 @@ begin_generation (QueueWriter *writer, GError **error)
 static gboolean
 upload_is_whole (QueueWriter *writer, QueueCommand *command)
 {
-    gboolean whole = queue_catalog_upload_is_whole (writer->catalog, command->upload);
+    gboolean full, whole = queue_catalog_upload_is_whole (writer->catalog, command->upload, &full);
 
     if (!whole && command->error == NULL)
-        g_set_error_literal (&command->error, QUEUE_ERROR, QUEUE_ERROR_IO,
-                             "a part of the message could not be written to the disk");
+        g_set_error (&command->error, QUEUE_ERROR, full ? QUEUE_ERROR_FULL : QUEUE_ERROR_IO,
+                     "a part of the message could not be written to the disk%s", full ? ", which is full" : "");
 
     return whole;
 }
 
-/* Hands the records of those @commands that have no error to the appender. Returns: whether any is to be durable. */
+/* Hands the records of those @commands that have no error to the appender. @durable: whether any is to be durable.
+ * Returns: whether there is anything to write. */
 static gboolean
-add_commands (QueueWriter *writer, GPtrArray *commands)
+add_commands (QueueWriter *writer, GPtrArray *commands, gboolean *durable)
 {
-    gboolean durable = FALSE;
+    gboolean any = FALSE;
+
+    *durable = FALSE;
 
     for (guint i = 0; i < commands->len; i++) {
         QueueCommand *command = g_ptr_array_index (commands, i);
@@ -227,10 +243,11 @@ add_commands (QueueWriter *writer, GPtrArray *commands)
             continue;
         for (guint j = 0; j < command->records->len; j++)
             queue_appender_add (writer->appender, command_record (command, j));
-        durable |= (command->flags & QUEUE_COMMAND_DURABLE) != 0;
+        any |= command->records->len > 0;
+        *durable |= (command->flags & QUEUE_COMMAND_DURABLE) != 0;
     }
 
-    return durable;
+    return any;
 }
 
 /* Chunks are known to the catalog as soon as the kernel has them: the sealer must not lose them. */
@@ -258,24 +275,29 @@ fail_commands (QueueWriter *writer, GPtrArray *commands, const GError *error)
         if (command->error == NULL)
             command->error = g_error_copy (error);
         if (command->upload != NULL)
-            queue_catalog_upload_fail (writer->catalog, command->upload);
+            queue_catalog_upload_fail (writer->catalog, command->upload,
+                                       g_error_matches (error, QUEUE_ERROR, QUEUE_ERROR_FULL));
     }
 }
 
-/* Writes a batch, all or nothing. Commands that cannot be written for a reason of their own get their error. */
+/* Writes a batch, all or nothing. Commands that cannot be written for a reason of their own get their error. @proven:
+ * whether the disk has shown that it works: nothing was asked of it by a batch in which all have an error. */
 static gboolean
-write_batch (QueueWriter *writer, GPtrArray *commands, GError **error)
+write_batch (QueueWriter *writer, GPtrArray *commands, gboolean *proven, GError **error)
 {
     gboolean durable;
 
+    *proven = FALSE;
     if (queue_appender_generation (writer->appender) == 0 && !begin_generation (writer, error))
         return FALSE;
-    durable = add_commands (writer, commands);
+    if (!add_commands (writer, commands, &durable))
+        return TRUE;
     if (!queue_appender_write (writer->appender, error))
         return FALSE;
     if (durable && !queue_appender_sync (writer->appender, error))
         return FALSE;
     enter_chunks (writer, commands);
+    *proven = durable;
 
     return TRUE;
 }
@@ -309,20 +331,42 @@ sort_out (QueueWriter *writer, GPtrArray *commands, const GError *error)
     post_done (writer, failed);
 }
 
+static gsize
+batch_bytes (GPtrArray *commands)
+{
+    gsize bytes = 0;
+
+    for (guint i = 0; i < commands->len; i++)
+        bytes += command_bytes (g_ptr_array_index (commands, i));
+
+    return bytes;
+}
+
+/* Nothing of the batch is on the disk. */
+static void
+batch_failed (QueueWriter *writer, GPtrArray *batch, const GError *error)
+{
+    if (g_error_matches (error, QUEUE_ERROR, QUEUE_ERROR_FULL))
+        writer->wanted_bytes = MAX (writer->wanted_bytes, batch_bytes (batch));
+    writer->space_usec = 0;
+    sort_out (writer, batch, error);
+    set_trouble (writer, error);
+}
+
 /* Writes what was retained and what is new, in this order. */
 static void
 work (QueueWriter *writer, GPtrArray *commands)
 {
     g_autoptr (GPtrArray) batch = g_steal_pointer (&writer->retained);
     g_autoptr (GError) error = NULL;
+    gboolean proven;
+    guint n;
 
     writer->retained = g_ptr_array_new ();
     g_ptr_array_extend (batch, commands, NULL, NULL);
-    if (!write_batch (writer, batch, &error)) {
-        guint n = batch->len;
-
-        sort_out (writer, batch, error);
-        set_trouble (writer, error);
+    n = batch->len;
+    if (!write_batch (writer, batch, &proven, &error)) {
+        batch_failed (writer, batch, error);
         if (writer->retained->len == 0 || writer->retained->len == n)
             return;
 
@@ -330,17 +374,15 @@ work (QueueWriter *writer, GPtrArray *commands)
         g_ptr_array_unref (batch);
         batch = g_steal_pointer (&writer->retained);
         writer->retained = g_ptr_array_new ();
-        if (!write_batch (writer, batch, &error)) {
-            sort_out (writer, batch, error);
-            set_trouble (writer, error);
-            return;
-        }
-        post_done (writer, batch);
+        if (write_batch (writer, batch, &proven, &error))
+            post_done (writer, batch);
+        else
+            batch_failed (writer, batch, error);
         return;
     }
     post_done (writer, batch);
-    if (batch->len > 0)
-        set_trouble (writer, NULL);
+    if (proven)
+        end_trouble (writer);
 }
 
 /* Writes and syncs a record that says nothing, to see whether the disk works again. */
@@ -357,7 +399,7 @@ probe (QueueWriter *writer)
     }
     queue_appender_add (writer->appender, &record);
     if (queue_appender_write (writer->appender, &error) && queue_appender_sync (writer->appender, &error))
-        set_trouble (writer, NULL);
+        end_trouble (writer);
     else
         set_trouble (writer, error);
 }
@@ -444,17 +486,6 @@ wait_for_work (QueueWriter *writer, gboolean *to_roll, gboolean *stop)
     pthread_mutex_unlock (&writer->lock);
 
     return commands;
-}
-
-static gsize
-batch_bytes (GPtrArray *commands)
-{
-    gsize bytes = 0;
-
-    for (guint i = 0; i < commands->len; i++)
-        bytes += command_bytes (g_ptr_array_index (commands, i));
-
-    return bytes;
 }
 
 static gpointer
