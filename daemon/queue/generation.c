@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "queue/disk.h"
 #include "queue/generation.h"
 #include "queue/queue.h"
 
@@ -80,7 +81,39 @@ static GBytes *
 read_journal (const QueueGeneration *generation, gint fd, const QueuePlace *place, QueuePart part, QueueId id,
               guint32 number, GError **error)
 {
-    return queue_journal_read (fd, generation->seed, place, part, id, number, error);
+    GBytes *payload = queue_journal_read (fd, generation->seed, place, part, id, number, error);
+
+    if (payload == NULL)
+        g_prefix_error (error, "%s: ", generation->path);
+
+    return payload;
+}
+
+/* Whether the file is this generation's journal, and not another one of that name. */
+static gboolean
+is_journal_of (const QueueGeneration *generation, gint fd)
+{
+    guint8 start[QUEUE_JOURNAL_START_BYTES] = {0};
+    QueueJournalHeader header;
+
+    return pread (fd, start, sizeof start, 0) > 0 && queue_journal_read_start (start, &header, NULL) &&
+           header.seed == generation->seed;
+}
+
+gint
+queue_generation_open_journal (const QueueGeneration *generation, GError **error)
+{
+    gint fd = open (generation->path, O_RDONLY | O_CLOEXEC);
+
+    if (fd >= 0 && is_journal_of (generation, fd))
+        return fd;
+    if (fd >= 0)
+        close (fd);
+    fd = fcntl (generation->fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        queue_disk_set_error (error, "open", generation->path);
+
+    return fd;
 }
 
 /* Once more, with the file as its path has it: after the file system was away, an open file stays dead. */
@@ -101,7 +134,7 @@ read_again (QueueGeneration *generation, const QueuePlace *place, QueuePart part
         generation->file = file;
         return queue_sealed_read (file, part, id, number, error);
     }
-    fd = open (generation->path, O_RDONLY | O_CLOEXEC);
+    fd = queue_generation_open_journal (generation, error);
     if (fd >= 0) {
         payload = read_journal (generation, fd, place, part, id, number, error);
         close (fd);

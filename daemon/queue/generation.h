@@ -43,6 +43,10 @@ gboolean queue_generation_is_sealed (const QueueGeneration *generation);
 QueueGeneration *queue_generation_ref (QueueGeneration *generation);
 void queue_generation_unref (QueueGeneration *generation);
 
+/* Opens the journal's file by its name, since one that was open when its disk was away stays dead; the open one if there is
+ * no such file any more. From any thread. Returns: to be closed; -1 with QUEUE_ERROR_IO */
+gint queue_generation_open_journal (const QueueGeneration *generation, GError **error);
+
 /**
  * queue_generation_read:
  *

@@ -22,6 +22,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "queue/disk.h"
 #include "queue/item.h"
@@ -34,10 +35,12 @@
 /* A page of the index or of removals. */
 #define PAGE_BYTES QUEUE_CHUNK_BYTES
 
-/* A source, as this thread reads it. */
+/* A source, as this thread reads it: with a file of its own, which a disk that came back has again, and which a sealed
+ * one must have, since the loader has the other. */
 typedef struct {
     QueueGeneration *generation; /* counted */
-    QueueSealed *file;           /* (nullable) of a sealed one: ours, not the loader's */
+    QueueSealed *file;           /* (nullable) of a sealed one */
+    gint fd;                     /* of a journal, else -1 */
     gboolean damaged;
 } Source;
 
@@ -82,6 +85,8 @@ source_free (gpointer data)
 
     queue_generation_unref (source->generation);
     g_clear_pointer (&source->file, queue_sealed_free);
+    if (source->fd >= 0)
+        close (source->fd);
     g_free (source);
 }
 
@@ -172,19 +177,31 @@ gather_from_sealed (Sealing *sealing, Source *source, GError **error)
 }
 
 static gboolean
+gather_from_journal (Sealing *sealing, Source *source, GError **error)
+{
+    QueueJournalHeader header;
+    QueueJournalScan scan;
+
+    source->fd = queue_generation_open_journal (source->generation, error);
+    if (source->fd < 0)
+        return FALSE;
+    if (!queue_journal_scan (source->fd, &header, gather_record, sealing->ids, &scan, error)) {
+        g_prefix_error (error, "%s: ", source->generation->path);
+        return FALSE;
+    }
+    source->damaged = scan.lost_bytes > 0;
+
+    return TRUE;
+}
+
+static gboolean
 gather_from (Sealing *sealing, Source *source, GError **error)
 {
     QueueGeneration *generation = source->generation;
     g_autoptr (GError) failed = NULL;
-    QueueJournalHeader header;
-    QueueJournalScan scan;
 
-    if (!queue_generation_is_sealed (generation)) {
-        if (!queue_journal_scan (generation->fd, &header, gather_record, sealing->ids, &scan, error))
-            return FALSE;
-        source->damaged = scan.lost_bytes > 0;
-        return TRUE;
-    }
+    if (!queue_generation_is_sealed (generation))
+        return gather_from_journal (sealing, source, error);
     if (gather_from_sealed (sealing, source, &failed))
         return TRUE;
     if (!g_error_matches (failed, QUEUE_ERROR, QUEUE_ERROR_DAMAGED)) {
@@ -299,8 +316,8 @@ read_part (Sealing *sealing, QueueId id, const Part *part, GError **error)
     if (queue_generation_is_sealed (source->generation))
         return queue_sealed_read (source->file, part->part, id, part->number, error);
 
-    return queue_journal_read (source->generation->fd, source->generation->seed, &part->place, part->part, id,
-                               part->number, error);
+    return queue_journal_read (source->fd, source->generation->seed, &part->place, part->part, id, part->number,
+                               error);
 }
 
 static void
@@ -506,6 +523,7 @@ finish_file (Sealing *sealing, GError **error)
         queue_sealed_free (file);
         return NULL;
     }
+    queue_sealed_renamed (file, path);
     generation = queue_generation_new_sealed (seal->into, path, file);
     generation->stored_bytes = sealing->stored_bytes;
     generation->disk_bytes = queue_disk_used_bytes (path);
@@ -666,6 +684,7 @@ open_sources (Sealing *sealing)
     for (guint i = 0; i < sealing->seal->sources->len; i++) {
         Source *source = g_new0 (Source, 1);
 
+        source->fd = -1;
         source->generation = queue_generation_ref (
             queue_catalog_generation (catalog, g_array_index (sealing->seal->sources, guint32, i)));
         g_ptr_array_add (sealing->sources, source);

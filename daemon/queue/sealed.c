@@ -45,7 +45,11 @@ struct _QueueSealed {
     GDBM_FILE file;
     gchar *path;
     gboolean writes;
-    gboolean given_up; /* GDBM met something that it cannot go on from */
+
+    /* GDBM met something that it cannot go on from, and what that was. */
+    gboolean given_up;
+    gdbm_error given_up_error;
+    gint given_up_errno;
 };
 
 /* Where GDBM's fatal function jumps to; it gets no pointer of ours, so this has to be a variable of the thread. */
@@ -77,8 +81,11 @@ guarded (QueueSealed *sealed, void (*use) (QueueSealed *sealed, Access *access),
 {
     sigjmp_buf here;
 
-    if (sealed->given_up)
+    if (sealed->given_up) {
+        access->error = sealed->given_up_error;
+        access->saved_errno = sealed->given_up_errno;
         return;
+    }
     errno = 0;
     gdbm_errno = GDBM_NO_ERROR;
     escape = &here;
@@ -87,8 +94,8 @@ guarded (QueueSealed *sealed, void (*use) (QueueSealed *sealed, Access *access),
     else
         sealed->given_up = TRUE;
     escape = NULL;
-    access->saved_errno = errno;
-    access->error = gdbm_errno;
+    access->saved_errno = sealed->given_up_errno = errno;
+    access->error = sealed->given_up_error = gdbm_errno;
 }
 
 static void
@@ -136,13 +143,13 @@ use_close (QueueSealed *sealed, Access *access)
     gdbm_close (sealed->file);
 }
 
-/* Whether what failed was the machine and not the file: later it may work. After some errors GDBM refuses everything
- * until the file is opened anew (NEED_RECOVERY), whichever it was. */
+/* Whether what failed was the machine and not the file: later, or with the file opened anew, it may work. After some
+ * errors GDBM refuses everything until then (NEED_RECOVERY), whichever it was. */
 static gboolean
-is_machine_error (const QueueSealed *sealed, const Access *access)
+is_machine_error (const Access *access)
 {
-    return !sealed->given_up && (gdbm_check_syserr (access->error) || access->error == GDBM_MALLOC_ERROR ||
-                                 access->error == GDBM_NEED_RECOVERY);
+    return gdbm_check_syserr (access->error) || access->error == GDBM_MALLOC_ERROR ||
+           access->error == GDBM_NEED_RECOVERY;
 }
 
 static void
@@ -152,9 +159,9 @@ set_gdbm_error (QueueSealed *sealed, const Access *access, const gchar *what, GE
     gboolean full = number == ENOSPC || number == EDQUOT || number == EFBIG;
     const gchar *reason = sealed->given_up ? "its structure is damaged" : gdbm_strerror (access->error);
 
-    if (is_machine_error (sealed, access))
+    if (is_machine_error (access))
         g_set_error (error, QUEUE_ERROR, full ? QUEUE_ERROR_FULL : QUEUE_ERROR_IO, "cannot %s %s: %s: %s", what,
-                     sealed->path, reason, g_strerror (number));
+                     sealed->path, gdbm_strerror (access->error), g_strerror (number));
     else
         g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_DAMAGED, "cannot %s %s: %s", what, sealed->path, reason);
 }
@@ -406,7 +413,7 @@ salvage_key (QueueSealed *sealed, datum key, QueueSealedPart found, gpointer use
 
     if (payload != NULL)
         found (part, id, number, payload, user_data);
-    else if (access.value.dptr == NULL && is_machine_error (sealed, &access)) {
+    else if (access.value.dptr == NULL && is_machine_error (&access)) {
         set_gdbm_error (sealed, &access, "read", error);
         return FALSE;
     }
@@ -429,7 +436,7 @@ queue_sealed_salvage (QueueSealed *sealed, QueueSealedPart found, gpointer user_
             access = next_key (sealed, &key);
         free (key.dptr);
     }
-    if (good && access.error != GDBM_ITEM_NOT_FOUND && is_machine_error (sealed, &access)) {
+    if (good && access.error != GDBM_ITEM_NOT_FOUND && is_machine_error (&access)) {
         set_gdbm_error (sealed, &access, "read", error);
         return FALSE;
     }
@@ -438,10 +445,16 @@ queue_sealed_salvage (QueueSealed *sealed, QueueSealedPart found, gpointer user_
 }
 
 void
+queue_sealed_renamed (QueueSealed *sealed, const gchar *path)
+{
+    g_free (sealed->path);
+    sealed->path = g_strdup (path);
+}
+
+void
 queue_sealed_free (QueueSealed *sealed)
 {
     Access access = {0};
-
     gboolean abandon = sealed->given_up && sealed->writes;
 
     sealed->given_up = FALSE;

@@ -64,6 +64,9 @@ typedef void (*QueueSealedPart) (QueuePart part, QueueId id, guint32 number, GBy
  * disk fails meanwhile. */
 gboolean queue_sealed_salvage (QueueSealed *sealed, QueueSealedPart found, gpointer user_data, GError **error);
 
+/* The file has another name now, for what is said of it. */
+void queue_sealed_renamed (QueueSealed *sealed, const gchar *path);
+
 void queue_sealed_free (QueueSealed *sealed);
 
 void queue_sealed_meta_clear (QueueSealedMeta *meta);

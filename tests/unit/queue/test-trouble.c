@@ -24,6 +24,7 @@
 
 /* How often a call fails from now on, and with what. The store's threads look, the test writes. */
 static gint failing_syncs, failing_writes, failing_full_syncs, sync_errno, write_errno, short_writes, is_full;
+static gint failing_gdbm_reads, large_write_bytes = G_MAXINT;
 
 static gboolean
 fails (gint *times)
@@ -67,6 +68,13 @@ pwritev (int fd, const struct iovec *vectors, int n, off_t offset)
         errno = g_atomic_int_get (&write_errno);
         return -1;
     }
+    for (int i = 0, bytes = 0; i < n; i++) {
+        bytes += (int) vectors[i].iov_len;
+        if (bytes > g_atomic_int_get (&large_write_bytes)) {
+            errno = ENOSPC;
+            return -1;
+        }
+    }
     if (fails (&short_writes)) {
         first.iov_len = MIN (first.iov_len, 7);
         return syscall (SYS_pwritev, fd, &first, 1, offset, 0);
@@ -75,12 +83,32 @@ pwritev (int fd, const struct iovec *vectors, int n, off_t offset)
     return syscall (SYS_pwritev, fd, vectors, n, offset, 0);
 }
 
+static gboolean
+is_gdbm (int fd)
+{
+    g_autofree gchar *link = g_strdup_printf ("/proc/self/fd/%d", fd);
+    gchar path[1024] = "";
+
+    return readlink (link, path, sizeof path - 1) > 0 && strstr (path, ".gdbm") != NULL;
+}
+
+ssize_t
+read (int fd, void *data, size_t length)
+{
+    if (g_atomic_int_get (&failing_gdbm_reads) > 0 && is_gdbm (fd) && fails (&failing_gdbm_reads)) {
+        errno = EIO;
+        return -1;
+    }
+
+    return syscall (SYS_read, fd, data, length);
+}
+
 int
 statvfs (const char *path, struct statvfs *status)
 {
     memset (status, 0, sizeof *status);
     status->f_frsize = 4096;
-    status->f_bavail = g_atomic_int_get (&is_full) ? 1 : 1024 * 1024;
+    status->f_bavail = g_atomic_int_get (&is_full) ? 4 : 1024 * 1024;
 
     return 0;
 }
@@ -349,6 +377,96 @@ a_lost_chunk_fails_its_message (Fixture *fixture)
 }
 
 static void
+expect_full_error (QueueId id, const GError *error, gpointer user_data)
+{
+    g_assert_cmpuint (id, ==, 0);
+    g_assert_error (error, QUEUE_ERROR, QUEUE_ERROR_FULL);
+    *(gboolean *) user_data = TRUE;
+}
+
+static void
+a_chunk_without_room_fails_its_message_as_full (Fixture *fixture)
+{
+    const QueueOrigin origin = {.uid = 1, .protocol = (gchar *) "ESMTP"};
+    g_autoptr (MessageEnvelope) envelope = message_envelope_new ("sender@example.net");
+    g_autofree gchar *part = g_strnfill (200000, 'x');
+    QueueIntake *intake = queue_intake_new (fixture->queue, &origin, 0, NULL, NULL, NULL);
+    gboolean failed = FALSE;
+
+    message_envelope_add (envelope, "a@one.example");
+    g_atomic_int_set (&large_write_bytes, 10000);
+    queue_intake_write (intake, part, 200000);
+    wait_for_trouble (fixture, TRUE);
+    queue_intake_commit (intake, envelope, FALSE, expect_full_error, &failed);
+    fixture_wait (&failed);
+    g_atomic_int_set (&large_write_bytes, G_MAXINT);
+}
+
+static void
+trouble_lasts_until_there_is_room_for_what_failed (Fixture *fixture)
+{
+    const QueueOrigin origin = {.uid = 1, .protocol = (gchar *) "local"};
+    g_autofree gchar *content = g_strnfill (30000, 'x');
+
+    /* The zeroes that are written in advance are no trouble; this is for want of room for the message itself. */
+    g_atomic_int_set (&large_write_bytes, 10000);
+    g_atomic_int_set (&is_full, TRUE);
+    for (guint i = 0; i < 3; i++) {
+        g_autoptr (GError) error = NULL;
+
+        g_assert_cmpuint (fixture_commit_full (fixture, &origin, "a@one.example", content, 30000, FALSE, &error), ==,
+                          0);
+        g_assert_error (error, QUEUE_ERROR, QUEUE_ERROR_FULL);
+        wait_for_trouble (fixture, TRUE);
+
+        /* There is room for a small one. */
+        g_assert_cmpuint (try_commit (fixture, NULL), !=, 0);
+        fixture_settle_down ();
+    }
+    g_assert_cmpuint (fixture->n_troubles, ==, 1);
+    g_assert_nonnull (fixture->trouble);
+    g_atomic_int_set (&large_write_bytes, G_MAXINT);
+    g_atomic_int_set (&is_full, FALSE);
+    wait_for_trouble (fixture, FALSE);
+}
+
+/* Messages that are in GDBM and not in memory. */
+static void
+seal_messages (Fixture *fixture, QueueId *ids, guint n)
+{
+    for (guint i = 0; i < n; i++)
+        ids[i] = fixture_commit (fixture, 1, "a@one.example", "content");
+    fixture_reopen (fixture);
+    g_assert_cmpuint (fixture_count_files (fixture, ".gdbm"), ==, 1);
+}
+
+static void
+a_passing_read_error_damages_no_message (Fixture *fixture)
+{
+    QueueId ids[40];
+
+    seal_messages (fixture, ids, G_N_ELEMENTS (ids));
+    for (guint i = 0; i < G_N_ELEMENTS (ids); i++) {
+        g_autoptr (GError) error = NULL;
+        g_autoptr (GString) content = NULL;
+
+        g_atomic_int_set (&failing_gdbm_reads, 1 + (gint) i % 3);
+        content = fixture_read (fixture, ids[i], &error);
+        if (content == NULL)
+            g_assert_error (error, QUEUE_ERROR, QUEUE_ERROR_IO);
+    }
+    g_atomic_int_set (&failing_gdbm_reads, 0);
+    for (guint i = 0; i < G_N_ELEMENTS (ids); i++) {
+        g_autoptr (GString) content = fixture_read (fixture, ids[i], NULL);
+        QueueJob *job = fixture_take (fixture, "one.example");
+
+        g_assert_nonnull (content);
+        g_assert_nonnull (job);
+        fixture_settle (fixture, job, QUEUE_OUTCOME_DELIVERED, "250", 0);
+    }
+}
+
+static void
 a_removed_journal_is_not_written_to (Fixture *fixture)
 {
     g_autofree gchar *path = g_build_filename (fixture->directory, "0000000001.journal", NULL);
@@ -404,6 +522,12 @@ sealing_that_fails_is_told_and_loses_nothing (Fixture *fixture)
         g_atomic_int_set (&failing_full_syncs, i < 3 ? 0 : 1);
     }
     wait_for_trouble (fixture, TRUE);
+
+    /* Journals can still be begun, which does not end it. */
+    for (guint i = 0; i < 5; i++)
+        fixture_commit (fixture, 1, "a@one.example", "content");
+    g_assert_cmpuint (fixture->n_troubles, ==, 1);
+    g_assert_nonnull (fixture->trouble);
     g_atomic_int_set (&failing_full_syncs, 0);
     for (guint round = 0; round < 2; round++) {
         for (guint i = 0; i < G_N_ELEMENTS (ids); i++) {
@@ -469,6 +593,11 @@ main (int argc, char **argv)
     fixture_add ("/queue/trouble/deliveries-stop-when-results-cannot-be-kept",
                  deliveries_stop_when_results_cannot_be_kept);
     fixture_add ("/queue/trouble/a-lost-chunk-fails-its-message", a_lost_chunk_fails_its_message);
+    fixture_add ("/queue/trouble/a-chunk-without-room-fails-its-message-as-full",
+                 a_chunk_without_room_fails_its_message_as_full);
+    fixture_add ("/queue/trouble/lasts-until-there-is-room-for-what-failed",
+                 trouble_lasts_until_there_is_room_for_what_failed);
+    fixture_add ("/queue/trouble/a-passing-read-error-damages-no-message", a_passing_read_error_damages_no_message);
     fixture_add ("/queue/trouble/a-removed-journal-is-not-written-to", a_removed_journal_is_not_written_to);
     fixture_add ("/queue/trouble/the-reserve-refuses-new-mail-and-lets-the-old-out",
                  the_reserve_refuses_new_mail_and_lets_the_old_out);
