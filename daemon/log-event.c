@@ -444,11 +444,11 @@ log_event_disk (const GError *trouble)
     g_autofree gchar *sentence = NULL;
 
     if (trouble == NULL) {
-        log_sentence (LOG_EVENT_DISK_WELL, "the queue can be written again, mail is accepted");
+        log_sentence (LOG_EVENT_DISK_WELL, "the queue's disk works again");
         return;
     }
 
-    sentence = g_strdup_printf ("no mail can be accepted: %s", trouble->message);
+    sentence = g_strdup_printf ("the queue's disk is in trouble: %s", trouble->message);
     log_sentence (LOG_EVENT_DISK_TROUBLE, sentence);
 }
 

@@ -54,7 +54,8 @@ struct _Queue {
     GError *write_trouble; /* (nullable) of writing */
     GError *space_trouble; /* (nullable) of the reserve */
     GSource *space_timer;  /* (nullable) while there is such */
-    GError *keep_trouble;  /* (nullable) of beginning journals and of sealing */
+    GError *roll_trouble;  /* (nullable) of beginning journals */
+    GError *seal_trouble;  /* (nullable) of sealing them */
     GError *trouble;       /* (nullable) the one that is shown */
     gboolean closing;
 

@@ -66,7 +66,8 @@ show_trouble (Queue *queue)
 {
     const GError *error = queue->write_trouble   ? queue->write_trouble
                           : queue->space_trouble ? queue->space_trouble
-                                                 : queue->keep_trouble;
+                          : queue->roll_trouble  ? queue->roll_trouble
+                                                 : queue->seal_trouble;
     gboolean same = error == queue->trouble || (error != NULL && queue->trouble != NULL &&
                                                 g_str_equal (error->message, queue->trouble->message));
 
@@ -183,13 +184,13 @@ seal_done (const GArray *damaged, const GError *error, gpointer user_data)
     if (error == NULL) {
         queue->seal_retry_seconds = RETRY_FIRST_SECONDS;
         queue->seal_after_usec = 0;
-        set_trouble (queue, &queue->keep_trouble, NULL);
+        set_trouble (queue, &queue->seal_trouble, NULL);
         consider_sealing (queue);
         return;
     }
     queue->seal_after_usec = g_get_monotonic_time () + queue->seal_retry_seconds * G_USEC_PER_SEC;
     queue->seal_retry_seconds = MIN (queue->seal_retry_seconds * 2, RETRY_LONGEST_SECONDS);
-    set_trouble (queue, &queue->keep_trouble, error);
+    set_trouble (queue, &queue->seal_trouble, error);
 }
 
 /* ---- The journal's age ---- */
@@ -232,8 +233,8 @@ tick (gpointer user_data)
         queue_cache_clear (queue->cache);
 
     /* Nothing in the journal, nothing to be sealed: an idle daemon is not woken. */
-    if (queue_writer_journal_bytes (queue->writer) > 0 || queue->rolling || queue->keep_trouble != NULL ||
-        queue->sort_again || queue_sealer_is_busy (queue->sealer))
+    if (queue_writer_journal_bytes (queue->writer) > 0 || queue->rolling || queue->roll_trouble != NULL ||
+        queue->seal_trouble != NULL || queue->sort_again || queue_sealer_is_busy (queue->sealer))
         return G_SOURCE_CONTINUE;
     queue->ticking = FALSE;
 
@@ -282,7 +283,7 @@ hear_begun (guint32 closed, gpointer user_data)
     queue->closed = MAX (queue->closed, closed);
     queue->rolling = FALSE;
     queue->journal_first_usec = 0;
-    set_trouble (queue, &queue->keep_trouble, NULL);
+    set_trouble (queue, &queue->roll_trouble, NULL);
     consider_sealing (queue);
 }
 
@@ -298,7 +299,7 @@ hear_roll_failed (const GError *error, gpointer user_data)
     Queue *queue = user_data;
 
     queue->rolling = FALSE;
-    set_trouble (queue, &queue->keep_trouble, error);
+    set_trouble (queue, &queue->roll_trouble, error);
 }
 
 /* Deliveries that stopped because their results could not be recorded go on. */
@@ -374,6 +375,7 @@ queue_store_stop (Queue *queue)
     queue_mailbox_free (queue->mailbox);
     g_clear_error (&queue->write_trouble);
     g_clear_error (&queue->space_trouble);
-    g_clear_error (&queue->keep_trouble);
+    g_clear_error (&queue->roll_trouble);
+    g_clear_error (&queue->seal_trouble);
     g_clear_error (&queue->trouble);
 }
