@@ -87,12 +87,16 @@ void
 queue_mailbox_post (QueueMailbox *mailbox, GFunc call, gpointer data, gpointer user_data)
 {
     const Letter letter = {.call = call, .data = data, .user_data = user_data};
+    gboolean is_first;
 
     pthread_mutex_lock (&mailbox->lock);
-    if (mailbox->letters->len == 0)
-        g_source_set_ready_time (mailbox->source, 0);
+    is_first = mailbox->letters->len == 0;
     g_array_append_val (mailbox->letters, letter);
     pthread_mutex_unlock (&mailbox->lock);
+
+    /* Without the lock, which the main thread would run into. If it was faster, it looks once in vain. */
+    if (is_first)
+        g_source_set_ready_time (mailbox->source, 0);
 }
 
 void

@@ -551,8 +551,10 @@ queue_writer_push (QueueWriter *writer, QueueCommand *command)
     pthread_mutex_lock (&writer->lock);
     writer->backlog += command_bytes (command);
     g_ptr_array_add (writer->waiting, command);
-    pthread_cond_signal (&writer->wake);
     pthread_mutex_unlock (&writer->lock);
+
+    /* Without the lock, which the thread would run into. */
+    pthread_cond_signal (&writer->wake);
 }
 
 void

@@ -512,8 +512,11 @@ smtp_channel_pause_input (SmtpChannel *channel, gboolean pause)
     if (pause || !channel->events)
         return;
 
-    channel->deaf = FALSE;
-    channel_update_watch (channel);
+    /* The watch is left alone where nothing was taken from it: what waits to be sent goes with the wake-up. */
+    if (channel->deaf) {
+        channel->deaf = FALSE;
+        channel_update_watch (channel);
+    }
     if (channel->tls || channel->peer_ended)
         smtp_poller_watch_wake (channel->watch);
 }

@@ -291,6 +291,10 @@ smtp_poller_new (GMainContext *context, GError **error)
     ((PollerSource *) poller->source)->poller = poller;
     g_source_set_static_name (poller->source, "SMTP poller");
     poller->epoll_tag = g_source_add_unix_fd (poller->source, epoll, G_IO_IN);
+
+    /* Nobody runs the loop inside a callback of ours. Without this GLib takes the descriptor out of the loop for each
+     * dispatch and puts it back, and wakes the loop for nothing both times. */
+    g_source_set_can_recurse (poller->source, TRUE);
     g_source_attach (poller->source, context);
 
     return poller;
