@@ -218,6 +218,10 @@ set_option (SendmailOptions *options, gchar letter, const gchar *value, GError *
     case 'o':
         set_old_option (options, value);
         return TRUE;
+    case 'C':
+        g_free (options->configuration);
+        options->configuration = g_strdup (value);
+        return TRUE;
     case 'F':
         g_free (options->full_name);
         options->full_name = g_strdup (value);
@@ -340,6 +344,7 @@ sendmail_options_free (SendmailOptions *options)
     g_free (options->sender);
     g_free (options->full_name);
     g_free (options->envid);
+    g_free (options->configuration);
     g_ptr_array_unref (options->recipients);
     g_free (options);
 }

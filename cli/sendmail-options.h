@@ -9,7 +9,7 @@ typedef enum {
     SENDMAIL_MODE_SMTP,   /* -bs: SMTP on standard input and output */
     SENDMAIL_MODE_LIST,   /* -bp, mailq: shows the queue */
     SENDMAIL_MODE_RETRY,  /* -q: tries the queue again */
-    SENDMAIL_MODE_ALIASES /* -bi, newaliases: there is no database to build */
+    SENDMAIL_MODE_ALIASES /* -bi, newaliases: checks the alias file, there is no database to build */
 } SendmailMode;
 
 typedef struct {
@@ -24,6 +24,7 @@ typedef struct {
     gchar *envid;                    /* (nullable) -V: in xtext */
     MessageNotify notify;            /* -N */
     MessageReturn ret;               /* -R */
+    gchar *configuration;            /* (nullable) -C: counts for SENDMAIL_MODE_ALIASES alone */
     GPtrArray *recipients;           /* of strings: the arguments that are no options */
 } SendmailOptions;
 

@@ -9,8 +9,9 @@
  * means that it was told no such thing, and the line on standard error says why and what to do.
  *
  * `mailq` and `newaliases` are this program under other names. The queue is shown and tried again by `postern`,
- * which is found beside this program or where it was installed. There is no database of aliases to build, so -bi has
- * nothing to do and says so by success, as programs that call newaliases after a change expect.
+ * which is found beside this program or where it was installed. There is no database of aliases to build; the alias
+ * file is checked by the daemon's program, which knows how it is read. Where that is not installed, as in a container that
+ * has only the socket, there are no aliases to check, and newaliases succeeds as programs expect that call it.
  *
  * The program starts in a fraction of a millisecond, because cron, web applications and monitors start it for every
  * message: it links nothing but GLib's core.
@@ -48,27 +49,44 @@ own_folder (void)
     return program != NULL ? g_path_get_dirname (program) : NULL;
 }
 
+/* The program @relative to this one, or else where it was installed. */
 static gchar *
-find_postern (void)
+find_program (const gchar *relative, const gchar *installed)
 {
     g_autofree gchar *folder = own_folder ();
-    g_autofree gchar *beside = folder != NULL ? g_build_filename (folder, "postern", NULL) : NULL;
+    g_autofree gchar *beside = folder != NULL ? g_build_filename (folder, relative, NULL) : NULL;
 
     if (beside != NULL && access (beside, X_OK) == 0)
         return g_steal_pointer (&beside);
 
-    return g_strdup (POSTERN_BINDIR "/postern");
+    return g_strdup (installed);
 }
 
 /* Becomes `postern`; returns only if that fails. */
 static gboolean
 become_postern (const gchar *subcommand, const gchar *option, GError **error)
 {
-    g_autofree gchar *postern = find_postern ();
+    g_autofree gchar *postern = find_program ("postern", POSTERN_BINDIR "/postern");
 
     signal (SIGPIPE, SIG_DFL);
     execl (postern, "postern", subcommand, option, NULL);
     g_set_error (error, SENDMAIL_ERROR, EX_UNAVAILABLE, "%s could not be started: %s", postern, g_strerror (errno));
+    return FALSE;
+}
+
+/* Becomes `posternd --check-aliases`; returns if there is none, or if that fails. */
+static gboolean
+check_aliases (const gchar *configuration, GError **error)
+{
+    g_autofree gchar *daemon = find_program ("../daemon/posternd", POSTERN_LIBEXECDIR "/posternd");
+    g_autofree gchar *option = configuration != NULL ? g_strconcat ("--config=", configuration, NULL) : NULL;
+
+    if (access (daemon, X_OK) != 0)
+        return TRUE;
+
+    signal (SIGPIPE, SIG_DFL);
+    execl (daemon, "posternd", "--check-aliases", option, NULL);
+    g_set_error (error, SENDMAIL_ERROR, EX_UNAVAILABLE, "%s could not be started: %s", daemon, g_strerror (errno));
     return FALSE;
 }
 
@@ -85,7 +103,7 @@ run (const SendmailOptions *options, GError **error)
     case SENDMAIL_MODE_RETRY:
         return become_postern ("retry", "--all", error);
     case SENDMAIL_MODE_ALIASES:
-        return TRUE;
+        return check_aliases (options->configuration, error);
     }
 
     g_return_val_if_reached (FALSE);

@@ -13,6 +13,8 @@
 #include "config-schema.h"
 
 #include "config-value.h"
+#include "message/address-list.h"
+#include "message/address.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -28,22 +30,25 @@
 #define SHOWN_MOST_CHARACTERS 60
 
 typedef enum {
-    KIND_SPAN,     /* guint, seconds */
-    KIND_SIZE,     /* guint64, bytes */
-    KIND_COUNT,    /* guint */
-    KIND_COUNT64,  /* guint64 */
-    KIND_PORT,     /* guint16 */
-    KIND_BOOLEAN,  /* gboolean */
-    KIND_TEXT,     /* gchar * */
-    KIND_DOMAIN,   /* gchar * */
-    KIND_HOST,     /* gchar * */
-    KIND_PATH,     /* gchar *, of a file that can be read */
-    KIND_SECURITY, /* SmtpSecurity */
-    KIND_NETWORKS, /* Networks * */
-    KIND_PATTERNS, /* DeliveryPatterns * */
-    KIND_ACTION,   /* DeliveryRouteAction */
-    KIND_NAMES,    /* read elsewhere */
-    KIND_SECRET    /* read elsewhere */
+    KIND_SPAN,      /* guint, seconds */
+    KIND_SIZE,      /* guint64, bytes */
+    KIND_COUNT,     /* guint */
+    KIND_COUNT64,   /* guint64 */
+    KIND_PORT,      /* guint16 */
+    KIND_BOOLEAN,   /* gboolean */
+    KIND_TEXT,      /* gchar * */
+    KIND_DOMAIN,    /* gchar * */
+    KIND_HOST,      /* gchar * */
+    KIND_PATH,      /* gchar *, of a file that can be read */
+    KIND_FILE,      /* gchar *, of a file that may come later, or CONFIG_NO_FILE */
+    KIND_DOMAINS,   /* GStrv */
+    KIND_MAILBOXES, /* GStrv, of canonical addresses with a domain */
+    KIND_SECURITY,  /* SmtpSecurity */
+    KIND_NETWORKS,  /* Networks * */
+    KIND_PATTERNS,  /* DeliveryPatterns * */
+    KIND_ACTION,    /* DeliveryRouteAction */
+    KIND_NAMES,     /* read elsewhere */
+    KIND_SECRET     /* read elsewhere */
 } Kind;
 
 typedef enum { IN_CONFIG, IN_DELIVERY, IN_SMARTHOST, IN_ROUTE } Target;
@@ -67,8 +72,12 @@ typedef struct {
 
 /* clang-format off */
 static const Key keys[] = {
-    {"Relay", "HostName", KIND_DOMAIN, CONFIG (host_name)},
-    {"Relay", "Domain",   KIND_DOMAIN, CONFIG (domain)},
+    {"Relay", "HostName",     KIND_DOMAIN,    CONFIG (host_name)},
+    {"Relay", "Domain",       KIND_DOMAIN,    CONFIG (domain)},
+    {"Relay", "AdminAddress", KIND_MAILBOXES, CONFIG (admin_addresses)},
+    {"Relay", "LocalDomains", KIND_DOMAINS,   CONFIG (local_domains)},
+
+    {"Aliases", "File", KIND_FILE, CONFIG (aliases_file), 0, 0, "/etc/aliases"},
 
     {"Server", "TrustedNetworks", KIND_NETWORKS, CONFIG (trusted), 0, 0, "127.0.0.0/8 ::1"},
     {"Server", "MaxMessageSize",  KIND_SIZE,     CONFIG (message_longest_bytes), 0, G_MAXINT64, "128M"},
@@ -120,7 +129,7 @@ static const Key keys[] = {
 /* clang-format on */
 
 static const gchar *const group_names[] = {
-    "Relay", "Server", "Queue", "Delivery", CONFIG_SMARTHOST_GROUP, CONFIG_ROUTE_GROUP, NULL};
+    "Relay", "Server", "Queue", "Delivery", "Aliases", CONFIG_SMARTHOST_GROUP, CONFIG_ROUTE_GROUP, NULL};
 
 static const gchar *
 expected (Kind kind)
@@ -143,6 +152,12 @@ expected (Kind kind)
         return "a host name or an IP address (the port goes to Port=)";
     case KIND_PATH:
         return "the absolute path of a file";
+    case KIND_FILE:
+        return "the absolute path of a file, or " CONFIG_NO_FILE;
+    case KIND_DOMAINS:
+        return "domain names such as example.org, separated by spaces";
+    case KIND_MAILBOXES:
+        return "an address such as me@example.org, or several, separated by commas";
     case KIND_SECURITY:
         return "none, opportunistic, starttls or implicit";
     case KIND_NETWORKS:
@@ -313,6 +328,67 @@ read_path (const gchar *text, gpointer field)
 }
 
 static gchar *
+read_file (const gchar *text, gpointer field)
+{
+    if (!g_path_is_absolute (text) && g_ascii_strcasecmp (text, CONFIG_NO_FILE) != 0)
+        return g_strdup (expected (KIND_FILE));
+
+    set_text (field, g_path_is_absolute (text) ? g_strdup (text) : g_strdup (CONFIG_NO_FILE));
+    return NULL;
+}
+
+static void
+set_list (GStrv *field, GPtrArray *list)
+{
+    g_ptr_array_add (list, NULL);
+    g_strfreev (*field);
+    *field = (GStrv) g_ptr_array_steal (list, NULL);
+}
+
+static gchar *
+read_domains (const gchar *text, gpointer field)
+{
+    g_auto (GStrv) words = g_strsplit_set (text, " \t,", -1);
+    g_autoptr (GPtrArray) domains = g_ptr_array_new_with_free_func (g_free);
+
+    for (guint i = 0; words[i] != NULL; i++) {
+        gchar *domain = words[i][0] != '\0' ? config_value_domain (words[i]) : NULL;
+
+        if (words[i][0] != '\0' && domain == NULL)
+            return g_strdup_printf ("%s; “%s” is none", expected (KIND_DOMAINS), words[i]);
+        if (domain != NULL)
+            g_ptr_array_add (domains, domain);
+    }
+
+    set_list (field, domains);
+    return NULL;
+}
+
+static gchar *
+read_mailboxes (const gchar *text, gpointer field)
+{
+    g_autoptr (GArray) entries = message_address_list_parse (text);
+    g_autoptr (GPtrArray) mailboxes = g_ptr_array_new_with_free_func (g_free);
+
+    for (guint i = 0; i < entries->len; i++) {
+        const MessageListEntry *entry = &g_array_index (entries, MessageListEntry, i);
+        gchar *mailbox =
+            entry->address != NULL ? message_address_parse (entry->address, MESSAGE_PATH_UTF8, NULL) : NULL;
+
+        if (mailbox == NULL || message_address_domain (mailbox) == NULL) {
+            g_free (mailbox);
+            return g_strdup (expected (KIND_MAILBOXES));
+        }
+        g_ptr_array_add (mailboxes, mailbox);
+    }
+
+    if (mailboxes->len == 0)
+        return g_strdup (expected (KIND_MAILBOXES));
+    set_list (field, mailboxes);
+    return NULL;
+}
+
+static gchar *
 read_networks (const gchar *text, gpointer field)
 {
     Networks **networks = field;
@@ -357,6 +433,12 @@ read_value (const Key *key, const gchar *text, gpointer field)
         return read_name (key, text, field);
     case KIND_PATH:
         return read_path (text, field);
+    case KIND_FILE:
+        return read_file (text, field);
+    case KIND_DOMAINS:
+        return read_domains (text, field);
+    case KIND_MAILBOXES:
+        return read_mailboxes (text, field);
     case KIND_NETWORKS:
         return read_networks (text, field);
     case KIND_PATTERNS:

@@ -39,6 +39,10 @@ config_unref (Config *config)
 
     g_free (config->host_name);
     g_free (config->domain);
+    g_strfreev (config->admin_addresses);
+    g_strfreev (config->local_domains);
+    g_free (config->aliases_file);
+    g_clear_pointer (&config->aliases, aliases_unref);
     g_clear_pointer (&config->trusted, networks_free);
     g_free (config->tls_certificate);
     g_free (config->tls_key);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "aliases.h"
 #include "delivery/settings.h"
 #include "networks.h"
 #include "queue/queue.h"
@@ -15,8 +16,14 @@ typedef struct {
     grefcount references;
 
     /* [Relay] */
-    gchar *host_name; /* in the greeting, EHLO, Received:, Message-ID: */
-    gchar *domain;    /* completes bare addresses */
+    gchar *host_name;      /* in the greeting, EHLO, Received:, Message-ID: */
+    gchar *domain;         /* completes bare addresses */
+    GStrv admin_addresses; /* (nullable) who gets the mail of local recipients that have no alias */
+    GStrv local_domains;   /* (nullable) beside the host's own names */
+
+    /* [Aliases] */
+    gchar *aliases_file; /* a path, or CONFIG_NO_FILE */
+    Aliases *aliases; /* (nullable) what the file says now: the one thing here that moves; whoever loads gives it */
 
     /* [Server] */
     Networks *trusted;
@@ -35,6 +42,12 @@ typedef struct {
     /* [Queue], [Delivery], [Smarthost …] */
     DeliverySettings *delivery; /* (nullable) until somebody steals it */
 } Config;
+
+/* In place of a path. */
+#define CONFIG_NO_FILE "none"
+
+/* The default of [Aliases] File=; it alone may be missing. */
+#define CONFIG_ALIASES_FILE "/etc/aliases"
 
 #define CONFIG_ERROR (config_error_quark ())
 

@@ -223,10 +223,6 @@ fd_submission_start (Queue *queue, Config *config, Users *users, int fd, const M
     self->user_data = user_data;
     smtp_content_init (&self->content, SMTP_CONTENT_CHUNKS, TRUE);
 
-    submission_complete (&self->envelope->sender, config);
-    for (guint i = 0; i < self->envelope->recipients->len; i++)
-        submission_complete (&message_envelope_recipient (self->envelope, i)->address, config);
-
     if (uid >= 0)
         self->lookup = users_look_up (users, (uid_t) uid, user_found, self);
     else

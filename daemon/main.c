@@ -8,6 +8,7 @@
  * the exit status of sysexits(3): 64 for the command line, 78 for the configuration, 1 for everything else.
  */
 
+#include "alias-check.h"
 #include "check-command.h"
 #include "config.h"
 #include "log-event.h"
@@ -32,6 +33,7 @@ typedef struct {
     gboolean check;
     gboolean offline;
     gboolean machine;
+    gboolean check_aliases;
     gboolean version;
 } Arguments;
 
@@ -75,6 +77,8 @@ parse_arguments (Arguments *arguments, int *argc, char ***argv, GError **error)
          "With --check: where passwords are (default: $CREDENTIALS_DIRECTORY, else credentials/ beside FILE)", "DIR"},
         {"machine", 0, 0, G_OPTION_ARG_NONE, &arguments->machine, "With --check: print the report for programs",
          NULL},
+        {"check-aliases", 0, 0, G_OPTION_ARG_NONE, &arguments->check_aliases,
+         "Read the alias file that the configuration names, report on it, and exit", NULL},
         {"version", 0, 0, G_OPTION_ARG_NONE, &arguments->version, "Print the version", NULL},
         G_OPTION_ENTRY_NULL};
     g_autoptr (GOptionContext) context = g_option_context_new (NULL);
@@ -233,6 +237,14 @@ run (Arguments *arguments)
     return EXIT_SUCCESS;
 }
 
+static int
+check_aliases (Arguments *arguments)
+{
+    RelayOptions options = make_options (arguments);
+
+    return alias_check (&(ConfigSources){.path = options.config, .may_be_missing = options.config_may_be_missing});
+}
+
 int
 main (int argc, char **argv)
 {
@@ -247,6 +259,8 @@ main (int argc, char **argv)
         g_print ("posternd %s\n", POSTERN_VERSION);
         return EXIT_SUCCESS;
     }
+    if (arguments.check_aliases)
+        return check_aliases (&arguments);
 
     log_install ();
     signal (SIGPIPE, SIG_IGN);

@@ -42,6 +42,7 @@ struct _Relay {
     ConfigSources sources;
     gchar *host_name; /* what it is called where the configuration does not say it */
     Config *config;
+    Aliases *aliases;
 
     SmtpPoller *poller;
     Users *users;
@@ -218,12 +219,24 @@ load_config (Relay *self, GError **error)
     return config;
 }
 
+/* The aliases outlive a configuration: what was good in them counts until something else is. */
+static void
+give_aliases (Relay *self, Config *config)
+{
+    gboolean has_file = !g_str_equal (config->aliases_file, CONFIG_NO_FILE);
+
+    aliases_set_file (self->aliases, has_file ? config->aliases_file : NULL,
+                      g_str_equal (config->aliases_file, CONFIG_ALIASES_FILE));
+    config->aliases = aliases_ref (self->aliases);
+}
+
 static gboolean
 apply_config (Relay *self, Config *config, GError **error)
 {
     if (!delivery_set_settings (self->delivery, g_steal_pointer (&config->delivery), error))
         return FALSE;
 
+    give_aliases (self, config);
     queue_set_limits (self->queue, &config->queue);
     sessions_set_config (self->sessions, config);
     config_unref (self->config);
@@ -419,6 +432,8 @@ read_config (Relay *self, const RelayOptions *options, GError **error)
     if (self->config == NULL)
         return FALSE;
 
+    give_aliases (self, self->config);
+
     /* The name service may take its time, so it is not asked again. */
     self->host_name = g_strdup (self->config->host_name);
     self->sources.host_name = self->host_name;
@@ -466,6 +481,7 @@ relay_new (const RelayOptions *options, GError **error)
     g_queue_init (&self->checks);
     self->listeners = g_ptr_array_new_with_free_func ((GDestroyNotify) listener_free);
     self->users = users_new ();
+    self->aliases = aliases_new ();
     self->service = service_new (write_status, self);
     bus_counters_init (&self->counters);
 
@@ -549,6 +565,7 @@ relay_free (Relay *self)
     g_clear_pointer (&self->poller, smtp_poller_unref);
     g_clear_pointer (&self->service, service_free);
     g_clear_pointer (&self->config, config_unref);
+    g_clear_pointer (&self->aliases, aliases_unref);
     g_free (self->host_name);
     g_free (self);
 }

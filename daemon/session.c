@@ -245,17 +245,14 @@ server_mail (MessageEnvelope *envelope, guint64 declared_bytes, gpointer user_da
 {
     Session *self = user_data;
 
-    submission_complete (&envelope->sender, self->config);
     self->declared_bytes = declared_bytes;
     return NULL;
 }
 
+/* Who a recipient really is may change until the message comes, so it is not asked before. */
 static SmtpReply *
 server_recipient (MessageRecipient *recipient, gpointer user_data)
 {
-    Session *self = user_data;
-
-    submission_complete (&recipient->address, self->config);
     return NULL;
 }
 

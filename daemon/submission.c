@@ -25,14 +25,15 @@
 #include "message/header.h"
 #include "message/rewrite.h"
 #include "message/trace.h"
+#include "recipients.h"
 
 #include <string.h>
 
 struct _Submission {
     Config *config;
     const SubmissionOrigin *origin;
-    const MessageEnvelope *envelope;
-    QueueIntake *intake; /* (nullable) once it is committed */
+    MessageEnvelope *envelope; /* whom it is really for */
+    QueueIntake *intake;       /* (nullable) once it is committed */
 
     GString *header;  /* (nullable) what has come of a header whose end has not; NULL until there is some */
     gsize searched;   /* bytes of it in which the end was looked for */
@@ -47,17 +48,19 @@ struct _Submission {
 
 G_DEFINE_QUARK (postern_submission_error, submission_error)
 
-void
-submission_complete (gchar **address, const Config *config)
+/* Returns: (transfer full): the envelope that is queued */
+static MessageEnvelope *
+complete_envelope (const MessageEnvelope *given, const Config *config)
 {
-    gchar *complete;
+    g_autofree gchar *sender = message_address_complete (given->sender, config->domain);
+    MessageEnvelope *envelope = message_envelope_new (sender);
 
-    if ((*address)[0] == '\0' || message_address_domain (*address) != NULL)
-        return;
-
-    complete = message_address_complete (*address, config->domain);
-    g_free (*address);
-    *address = complete;
+    envelope->envid = g_strdup (given->envid);
+    envelope->ret = given->ret;
+    envelope->body = given->body;
+    envelope->smtputf8 = given->smtputf8;
+    recipients_resolve (given, config, envelope);
+    return envelope;
 }
 
 Submission *
@@ -77,7 +80,7 @@ submission_new (Queue *queue, Config *config, const SubmissionOrigin *origin, co
     submission = g_new0 (Submission, 1);
     submission->config = config_ref (config);
     submission->origin = origin;
-    submission->envelope = envelope;
+    submission->envelope = complete_envelope (envelope, config);
     submission->intake = intake;
     return submission;
 }
@@ -94,6 +97,7 @@ submission_free (Submission *submission)
     if (submission->header != NULL)
         g_string_free (submission->header, TRUE);
     g_clear_error (&submission->error);
+    message_envelope_free (submission->envelope);
     config_unref (submission->config);
     g_free (submission);
 }
@@ -282,8 +286,6 @@ queue_committed (QueueId id, const GError *error, gpointer user_data)
 void
 submission_commit (Submission *submission, QueueCommitted committed, gpointer user_data)
 {
-    MessageEnvelope envelope = *submission->envelope; /* borrows all but its own values */
-
     if (submission->error == NULL && !submission->in_body)
         write_rest (submission);
 
@@ -295,10 +297,11 @@ submission_commit (Submission *submission, QueueCommitted committed, gpointer us
     }
 
     if (submission->is_8bit)
-        envelope.body = MESSAGE_BODY_8BITMIME;
+        submission->envelope->body = MESSAGE_BODY_8BITMIME;
 
     submission->committing = TRUE;
     submission->committed = committed;
     submission->user_data = user_data;
-    queue_intake_commit (g_steal_pointer (&submission->intake), &envelope, FALSE, queue_committed, submission);
+    queue_intake_commit (g_steal_pointer (&submission->intake), submission->envelope, FALSE, queue_committed,
+                         submission);
 }

@@ -40,17 +40,9 @@ GQuark submission_error_quark (void);
 #define SUBMISSION_HOPS_MOST 100
 
 /**
- * submission_complete:
- * @address: (inout): a canonical address, maybe bare
- *
- * Gives a bare address the domain of the configuration.
- */
-void submission_complete (gchar **address, const Config *config);
-
-/**
  * submission_new:
- * @origin: must stay until the submission is committed or freed, as must @envelope
- * @envelope: with complete addresses
+ * @origin: must stay until the submission is committed or freed
+ * @envelope: as it was given, with canonical addresses; the message is queued for whom its recipients really are
  * @expected_bytes: size of the content if it is known, 0 if not
  * @drained: see queue_intake_new ()
  *

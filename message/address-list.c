@@ -289,6 +289,7 @@ add_entry (GArray *entries, const gchar *text, const GArray *tokens)
         cut_route (&part);
         if (has_shape_of_address (&part, &entry.bare)) {
             entry.address = join (text, &part);
+            entry.address_start = part.first[0].start;
             entry.address_end = part.first[part.count - 1].end;
         }
     }

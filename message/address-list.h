@@ -10,11 +10,12 @@
 
 /* One mailbox of a list, or what stands in the place of one. Positions are byte offsets into the text. */
 typedef struct {
-    gsize start;       /* the first byte that is not white space or comment */
-    gsize end;         /* past the last such byte */
-    gchar *address;    /* (nullable) without comments, white space and brackets; %NULL if it cannot be understood */
-    gsize address_end; /* past the address itself: where "@domain" goes if it is bare */
-    gboolean bare;     /* the address has no domain */
+    gsize start;         /* the first byte that is not white space or comment */
+    gsize end;           /* past the last such byte */
+    gchar *address;      /* (nullable) without comments, white space and brackets; %NULL if it cannot be understood */
+    gsize address_start; /* of the address itself */
+    gsize address_end;   /* past the address itself: where "@domain" goes if it is bare */
+    gboolean bare;       /* the address has no domain */
 } MessageListEntry;
 
 /**

@@ -432,16 +432,56 @@ message_address_domain (const gchar *address)
     return at + 1;
 }
 
+gboolean
+message_address_is_localhost (const gchar *address)
+{
+    const gchar *domain;
+
+    g_return_val_if_fail (address != NULL, FALSE);
+
+    domain = message_address_domain (address);
+    return domain != NULL && (g_ascii_strcasecmp (domain, "localhost") == 0 ||
+                              g_ascii_strcasecmp (domain, "localhost.localdomain") == 0);
+}
+
+gchar *
+message_address_local_part (const gchar *address)
+{
+    const gchar *domain;
+    const gchar *end;
+    GString *plain;
+
+    g_return_val_if_fail (address != NULL, NULL);
+
+    domain = message_address_domain (address);
+    end = domain != NULL ? domain - 1 : address + strlen (address);
+    if (*address != '"')
+        return g_strndup (address, (gsize) (end - address));
+
+    plain = g_string_new (NULL);
+    for (const gchar *at = address + 1; at < end - 1; at++) {
+        if (*at == '\\')
+            at++;
+        g_string_append_c (plain, *at);
+    }
+    return g_string_free (plain, FALSE);
+}
+
 gchar *
 message_address_complete (const gchar *address, const gchar *domain)
 {
+    const gchar *own;
+
     g_return_val_if_fail (address != NULL, NULL);
     g_return_val_if_fail (domain != NULL, NULL);
 
-    if (*address == '\0' || message_address_domain (address) != NULL)
+    own = message_address_domain (address);
+    if (*address == '\0' || (own != NULL && !message_address_is_localhost (address)))
         return g_strdup (address);
+    if (own == NULL)
+        return g_strconcat (address, "@", domain, NULL);
 
-    return g_strconcat (address, "@", domain, NULL);
+    return g_strdup_printf ("%.*s%s", (gint) (own - address), address, domain);
 }
 
 gboolean

@@ -56,11 +56,28 @@ gchar *message_address_parse (const gchar *text, MessagePathFlags flags, GError 
 const gchar *message_address_domain (const gchar *address);
 
 /**
+ * message_address_is_localhost:
+ * @address: a canonical address
+ *
+ * Returns: whether its domain is localhost or localhost.localdomain, which every machine calls itself
+ */
+gboolean message_address_is_localhost (const gchar *address);
+
+/**
+ * message_address_local_part:
+ * @address: a canonical address
+ *
+ * Returns: (transfer full): what stands before the "@", without quotes
+ */
+gchar *message_address_local_part (const gchar *address);
+
+/**
  * message_address_complete:
  * @address: a canonical address, maybe bare
  * @domain: the domain that bare addresses belong to
  *
- * Returns: (transfer full): @address with "@@domain" added if it was bare (RFC 6409 8.1); "" stays ""
+ * Returns: (transfer full): @address with "@@domain" added if it was bare, or in place of the domain if that was
+ *   localhost, which means nothing to others (RFC 6409 8.1); "" stays ""
  */
 gchar *message_address_complete (const gchar *address, const gchar *domain);
 

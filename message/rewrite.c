@@ -50,19 +50,24 @@ has_address_list (const gchar *name)
     return is_one_of (name, names);
 }
 
-static gboolean
-is_bare_address (const MessageListEntry *entry)
+/* Returns: (transfer full) (nullable): what is to stand in the place of an address; NULL if it is right */
+static gchar *
+completion_of (const gchar *text, const MessageListEntry *entry, const gchar *domain)
 {
-    g_autofree gchar *address = NULL;
+    g_autofree gchar *address = entry->address != NULL ? message_address_parse (entry->address, LENIENT, NULL) : NULL;
 
-    if (entry->address == NULL || !entry->bare)
-        return FALSE;
+    if (address == NULL)
+        return NULL;
 
-    address = message_address_parse (entry->address, LENIENT, NULL);
-    return address != NULL;
+    /* As it was spelled, with its quotes and comments. */
+    if (entry->bare)
+        return g_strdup_printf ("%.*s@%s", (gint) (entry->address_end - entry->address_start),
+                                text + entry->address_start, domain);
+
+    return message_address_is_localhost (address) ? message_address_complete (address, domain) : NULL;
 }
 
-/* Returns: the list with each bare address completed, or NULL if there is none. */
+/* Returns: the list with each address completed that needs it, or NULL if none does. */
 static gchar *
 complete_list (const gchar *text, const gchar *domain)
 {
@@ -72,14 +77,15 @@ complete_list (const gchar *text, const gchar *domain)
 
     for (guint i = 0; i < entries->len; i++) {
         const MessageListEntry *entry = &g_array_index (entries, MessageListEntry, i);
+        g_autofree gchar *completion = completion_of (text, entry, domain);
 
-        if (!is_bare_address (entry))
+        if (completion == NULL)
             continue;
 
         if (completed == NULL)
             completed = g_string_sized_new (strlen (text) + strlen (domain) + 2);
-        g_string_append_len (completed, text + copied, (gssize) (entry->address_end - copied));
-        g_string_append_printf (completed, "@%s", domain);
+        g_string_append_len (completed, text + copied, (gssize) (entry->address_start - copied));
+        g_string_append (completed, completion);
         copied = entry->address_end;
     }
 

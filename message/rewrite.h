@@ -10,7 +10,7 @@
  */
 typedef struct {
     const gchar *host_name; /* for a new Message-ID */
-    const gchar *domain;    /* completes bare addresses in address fields */
+    const gchar *domain;    /* completes bare addresses in address fields, and stands in for localhost */
     const gchar *sender;    /* the reverse-path, canonical, with domain; "" is null */
     const gchar *full_name; /* (nullable) the display name for a From: that is added */
     gint64 usec;            /* when the message was submitted, for Date: */
@@ -22,7 +22,7 @@ typedef struct {
  * @rewrite: with what
  *
  * Adds Date, Message-ID and From where they are missing or empty, and, to a message that was resent, Resent-Date,
- * Resent-Message-ID and Resent-From (RFC 5322 3.6.6); completes bare addresses in From, Sender, Reply-To, To, Cc, Bcc
+ * Resent-Message-ID and Resent-From (RFC 5322 3.6.6); completes bare addresses, and those at localhost, in From, Sender, Reply-To, To, Cc, Bcc
  * and their Resent- twins, leaving comments, display names, groups, quoted strings and folding as they were; removes
  * Bcc, Resent-Bcc and Return-Path. A field that needs nothing is not touched, nor is what cannot be understood. The
  * From of a null sender is MAILER-DAEMON at the domain.

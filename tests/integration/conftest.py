@@ -73,7 +73,8 @@ def make_relay(cleanup, bus):
     def make(smarthosts=(), configuration=None, start=True, **options):
         if isinstance(smarthosts, Receiver):
             smarthosts = [smarthosts]
-        base = {"Relay": {"HostName": "relay.example.org", "Domain": "example.org"}, "Queue": {"ReserveSpace": "1M"}}
+        base = {"Relay": {"HostName": "relay.example.org", "Domain": "example.org"}, "Queue": {"ReserveSpace": "1M"},
+                "Aliases": {"File": "none"}}
         for group, receiver in zip(ordinals, smarthosts):
             security = {None: "none", "starttls": "starttls", "implicit": "implicit"}[receiver.tls]
             base[group] = {"Host": receiver.host, "Port": receiver.port, "TLS": security}

@@ -77,5 +77,34 @@ def test_retry_tries_the_queue(make_relay, make_receiver):
     receiver.wait_messages(1)
 
 
-def test_newaliases_is_content(make_relay):
-    assert make_relay().sendmail("-bi", message="").stdout == ""
+def check_aliases(relay, text, status=0):
+    """What newaliases says of an alias file."""
+    (relay.folder / "aliases").write_text(text)
+    relay.configure({"Aliases": {"File": relay.folder / "aliases"}})
+    return relay.sendmail("-bi", "-C", relay.configuration_file, message="", status=status).stdout.splitlines()
+
+
+def test_newaliases_is_content_with_a_good_file(make_relay):
+    relay = make_relay(start=False)
+    lines = check_aliases(relay, "root: jane@example.org\npi: root\n")
+    assert lines == [f"{relay.folder}/aliases: 2 aliases; posternd uses them from the next message on"]
+
+
+def test_newaliases_tells_each_line_that_is_wrong(make_relay):
+    relay = make_relay(start=False)
+    lines = check_aliases(relay, "root: jane@example.org\nnonsense\npi: |/bin/x\nx: a@b@c\n", 65)
+    assert [line.split(":")[1] for line in lines[:3]] == ["2", "3", "4"], lines
+    assert "expected NAME: TARGET" in lines[0] and "left out" in lines[1] and "“a@b@c”" in lines[2]
+    assert "has faults" in lines[-1]
+
+
+def test_newaliases_is_content_with_what_is_only_left_out(make_relay):
+    lines = check_aliases(make_relay(start=False), "pi: |/bin/x, root\n")
+    assert "“|/bin/x” is left out" in lines[0] and "1 alias;" in lines[1]
+
+
+def test_newaliases_without_aliases(make_relay):
+    relay = make_relay(start=False)
+    assert "no aliases are used" in relay.sendmail("-bi", "-C", relay.configuration_file, message="").stdout
+    relay.configure("[Aliases\n")
+    assert relay.sendmail("-bi", "-C", relay.configuration_file, message="", status=78).stdout

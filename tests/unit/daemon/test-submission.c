@@ -291,19 +291,94 @@ test_a_commit_without_its_owner_is_made (Fixture *fixture, gconstpointer data)
     g_assert_false (fixture->committed);
 }
 
+/* Submits a message from @sender to @recipient; returns the queued envelope, as "sender > recipient recipient…". */
+static gchar *
+route (Fixture *fixture, const gchar *sender, const gchar *recipient)
+{
+    g_autoptr (GPtrArray) messages = NULL;
+    const MessageEnvelope *envelope;
+    GString *text;
+
+    message_envelope_free (fixture->envelope);
+    fixture->envelope = message_envelope_new (sender);
+    message_envelope_add (fixture->envelope, recipient);
+    fixture->committed = FALSE;
+    g_free (submit (fixture, MESSAGE));
+
+    messages = mill_messages (fixture->mill);
+    envelope = ((const QueueMessage *) g_ptr_array_index (messages, messages->len - 1))->envelope;
+    text = g_string_new (envelope->sender);
+    g_string_append (text, " >");
+    for (guint i = 0; i < envelope->recipients->len; i++)
+        g_string_append_printf (text, " %s", message_envelope_recipient (envelope, i)->address);
+    return g_string_free (text, FALSE);
+}
+
+static void
+assert_route (Fixture *fixture, const gchar *sender, const gchar *recipient, const gchar *expected)
+{
+    g_autofree gchar *text = route (fixture, sender, recipient);
+
+    g_assert_cmpstr (text, ==, expected);
+}
+
 static void
 test_bare_addresses_get_the_domain (Fixture *fixture, gconstpointer data)
 {
-    g_autofree gchar *bare = g_strdup ("root");
-    g_autofree gchar *full = g_strdup ("root@example.com");
-    g_autofree gchar *null = g_strdup ("");
+    assert_route (fixture, "root", "pi", "root@example.org > pi@example.org");
+    assert_route (fixture, "root@localhost", "pi@localhost.localdomain", "root@example.org > pi@example.org");
+    assert_route (fixture, "root@example.com", "pi@example.net", "root@example.com > pi@example.net");
+    assert_route (fixture, "", "pi@relay.example.org", " > pi@relay.example.org");
+}
 
-    submission_complete (&bare, fixture->mill->config);
-    submission_complete (&full, fixture->mill->config);
-    submission_complete (&null, fixture->mill->config);
-    g_assert_cmpstr (bare, ==, "root@example.org");
-    g_assert_cmpstr (full, ==, "root@example.com");
-    g_assert_cmpstr (null, ==, "");
+static void
+test_local_mail_goes_to_the_administrator (Fixture *fixture, gconstpointer data)
+{
+    static const gchar *const local[] = {"root",    "pi@localhost", "pi@relay.example.org", "pi@RELAY", "x@a.lan",
+                                         "x@b.lan", "postmaster"};
+
+    for (guint i = 0; i < G_N_ELEMENTS (local); i++)
+        assert_route (fixture, "me@example.org", local[i], "me@example.org > admin@example.com two@example.com");
+}
+
+static void
+test_other_mail_does_not_go_to_the_administrator (Fixture *fixture, gconstpointer data)
+{
+    assert_route (fixture, "me@example.org", "root@example.org", "me@example.org > root@example.org");
+    assert_route (fixture, "me@example.org", "x@sub.relay.example.org", "me@example.org > x@sub.relay.example.org");
+}
+
+static void
+test_the_name_that_was_used_is_kept_as_orcpt (Fixture *fixture, gconstpointer data)
+{
+    g_autoptr (GPtrArray) messages = NULL;
+    const MessageEnvelope *envelope;
+    MessageRecipient *root = message_envelope_add (fixture->envelope, "root");
+
+    root->notify = MESSAGE_NOTIFY_DELAY;
+    g_free (submit (fixture, MESSAGE));
+
+    messages = mill_messages (fixture->mill);
+    envelope = ((const QueueMessage *) g_ptr_array_index (messages, 0))->envelope;
+    g_assert_cmpuint (envelope->recipients->len, ==, 2);
+    g_assert_null (message_envelope_recipient (envelope, 0)->orcpt);
+    g_assert_cmpstr (message_envelope_recipient (envelope, 1)->address, ==, "admin@example.com");
+    g_assert_cmpstr (message_envelope_recipient (envelope, 1)->orcpt, ==, "rfc822;root@example.org");
+    g_assert_cmpint (message_envelope_recipient (envelope, 1)->notify, ==, MESSAGE_NOTIFY_DELAY);
+}
+
+static void
+test_an_orcpt_that_was_given_stays (Fixture *fixture, gconstpointer data)
+{
+    g_autoptr (GPtrArray) messages = NULL;
+    const MessageEnvelope *envelope;
+
+    message_envelope_add (fixture->envelope, "root")->orcpt = g_strdup ("rfc822;as@given.example");
+    g_free (submit (fixture, MESSAGE));
+
+    messages = mill_messages (fixture->mill);
+    envelope = ((const QueueMessage *) g_ptr_array_index (messages, 0))->envelope;
+    g_assert_cmpstr (message_envelope_recipient (envelope, 1)->orcpt, ==, "rfc822;as@given.example");
 }
 
 /* ---- From a descriptor ---- */
@@ -471,6 +546,13 @@ main (int argc, char **argv)
     add ("what-is-not-committed-is-gone", test_what_is_not_committed_is_gone, NULL);
     add ("a-commit-without-its-owner-is-made", test_a_commit_without_its_owner_is_made, NULL);
     add ("bare-addresses-get-the-domain", test_bare_addresses_get_the_domain, NULL);
+    add ("local-mail-goes-to-the-administrator", test_local_mail_goes_to_the_administrator,
+         "AdminAddress=admin@example.com, \"Two\" <two@example.com>\nLocalDomains=a.lan B.lan\n");
+    add ("other-mail-does-not-go-to-the-administrator", test_other_mail_does_not_go_to_the_administrator,
+         "AdminAddress=admin@example.com\n");
+    add ("the-name-that-was-used-is-kept-as-orcpt", test_the_name_that_was_used_is_kept_as_orcpt,
+         "AdminAddress=admin@example.com\n");
+    add ("an-orcpt-that-was-given-stays", test_an_orcpt_that_was_given_stays, "AdminAddress=admin@example.com\n");
     add ("a-pipe-is-read-to-its-end", test_a_pipe_is_read_to_its_end, NULL);
     add ("a-file-is-read-to-its-end", test_a_file_is_read_to_its_end, NULL);
     add ("bare-addresses-from-the-bus-get-the-domain", test_bare_addresses_from_the_bus_get_the_domain, NULL);

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What people report against other relays, one test for each report: here it does not happen."""
+
+import stat
+
+import pytest
+
+import mail
+from relay import BUILD
+
+ADMIN = "admin@example.net"
+
+
+def test_nullmailer_59_mail_to_bare_root_ends_at_the_administrator(make_relay, receiver):
+    relay = make_relay(receiver, {"Relay": {"AdminAddress": ADMIN}})
+    relay.sendmail("root")
+    relay.sendmail("-t", message="To: root\nSubject: cron\n\nhello\n")
+    relay.send(recipients="root@localhost")
+    assert [m.recipients for m in receiver.wait_messages(3)] == [[ADMIN]] * 3
+
+
+@pytest.mark.parametrize("recipient", ["pi", "pi@localhost", "pi@relay.example.org", "pi@relay", "pi@pi.lan"])
+def test_dma_119_and_137_mail_to_a_local_user_does_not_leave_as_the_providers(make_relay, receiver, recipient):
+    relay = make_relay(receiver, {"Relay": {"AdminAddress": ADMIN, "Domain": "provider.example", "LocalDomains": "pi.lan"}})
+    relay.sendmail(recipient)
+    assert receiver.wait_messages(1)[0].recipients == [ADMIN]
+
+
+def test_dma_75_unqualified_from_of_cron_is_completed(make_relay, receiver):
+    relay = make_relay(receiver)
+    relay.sendmail("-i", "-FCronDaemon", "-B8BITMIME", "-oem", "x@example.net",
+                   message="From: root (Cron Daemon)\nTo: x@example.net\nSubject: Cron <root@pi> run-parts\n\nhello\n")
+    assert b"\r\nFrom: root@example.org (Cron Daemon)\r\n" in receiver.wait_messages(1)[0].content
+
+
+def test_nullmailer_90_sendmail_works_with_no_new_privileges(make_relay, receiver):
+    """No program is set-id, so there is no privilege to lose: sendmail hands the message over a socket."""
+    for program in ("cli/sendmail", "cli/postern", "daemon/posternd"):
+        assert not (BUILD / program).stat().st_mode & (stat.S_ISUID | stat.S_ISGID)
+    relay = make_relay(receiver)
+    result = relay._run(["setpriv", "--no-new-privs", "--bounding-set=-all", BUILD / "cli/sendmail", "x@example.net"],
+                        input=b"Subject: hardened\n\nhello\n", env={"POSTERN_SOCKET": str(relay.socket)})
+    assert result.returncode == 0, result.stderr
+    assert mail.subjects(receiver.wait_messages(1)) == ["hardened"]
