@@ -29,6 +29,10 @@ class Certificates:
         _openssl("ecparam", "-genkey", "-noout", "-name", "prime256v1", "-out", key)
         return key
 
+    def make_server(self, name, common_name, alternatives):
+        """A good server of another name: (certificate file, key file)."""
+        return self._server(name, common_name, alternatives)
+
     def _authority(self, name):
         certificate, key = self.folder / f"{name}.pem", self._key(name)
         _openssl("req", "-x509", "-new", "-key", key, "-out", certificate, "-days", DAYS,

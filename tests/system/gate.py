@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Postern in a booted machine: its configuration, its units, and its commands, run as one user or another."""
+
+import json
+
+from network import WORLD_ADDRESS
+from relay import configuration_text
+
+SERVICE = "postern.service"
+SOCKET = "postern.socket"
+CONFIGURATION = "/etc/postern/postern.conf"
+CREDENTIALS = "/etc/postern/credentials"
+
+
+class Gate:
+    def __init__(self, machine):
+        self.machine = machine
+        self.began = machine.journal.mark()
+
+    def reset(self):
+        """As after the installation."""
+        self.machine.shell(f"""
+            systemctl stop {SERVICE} postern-submission.socket
+            rm -rf /var/lib/postern/* {CREDENTIALS}/* /etc/postern/postern.conf.d/* \\
+                   /etc/systemd/system/postern*.d /run/systemd/system/postern*.d
+            systemctl daemon-reload
+            systemctl reset-failed
+            systemctl restart {SOCKET}""")
+        self.configure("")
+        self.began = self.machine.journal.mark()
+
+    # ---- configuration ----
+
+    def configure(self, configuration):
+        """Writes postern.conf; a running relay does not know of it yet."""
+        text = configuration if isinstance(configuration, str) else configuration_text(configuration)
+        self.machine.write(CONFIGURATION, text)
+
+    def send_to(self, receiver, **groups):
+        """Makes the receiver the smarthost."""
+        security = {None: "none", "starttls": "starttls", "implicit": "implicit"}[receiver.tls]
+        smarthost = {"Host": WORLD_ADDRESS, "Port": receiver.port, "TLS": security}
+        self.configure({**groups, "Smarthost": {**smarthost, **groups.get("Smarthost", {})}})
+
+    def drop_in(self, text, unit=SERVICE, name="test.conf"):
+        """Changes a unit, as `systemctl edit --runtime` does."""
+        self.machine.write(f"/run/systemd/system/{unit}.d/{name}", text)
+        self.machine.run("systemctl", "daemon-reload")
+
+    # ---- commands ----
+
+    def sendmail(self, *recipients, text="Subject: test\n\nhello\n", user=None, **options):
+        return self.machine.run("sendmail", *(recipients or ["you@example.net"]), input=text, user=user, **options)
+
+    def postern(self, *arguments, user=None, **options):
+        return self.machine.run("postern", *arguments, user=user, **options)
+
+    def queue(self, user=None):
+        """The list of messages."""
+        return json.loads(self.postern("list", "--json", user=user).stdout)
+
+    # ---- what happened ----
+
+    def wait(self, pattern=None, **fields):
+        """Waits for an entry of the relay's in the journal, written since the test began."""
+        return self.machine.journal.wait(pattern, since=fields.pop("since", self.began), _SYSTEMD_UNIT=SERVICE, **fields)
+
+    def find(self, pattern=None, **fields):
+        return self.machine.journal.find(pattern, since=fields.pop("since", self.began), _SYSTEMD_UNIT=SERVICE, **fields)
+
+    def wait_unit(self, message_id, unit=SERVICE, **options):
+        """Waits until systemd says this of a unit."""
+        return self.machine.journal.wait(since=options.pop("since", self.began), UNIT=unit, MESSAGE_ID=message_id, **options)
+
+    @property
+    def state(self):
+        return self.machine.state(SERVICE)

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Debian root that machines are booted from: made once with debootstrap, from the mirror that apt uses here.
+
+It is kept in ${XDG_CACHE_HOME:-/var/cache}/postern-tests, under a name made of all that went into it, so that a change of
+the list below makes a new one. Nobody ever writes to it: a machine has an overlay above.
+"""
+
+import fcntl
+import hashlib
+import inspect
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+SUITE = "bookworm"
+
+# What Postern needs, what it is to be seen with, and what the tests use inside.
+PACKAGES = [
+    "systemd", "systemd-sysv", "dbus", "polkitd", "libpam-systemd", "init-system-helpers", "adduser",
+    "libglib2.0-0", "libgdbm6", "libgsasl18", "libgnutls30", "libidn2-0", "libjson-glib-1.0-0", "libpolkit-gobject-1-0",
+    "libxxhash0", "iproute2", "procps", "openssl", "python3",
+]
+
+# The users of every machine; their passwords are their names.
+USERS = {"alice": 1001, "bob": 1002}
+
+
+class Unable(Exception):
+    """This machine cannot do what the system tests need; the text says what is missing."""
+
+
+def cache_folder():
+    base = os.environ.get("XDG_CACHE_HOME")
+    return Path(base if base and base.startswith("/") else "/var/cache") / "postern-tests"
+
+
+def _mirror():
+    """The address of the suite's mirror, as apt knows it."""
+    listed = subprocess.run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT)",
+                             "Created-By: Packages"], capture_output=True, text=True, check=True)
+    for line in listed.stdout.splitlines():
+        address, suite, component = line.split()
+        if (suite, component) == (SUITE, "main"):
+            return address
+    raise Unable(f"apt knows no mirror of Debian's {SUITE}")
+
+
+def _configure(root):
+    """What makes the root a machine of its own."""
+    for name, uid in USERS.items():
+        subprocess.run(["chroot", root, "useradd", "--create-home", f"--uid={uid}", "--shell=/bin/bash", name],
+                       check=True, capture_output=True)
+    passwords = "".join(f"{name}:{name}\n" for name in [*USERS, "root"])
+    subprocess.run(["chroot", root, "chpasswd", "-c", "SHA256"], input=passwords, text=True, check=True,
+                   capture_output=True)
+    (root / "etc/hostname").write_text("gate\n", encoding="ascii")
+    (root / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n127.0.1.1 gate.example.org gate\n",
+                                    encoding="ascii")
+    # The host gives the network; the journal is the tests' to read, and forgets nothing.
+    (root / "etc/systemd/journald.conf.d").mkdir(exist_ok=True)
+    (root / "etc/systemd/journald.conf.d/tests.conf").write_text(
+        "[Journal]\nStorage=persistent\nRateLimitIntervalSec=0\nForwardToConsole=no\n", encoding="ascii")
+    for unit in ("systemd-networkd.service", "systemd-timesyncd.service", "apt-daily.timer", "apt-daily-upgrade.timer",
+                 "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer", "motd-news.timer", "getty.target"):
+        (root / "etc/systemd/system" / unit).symlink_to("/dev/null")
+
+
+def _make(root, log):
+    command = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, root, _mirror()]
+    try:
+        with open(log, "w", encoding="utf-8") as file:
+            subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=True)
+    except FileNotFoundError as error:
+        raise Unable("debootstrap is not installed") from error
+    except subprocess.CalledProcessError as error:
+        text = Path(log).read_text(encoding="utf-8", errors="replace")
+        raise Unable("debootstrap cannot make a Debian root:\n" + text[-2000:]) from error
+    _configure(root)
+    shutil.rmtree(root / "var/cache/apt/archives", ignore_errors=True)
+
+
+def _recipe():
+    """A short name for all that goes into a root."""
+    inputs = [SUITE, *PACKAGES, *map(str, USERS.items()), inspect.getsource(_configure)]
+    return hashlib.sha256("\n".join(inputs).encode()).hexdigest()[:16]
+
+
+def debian_root():
+    """The root's folder, made if it is missing; whoever comes second waits for the first."""
+    if os.geteuid() != 0:
+        raise Unable("only root can boot a machine")
+    cache = cache_folder()
+    folder = cache / f"root-{_recipe()}"
+    cache.mkdir(parents=True, exist_ok=True)
+    with open(cache / "lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if folder.is_dir():
+            return folder
+        for old in cache.glob("root-*"):
+            shutil.rmtree(old, ignore_errors=True)
+        made = Path(tempfile.mkdtemp(prefix="new-root-", dir=cache))
+        made.chmod(0o755)
+        try:
+            _make(made, cache / "debootstrap.log")
+            made.rename(folder)
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
+    return folder
