@@ -96,21 +96,6 @@ run (const CommandLine *line, const Options *options)
     return tell (line, options, report);
 }
 
-/* Whether a relay has its name on the bus; asked without starting one. */
-static gboolean
-relay_runs (const CommandLine *line)
-{
-    g_autoptr (GVariant) reply =
-        g_dbus_connection_call_sync (line->client->connection, "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                                     "org.freedesktop.DBus", "NameHasOwner", g_variant_new ("(s)", RELAY_NAME),
-                                     G_VARIANT_TYPE ("(b)"), G_DBUS_CALL_FLAGS_NONE, -1, NULL, NULL);
-    gboolean owned = FALSE;
-
-    if (reply != NULL)
-        g_variant_get (reply, "(b)", &owned);
-    return owned;
-}
-
 static ExitCode
 check (CommandLine *line, const Options *options)
 {
@@ -120,7 +105,7 @@ check (CommandLine *line, const Options *options)
         return run (line, options);
 
     line->client = client_new (line->bus, &error);
-    if (line->client != NULL && (line->bus != NULL || relay_runs (line)))
+    if (line->client != NULL && (line->bus != NULL || client_relay_runs (line->client)))
         return ask (line, options);
     if (line->client == NULL && line->bus != NULL)
         return client_explain (NULL, error);

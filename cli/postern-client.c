@@ -116,6 +116,19 @@ client_open_content (const Client *client, const gchar *path, GError **error)
 }
 
 gboolean
+client_relay_runs (const Client *client)
+{
+    g_autoptr (GVariant) reply = g_dbus_connection_call_sync (
+        client->connection, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameHasOwner",
+        g_variant_new ("(s)", RELAY_NAME), G_VARIANT_TYPE ("(b)"), G_DBUS_CALL_FLAGS_NONE, -1, NULL, NULL);
+    gboolean owned = FALSE;
+
+    if (reply != NULL)
+        g_variant_get (reply, "(b)", &owned);
+    return owned;
+}
+
+gboolean
 client_error_is (const GError *error, const gchar *name)
 {
     g_autofree gchar *remote = g_dbus_error_is_remote_error (error) ? g_dbus_error_get_remote_error (error) : NULL;

@@ -66,6 +66,9 @@ GVariant *client_get_properties (const Client *client, const gchar *path, const 
  */
 int client_open_content (const Client *client, const gchar *path, GError **error);
 
+/* Whether a relay has its name on the bus; none is started. */
+gboolean client_relay_runs (const Client *client);
+
 /* Whether @error is this one of the relay's own, as "NoSuchMessage". */
 gboolean client_error_is (const GError *error, const gchar *name);
 

@@ -27,6 +27,7 @@ static const Command commands[] = {
     {"monitor", "What happens to mail, as it happens", command_monitor},
     {"pause", "Start no more deliveries", command_pause},
     {"resume", "Start deliveries again", command_resume},
+    {"setup", "Set the relay up: the server that takes mail, the login, a trial", command_setup},
     {"check", "Is the configuration good, and do the smarthosts take mail?", command_check},
     {"reload", "Read the configuration anew", command_reload},
 };

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "cli/config-write.h"
+#include "cli/postern-client.h"
+
+/**
+ * setup_start:
+ * @client: (nullable): the bus, if there is one
+ *
+ * Puts the configuration that was written into force: enables the sockets and restarts the service where systemd runs, has a
+ * relay that runs by hand reload, or tells what to do.
+ *
+ * Returns: whether a relay takes mail with this configuration now
+ */
+gboolean setup_start (const ConfigPlaces *places, const Client *client);
