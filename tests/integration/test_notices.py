@@ -67,6 +67,7 @@ def test_nobody_is_told_who_asked_not_to_be(relay, receiver):
     relay.wait_line("bounced")
     relay.send(recipients="other@example.net", message=mail.text("after"))
     assert mail.subjects(receiver.wait_messages(1)) == ["after"]
+    relay.wait_line("delivered to <other@example.net>")
     assert not relay.queue()
 
 

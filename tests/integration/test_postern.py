@@ -354,6 +354,7 @@ def test_status_tells_what_keeps_mail_from_leaving(make_relay, make_receiver):
     assert "Queue:     empty" in status and f"127.0.0.1:{receiver.port}" in status
     relay.send()
     relay.wait_line("cannot be used")
+    relay.wait_line("has to wait")
     status = relay.postern("status")
     assert "1 message" in status and "1 deferred" in status and "refused" in status
     told = json.loads(relay.postern("status", "--json"))

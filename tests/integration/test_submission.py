@@ -319,6 +319,7 @@ def test_a_client_that_goes_away_within_the_content(relay, receiver):
     session.close()
     relay.send(message=mail.text("whole"))
     assert mail.subjects(receiver.wait_messages(1)) == ["whole"]
+    relay.wait_line("delivered to <recipient@example.net>")
     assert not relay.queue()
 
 
