@@ -25,6 +25,7 @@
 #include "log-event.h"
 #include "service.h"
 #include "sessions.h"
+#include "sleep-watch.h"
 
 #include <errno.h>
 #include <gio/gio.h>
@@ -49,10 +50,11 @@ struct _Relay {
     Queue *queue;
     Delivery *delivery;
     Sessions *sessions;
-    GPtrArray *listeners;  /* of Listener */
-    GQueue fd_submissions; /* of PendingSubmission */
-    GQueue checks;         /* of PendingCheck */
-    BusKeeper *bus_keeper; /* (nullable) without a bus */
+    GPtrArray *listeners;    /* of Listener */
+    GQueue fd_submissions;   /* of PendingSubmission */
+    GQueue checks;           /* of PendingCheck */
+    BusKeeper *bus_keeper;   /* (nullable) without a bus */
+    SleepWatch *sleep_watch; /* (nullable) without a bus */
     BusCounters counters;
     Service *service;
 
@@ -421,6 +423,15 @@ listen_on_named (Relay *self, const gchar *const *places, GError **error)
 
 /* ---- The beginning ---- */
 
+static void
+woke (void *user_data)
+{
+    Relay *self = user_data;
+
+    g_info ("the machine was asleep: smarthosts are tried at once");
+    delivery_wake (self->delivery);
+}
+
 static gboolean
 read_config (Relay *self, const RelayOptions *options, GError **error)
 {
@@ -496,9 +507,11 @@ relay_new (const RelayOptions *options, GError **error)
     if (self->listeners->len == 0)
         g_warning ("there is no socket to take mail from; start postern.socket, or use --listen=");
 
-    if (!g_str_equal (options->bus, "none"))
+    if (!g_str_equal (options->bus, "none")) {
         self->bus_keeper =
             bus_keeper_new (options->bus, self->queue, self->delivery, &self->counters, &bus_handlers, self);
+        self->sleep_watch = sleep_watch_new (options->bus, woke, self);
+    }
 
     service_ready (self->service);
     return g_steal_pointer (&self);
@@ -559,6 +572,7 @@ relay_free (Relay *self)
     while (self->checks.head != NULL)
         check_free (((PendingCheck *) self->checks.head->data)->check);
     g_clear_pointer (&self->bus_keeper, bus_keeper_free);
+    g_clear_pointer (&self->sleep_watch, sleep_watch_free);
     g_clear_pointer (&self->delivery, delivery_free);
     g_clear_pointer (&self->queue, queue_close);
     g_clear_pointer (&self->users, users_free);

@@ -75,6 +75,7 @@ struct _DeliveryConnection {
     guint n_recipients;
     DeliveryContent *content; /* (nullable) */
     gboolean wanted;          /* the engine waits for a piece of it */
+    gboolean is_whole;        /* all of it was given to the engine */
     guint lines;              /* that came in since its begin */
 };
 
@@ -308,6 +309,7 @@ pump_content (DeliveryConnection *self)
             return;
 
         self->wanted = FALSE;
+        self->is_whole = last;
         smtp_client_content (self->client, piece, last);
     }
 }
@@ -618,6 +620,7 @@ delivery_connection_begin (DeliveryConnection *self, Queue *queue, QueueMessage 
     self->message = queue_message_ref (message);
     self->recipients = g_memdup2 (recipients, n_recipients * sizeof *recipients);
     self->n_recipients = n_recipients;
+    self->is_whole = FALSE;
     self->lines = 0;
 
     self->depth++;
@@ -652,6 +655,12 @@ gboolean
 delivery_connection_offers_dsn (const DeliveryConnection *self)
 {
     return smtp_client_offers_dsn (self->client);
+}
+
+gboolean
+delivery_connection_awaits_end (const DeliveryConnection *self)
+{
+    return self->stage == STAGE_BUSY && self->is_whole;
 }
 
 gboolean

@@ -577,6 +577,17 @@ delivery_hurry (Delivery *self)
     hurry (self, TRUE);
 }
 
+void
+delivery_wake (Delivery *self)
+{
+    GPtrArray *remotes = delivery_roster_remotes (self->roster);
+
+    for (guint i = 0; i < remotes->len && !self->stopping; i++)
+        delivery_remote_wake (g_ptr_array_index (remotes, i));
+
+    hurry (self, FALSE);
+}
+
 GArray *
 delivery_remotes (Delivery *self)
 {

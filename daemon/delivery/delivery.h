@@ -82,6 +82,10 @@ gboolean delivery_is_online (const Delivery *delivery); /* as GNetworkMonitor se
 /* Forgets backoff: remotes that are down are probed at once. For a retry that a person asked for. */
 void delivery_hurry (Delivery *delivery);
 
+/* The machine was asleep, and all its connections with it: what can be sent anew is, over new ones, and remotes that are
+ * down are probed at once. */
+void delivery_wake (Delivery *delivery);
+
 /* Returns: (transfer full) (element-type DeliveryRemoteInfo): in order of preference; valid until the loop runs */
 GArray *delivery_remotes (Delivery *delivery);
 

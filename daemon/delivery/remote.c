@@ -540,6 +540,32 @@ delivery_remote_hurry (DeliveryRemote *self, gboolean login, gint64 now_usec)
     delivery_health_hurry (&self->health, login, now_usec);
 }
 
+/* A message that was sent whole may have been taken: it waits for the answer, or it would be sent twice. */
+static void
+give_up_busy (DeliveryRemote *self)
+{
+    for (guint i = self->sessions->len; i > 0; i--) {
+        Session *session = g_ptr_array_index (self->sessions, i - 1);
+        DeliveryAttempt *attempt = session->attempt;
+
+        if (!attempt || delivery_connection_awaits_end (session->connection))
+            continue;
+
+        g_ptr_array_remove_index_fast (self->sessions, i - 1);
+        session_free (session);
+        delivery_attempt_start (attempt, self->host, self->address, FALSE);
+        self->events->returned (self, attempt, self->user_data);
+    }
+}
+
+void
+delivery_remote_wake (DeliveryRemote *self)
+{
+    drop_opening (self);
+    give_up_busy (self);
+    outdate_sessions (self);
+}
+
 const DeliveryFailure *
 delivery_remote_failure (const DeliveryRemote *self)
 {

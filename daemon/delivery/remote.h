@@ -86,6 +86,10 @@ gint64 delivery_remote_wakes (const DeliveryRemote *remote, gint64 now_usec);
 /* See delivery_health_hurry (). */
 void delivery_remote_hurry (DeliveryRemote *remote, gboolean login, gint64 now_usec);
 
+/* The other ends of all sessions may be gone without a word: those are given up that lose nothing by it, and what they had
+ * in hand is returned. */
+void delivery_remote_wake (DeliveryRemote *remote);
+
 /* (nullable) The last failure: why it is down. */
 const DeliveryFailure *delivery_remote_failure (const DeliveryRemote *remote);
 

@@ -402,6 +402,72 @@ test_reload_retires (void)
     g_assert_cmpuint (office_remote (office, 1).delivered, ==, 0);
 }
 
+static void
+test_wake_idle (void)
+{
+    g_autoptr (Office) office = office_new (1);
+    Smarthost *smarthost = office_smarthost (office, 0);
+
+    office_start (office);
+    office_submit (office, SENDER, "b@example.net", MESSAGE);
+    WAIT_UNTIL (office_queued (office) == 0);
+    delivery_wake (office->delivery);
+    WAIT_UNTIL (smarthost_open (smarthost) == 0);
+    office_submit (office, SENDER, "b@example.net", MESSAGE);
+    WAIT_UNTIL (office_queued (office) == 0);
+
+    g_assert_cmpuint (smarthost_connections (smarthost), ==, 2);
+}
+
+static void
+test_wake_busy (void)
+{
+    g_autoptr (Office) office = office_new (1);
+    Smarthost *smarthost = office_smarthost (office, 0);
+
+    smarthost_on (smarthost, "RCPT", NULL, 1, SMARTHOST_SILENT);
+    office_start (office);
+    office_submit (office, SENDER, "b@example.net", MESSAGE);
+    WAIT_UNTIL (smarthost_count (smarthost, "RCPT") == 1);
+    delivery_wake (office->delivery);
+    WAIT_UNTIL (office_queued (office) == 0);
+
+    g_assert_cmpuint (smarthost_messages (smarthost), ==, 1);
+    g_assert_cmpuint (office_count_events (office, "deferred"), ==, 0);
+}
+
+static void
+test_wake_opening (void)
+{
+    g_autoptr (Office) office = office_new (1);
+    Smarthost *smarthost = office_smarthost (office, 0);
+
+    smarthost_on (smarthost, "CONNECT", NULL, 1, SMARTHOST_SILENT);
+    office_start (office);
+    office_submit (office, SENDER, "b@example.net", MESSAGE);
+    WAIT_UNTIL (smarthost_connections (smarthost) == 1);
+    delivery_wake (office->delivery);
+    WAIT_UNTIL (office_queued (office) == 0);
+
+    g_assert_cmpuint (smarthost_connections (smarthost), ==, 2);
+}
+
+static void
+test_wake_whole (void)
+{
+    g_autoptr (Office) office = office_new (1);
+    Smarthost *smarthost = office_smarthost (office, 0);
+
+    office_settings (office)->end_seconds = 2;
+    smarthost_on (smarthost, "END", NULL, 1, SMARTHOST_SILENT);
+    office_start (office);
+    office_submit (office, SENDER, "b@example.net", MESSAGE);
+    WAIT_UNTIL (smarthost_count (smarthost, "END") == 1);
+    delivery_wake (office->delivery);
+    WAIT_UNTIL (office_count_events (office, "deferred") == 1);
+    g_assert_cmpuint (smarthost_connections (smarthost), ==, 1);
+}
+
 typedef struct {
     gboolean over;
     gchar *transcript;
@@ -525,6 +591,10 @@ main (int argc, char **argv)
     g_test_add_func ("/delivery/delivery/a-smarthost-that-is-added-gets-the-waiting-mail", test_smarthost_added);
     g_test_add_func ("/delivery/delivery/a-reload-keeps-counters-and-renews-connections", test_reload_keeps);
     g_test_add_func ("/delivery/delivery/a-reload-lets-a-former-smarthost-go", test_reload_retires);
+    g_test_add_func ("/delivery/delivery/waking-up-ends-idle-connections", test_wake_idle);
+    g_test_add_func ("/delivery/delivery/waking-up-sends-anew-what-was-on-its-way", test_wake_busy);
+    g_test_add_func ("/delivery/delivery/waking-up-opens-anew-what-was-being-opened", test_wake_opening);
+    g_test_add_func ("/delivery/delivery/waking-up-sends-nothing-twice", test_wake_whole);
     g_test_add_func ("/delivery/delivery/a-trial-goes-as-far-as-mail-and-rset", test_trial);
     g_test_add_func ("/delivery/delivery/a-trial-tells-what-was-refused", test_trial_refused);
     g_test_add_func ("/delivery/delivery/a-trial-tells-that-nothing-listens", test_trial_down);

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the relay treats smarthosts that are away, that refuse it, or that ask for patience; and a machine that sleeps."""
+
+import re
+import threading
+import time
+
+import pytest
+from gi.repository import Gio, GLib
+
+import busclient
+import mail
+from receiver import PATIENCE_SECONDS
+
+LOGIND = """<node><interface name="org.freedesktop.login1.Manager">
+  <signal name="PrepareForSleep"><arg name="start" type="b"/></signal>
+</interface></node>"""
+
+
+class Logind:
+    """A double of systemd-logind on a bus, for what it says of sleep. A context manager."""
+
+    def __init__(self, address):
+        self.connection = busclient.connect(address)
+        interface = Gio.DBusNodeInfo.new_for_xml(LOGIND).interfaces[0]
+        self.connection.register_object("/org/freedesktop/login1", interface, None, None, None)
+        self.connection.call_sync("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "RequestName",
+                                  GLib.Variant("(su)", ("org.freedesktop.login1", 0)), None, 0, -1, None)
+
+    def prepare_for_sleep(self, start):
+        self.connection.emit_signal(None, "/org/freedesktop/login1", "org.freedesktop.login1.Manager", "PrepareForSleep",
+                                    GLib.Variant("(b)", (start,)))
+        self.connection.flush_sync(None)
+
+    def wake(self):
+        self.prepare_for_sleep(True)
+        self.prepare_for_sleep(False)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.connection.close_sync(None)
+
+
+@pytest.fixture
+def logind(cleanup, bus):
+    return cleanup.enter_context(Logind(bus))
+
+
+# ---- sleep ----
+
+
+def seconds_to_probe(bus):
+    """When the smarthost is to be tried again by itself, seconds from now."""
+    with busclient.Client(bus) as client:
+        path = client.call("ListRemotes")[0][1]
+        return client.properties(path, "Remote")["NextProbe"] / 1e6 - time.time()
+
+
+def test_a_machine_that_wakes_tries_its_smarthost_at_once(make_relay, make_receiver, bus, logind):
+    receiver = make_receiver(up=False)
+    relay = make_relay(receiver)
+    relay.send()
+    relay.wait_line("smarthost default .* cannot be used")
+    while (left := seconds_to_probe(bus)) < 2 * PATIENCE_SECONDS:  # each failure doubles it
+        relay.postern("retry", "--all")
+    receiver.start()
+    logind.wake()
+    receiver.wait_messages(1, seconds=left - 30)
+    relay.wait_line("delivered to")
+
+
+def test_a_machine_that_wakes_trusts_no_connection_from_before(make_relay, receiver, logind):
+    relay = make_relay(receiver, {"Delivery": {"KeepConnection": "1h"}})
+    relay.send(message=mail.text("before"))
+    relay.wait_line("delivered to")
+    logind.wake()
+    receiver.wait_for(lambda r: r.commands("QUIT"))
+    relay.send(message=mail.text("after"))
+    assert receiver.wait_messages(2)[1].connection == 2
+
+
+def test_what_was_on_its_way_when_the_machine_fell_asleep_goes_at_once(make_relay, receiver, logind):
+    never = threading.Event()
+    receiver.on("RCPT", never, times=1)
+    relay = make_relay(receiver)
+    relay.send()
+    receiver.wait_for(lambda r: r.commands("RCPT"))
+    logind.wake()
+    assert receiver.wait_messages(1)[0].connection == 2
+    never.set()
+
+
+# ---- a login that is refused ----
+
+
+def test_a_refused_login_is_told_once_and_is_no_storm(make_relay, make_receiver):
+    receiver = make_receiver(users={"me": "right"}, mechanisms=("PLAIN",))
+    relay = make_relay(receiver, {"Smarthost": {"User": "me", "PasswordCredential": "secret", "AuthWithoutTLS": "yes"}},
+                       credentials={"secret": "wrong\n"})
+    for number in range(20):
+        relay.send(message=mail.text(f"number {number}"))
+    relay.wait_line("has to wait", count=20)
+    told = relay.log.find(r"smarthost default .*authentication refused: 5\d\d .*check the password of User=me")
+    assert len(told) == 1, told
+    assert len(receiver.logins) == 1
+    assert "authentication refused" in relay.postern("status")
+    assert len(relay.queue()) == 20
+    (relay.credentials / "secret").write_text("right\n", encoding="utf-8")
+    relay.reload()
+    assert len(receiver.wait_messages(20)) == 20
+
+
+# ---- a smarthost that asks for patience ----
+
+
+@pytest.mark.parametrize("reply", ["421 4.7.0 too many logins, come back later", "454 4.7.0 too many login attempts",
+                                   "450 4.3.2 too many connections"])
+def test_a_smarthost_that_has_enough_is_slowed_down_and_no_mail_fails(make_relay, make_receiver, reply):
+    receiver = make_receiver()
+    seen = []
+
+    def only_one(session, text):
+        seen.append(session)
+        return reply if len(seen) > 1 else None
+
+    receiver.on("CONNECT", only_one)
+    relay = make_relay(receiver)
+    with relay.smtp() as session:
+        for number in range(100):
+            session.sendmail("a@example.org", "b@example.net", mail.text(f"number {number}"))
+    assert len(receiver.wait_messages(100)) == 100
+    assert not relay.log.find("bounced|has to wait")
+    assert len(seen) <= 3, "a smarthost that has enough must not be asked again and again"
+
+
+# ---- a message that is too large ----
+
+
+def test_a_message_that_is_too_large_bounces_at_once(make_relay, receiver):
+    receiver.on("END", "552 5.3.4 message too big for system", times=1)
+    relay = make_relay(receiver)
+    relay.send()
+    notice = mail.Notice(receiver.wait_messages(1)[0])
+    assert notice.recipient("recipient@example.net")["Status"] == "5.3.4"
+    assert re.search(r"too\s+large", notice.text)
