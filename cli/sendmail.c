@@ -14,7 +14,7 @@
  * has only the socket, there are no aliases to check, and newaliases succeeds as programs expect that call it.
  *
  * The program starts in a fraction of a millisecond, because cron, web applications and monitors start it for every
- * message: it links nothing but GLib's core.
+ * message: it links nothing but GLib's core, and that statically where there is a static library of it.
  */
 
 #include <errno.h>
