@@ -4,9 +4,10 @@
  * A session with the relay
  *
  * Every call of sendmail is one session of one message, and most of what it costs is waiting for the other process.
- * So it waits three times only: for the greeting, for what EHLO offers, and for the message to be durable. MAIL,
- * RCPT and the content go out together, in one chunk (RFC 3030) that needs neither dot-stuffing nor a 354 to wait
- * for.
+ * So it waits twice only: for what EHLO offers, and for the message to be durable. EHLO goes out before the greeting
+ * is there, which a client on the network should not do (RFC 5321 4.3.1): here no other server than the machine's own
+ * is asked, and one that will not serve says so in its greeting all the same. MAIL, RCPT and the content go out
+ * together, in one chunk (RFC 3030) that needs neither dot-stuffing nor a 354 to wait for.
  *
  * A message with several recipients is sent to all of them or to none. If one is refused, the caller is told which
  * and why, and exit status 0 never means "to some". That costs one more wait, before the chunk that makes the message
@@ -180,9 +181,6 @@ static gboolean
 greet (SendmailSession *session, GError **error)
 {
     sendmail_connection_await (session->connection, COMMAND_GREETING, 0);
-    if (!sendmail_connection_finish (session->connection, REPLY_TIMEOUT_SECONDS, error))
-        return FALSE;
-
     sendmail_connection_command (session->connection, COMMAND_EHLO, 0, "EHLO localhost");
     return sendmail_connection_finish (session->connection, REPLY_TIMEOUT_SECONDS, error);
 }

@@ -95,11 +95,15 @@ session_free (Session *self)
 
 /* ---- Between the channel and the engine ---- */
 
+/* Replies that come before a commit in the same turn wait for it: a client that has sent its commands and its message
+ * in one write (RFC 2920, RFC 3030) wants the last reply, and is not to be woken for the others. */
 static void
 send_output (Session *self)
 {
     GString *scratch = self->host->scratch;
 
+    if (self->is_committing)
+        return;
     if (smtp_server_take_output (self->server, scratch) > 0)
         smtp_channel_send (self->channel, scratch->str, scratch->len);
     g_string_truncate (scratch, 0);
