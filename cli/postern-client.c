@@ -40,14 +40,21 @@ connect_to (const gchar *address, GError **error)
         NULL, error);
 }
 
-Client *
-client_new (const gchar *address, GError **error)
+const gchar *
+client_bus (const gchar *address)
 {
-    g_autoptr (Client) client = g_new0 (Client, 1);
     const gchar *variable = g_getenv ("POSTERN_BUS");
 
-    if (address == NULL)
-        address = variable != NULL && *variable != '\0' ? variable : "system";
+    if (address != NULL)
+        return address;
+    return variable != NULL && *variable != '\0' ? variable : "system";
+}
+
+Client *
+client_new (const gchar *bus, GError **error)
+{
+    g_autoptr (Client) client = g_new0 (Client, 1);
+    const gchar *address = client_bus (bus);
 
     client->address = g_strdup (address);
     client->connection = connect_to (address, error);
@@ -75,12 +82,19 @@ client_free (Client *client)
 }
 
 GVariant *
+client_call_service (const Client *client, const gchar *name, const gchar *path, const gchar *interface,
+                     const gchar *method, GVariant *parameters, const gchar *type, GError **error)
+{
+    return g_dbus_connection_call_sync (client->connection, name, path, interface, method, parameters,
+                                        G_VARIANT_TYPE (type), G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION,
+                                        CALL_MSEC, NULL, error);
+}
+
+GVariant *
 client_call (const Client *client, const gchar *path, const gchar *interface, const gchar *method,
              GVariant *parameters, const gchar *type, GError **error)
 {
-    return g_dbus_connection_call_sync (client->connection, RELAY_NAME, path, interface, method, parameters,
-                                        G_VARIANT_TYPE (type), G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION,
-                                        CALL_MSEC, NULL, error);
+    return client_call_service (client, RELAY_NAME, path, interface, method, parameters, type, error);
 }
 
 GVariant *
@@ -139,7 +153,7 @@ client_error_is (const GError *error, const gchar *name)
 
 static const Explanation explanations[] = {
     {ERROR_PREFIX "NoSuchMessage", EXIT_NOT_FOUND,
-     "it was delivered, bounced or deleted, or never was; the journal knows"},
+     "it was delivered, bounced or deleted, or never was; “postern log” tells"},
     {ERROR_PREFIX "NoSuchRemote", EXIT_NOT_FOUND, "“postern remotes” lists those that are configured"},
     {ERROR_PREFIX "InvalidFilter", EXIT_USAGE, NULL},
     {ERROR_PREFIX "InvalidArgument", EXIT_USAGE, NULL},

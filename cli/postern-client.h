@@ -29,13 +29,16 @@ typedef struct {
     GDBusConnection *connection;
 } Client;
 
+/* Returns: @address; without one the bus of $POSTERN_BUS, else "system" */
+const gchar *client_bus (const gchar *address);
+
 /**
  * client_new:
- * @address: (nullable): a bus; %NULL: $POSTERN_BUS, else the system bus
+ * @bus: (nullable): for client_bus ()
  *
  * Returns: (transfer full): or %NULL with an error that was not told yet
  */
-Client *client_new (const gchar *address, GError **error);
+Client *client_new (const gchar *bus, GError **error);
 void client_free (Client *client);
 
 /**
@@ -50,6 +53,10 @@ void client_free (Client *client);
  */
 GVariant *client_call (const Client *client, const gchar *path, const gchar *interface, const gchar *method,
                        GVariant *parameters, const gchar *type, GError **error);
+
+/* The same, of another service than the relay. */
+GVariant *client_call_service (const Client *client, const gchar *name, const gchar *path, const gchar *interface,
+                               const gchar *method, GVariant *parameters, const gchar *type, GError **error);
 
 /* Calls a method of the Manager. */
 GVariant *client_call_manager (const Client *client, const gchar *method, GVariant *parameters, const gchar *type,

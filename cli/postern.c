@@ -17,6 +17,8 @@ static const Command commands[] = {
     {"status", "How the relay is, and what keeps mail from leaving", command_status},
     {"list", "The messages that wait, and why", command_list},
     {"show", "One message: envelope, replies, history, content", command_show},
+    {"log", "What became of a message, from the journal", command_log},
+    {"trace", "The same, found by an address or a Message-ID", command_trace},
     {"retry", "Try messages again at once", command_retry},
     {"hold", "Keep messages from being tried", command_hold},
     {"release", "End a hold", command_release},

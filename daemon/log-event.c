@@ -291,6 +291,14 @@ add_result (Entry *entry, const QueueEvent *event)
     entry_add (entry, "POSTERN_REPLY", event->result->reply);
 }
 
+/* What the beginning of a message's story has more than the rest of it. */
+static void
+add_arrival (Entry *entry, const QueueEvent *event)
+{
+    entry_add (entry, "POSTERN_MESSAGE_ID", event->message_id);
+    entry_add_number (entry, "POSTERN_RECIPIENTS", event->message->envelope->recipients->len);
+}
+
 void
 log_event_queue (const QueueEvent *event)
 {
@@ -313,6 +321,8 @@ log_event_queue (const QueueEvent *event)
     add_recipients (&entry, event);
     if (event->type != QUEUE_EVENT_QUEUED)
         add_result (&entry, event);
+    else
+        add_arrival (&entry, event);
     if (message->origin.uid >= 0)
         entry_add_number (&entry, "POSTERN_SUBMITTER_UID", message->origin.uid);
     entry_add (&entry, "POSTERN_PEER", message->origin.peer);

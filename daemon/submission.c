@@ -153,6 +153,23 @@ make_trace (const Submission *submission, gint64 now_usec)
     return message_trace_format (&trace);
 }
 
+/* The msg-id in the header, for the log. A header may fold it, or say more beside it. */
+static void
+tell_message_id (Submission *submission, const MessageHeader *header)
+{
+    const MessageField *field = message_header_find (header, "Message-ID");
+    const gchar *begin = field != NULL ? strchr (field->body, '<') : NULL;
+    const gchar *end = begin != NULL ? strchr (begin, '>') : NULL;
+    g_autofree gchar *message_id = NULL;
+
+    if (end == NULL)
+        return;
+
+    message_id = g_strndup (begin, (gsize) (end - begin + 1));
+    if (strpbrk (message_id, " \t\r\n") == NULL)
+        queue_intake_set_message_id (submission->intake, message_id);
+}
+
 static void
 write_content (Submission *submission, const gchar *data, gsize length)
 {
@@ -181,6 +198,7 @@ write_header (Submission *submission, const gchar *data, gsize length)
     }
 
     message_rewrite_submission (header, &rewrite);
+    tell_message_id (submission, header);
     trace = make_trace (submission, rewrite.usec);
     message_header_prepend (header, "Received", trace);
 

@@ -25,6 +25,7 @@ struct _QueueIntake {
     QueueId id;
     QueueOrigin origin;
     gboolean privileged;
+    gchar *message_id;   /* (nullable) */
     GByteArray *buffer;  /* the chunk that is being filled */
     QueueUpload *upload; /* (nullable) if there was more than a chunk */
     guint n_chunks;      /* given to the writer */
@@ -49,6 +50,7 @@ intake_free (QueueIntake *intake)
     g_free (intake->origin.peer);
     g_free (intake->origin.helo);
     g_free (intake->origin.protocol);
+    g_free (intake->message_id);
     g_clear_pointer (&intake->buffer, g_byte_array_unref);
     g_clear_pointer (&intake->core, queue_message_unref);
     g_clear_pointer (&intake->content, g_bytes_unref);
@@ -110,6 +112,13 @@ QueueId
 queue_intake_id (const QueueIntake *intake)
 {
     return intake->id;
+}
+
+void
+queue_intake_set_message_id (QueueIntake *intake, const gchar *message_id)
+{
+    g_free (intake->message_id);
+    intake->message_id = g_strdup (message_id);
 }
 
 gsize
@@ -270,7 +279,7 @@ commit_done (QueueCommand *command, const GError *error, gpointer user_data)
 
         queue_cache_put (queue->cache, intake->core, intake->content);
         view = queue_view (entry, intake->core);
-        queue_emit (queue, QUEUE_EVENT_QUEUED, view, 0, TRUE);
+        queue_emit_queued (queue, view, intake->message_id);
         queue_sort_message (queue, entry, intake->core, 0);
         queue_tell_closed (queue, entry, intake->core);
     } else if (intake->upload != NULL) {

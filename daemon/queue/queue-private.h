@@ -89,6 +89,7 @@ QueueMessage *queue_view_unreadable (const QueueEntry *entry);
 
 void queue_emit (Queue *queue, QueueEventType type, const QueueMessage *message, guint recipient,
                  gboolean with_recipient);
+void queue_emit_queued (Queue *queue, const QueueMessage *message, const gchar *message_id);
 
 /* A new id. */
 QueueId queue_next_id (Queue *queue);

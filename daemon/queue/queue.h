@@ -51,6 +51,7 @@ typedef struct {
     const QueueMessage *message;  /* as it is after the event */
     const gchar *recipient;       /* (nullable) */
     const QueueRecipient *result; /* (nullable) remote, status and reply of that recipient */
+    const gchar *message_id;      /* (nullable) of QUEUED, if the intake was told it */
     gint64 now_usec;
 } QueueEvent;
 
@@ -113,6 +114,9 @@ QueueIntake *queue_intake_new (Queue *queue, const QueueOrigin *origin, guint64 
 
 /* The id that the message will have: for Received:. */
 QueueId queue_intake_id (const QueueIntake *intake);
+
+/* The Message-ID of its header; copied. It is for the event alone, and not kept. */
+void queue_intake_set_message_id (QueueIntake *intake, const gchar *message_id);
 
 /* Content, CRLF line ends; copied. Errors show at the commit. */
 void queue_intake_write (QueueIntake *intake, const gchar *data, gsize length);

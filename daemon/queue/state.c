@@ -129,6 +129,20 @@ queue_emit (Queue *queue, QueueEventType type, const QueueMessage *message, guin
     queue->listener.event (&event, queue->listener_data);
 }
 
+void
+queue_emit_queued (Queue *queue, const QueueMessage *message, const gchar *message_id)
+{
+    const QueueEvent event = {.type = QUEUE_EVENT_QUEUED,
+                              .message = message,
+                              .recipient = message_envelope_recipient (message->envelope, 0)->address,
+                              .result = queue_message_recipient (message, 0),
+                              .message_id = message_id,
+                              .now_usec = g_get_real_time ()};
+
+    if (queue->listener.event != NULL)
+        queue->listener.event (&event, queue->listener_data);
+}
+
 QueueId
 queue_next_id (Queue *queue)
 {

@@ -47,12 +47,13 @@ SYSTEM_CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus 
     <allow own="org.freedesktop.PolicyKit1"/>
   </policy>
   <include>{folder}/relay.conf</include>
+  <include>{folder}/journal.conf</include>
 </busconfig>
 """
 
 
 class SystemBus:
-    """A private bus with the rules of the system bus and with the relay's policy file; root may have the relay's name.
+    """A private bus with the rules of the system bus and with our policy files; root may have our names.
 
     A context manager.
     """
@@ -60,9 +61,10 @@ class SystemBus:
     def __init__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="postern-system-bus-"))
         self.folder.chmod(0o755)
-        policy = (TOP / "dbus" / "org.postern.Relay1.conf").read_text(encoding="utf-8")
-        assert policy.count('user="postern"') == 1
-        (self.folder / "relay.conf").write_text(policy.replace('user="postern"', 'user="root"'), encoding="utf-8")
+        for name, user, copy in (("Relay1", "postern", "relay.conf"), ("Journal1", "postern-journal", "journal.conf")):
+            policy = (TOP / "dbus" / f"org.postern.{name}.conf").read_text(encoding="utf-8")
+            assert policy.count(f'user="{user}"') == 1
+            (self.folder / copy).write_text(policy.replace(f'user="{user}"', 'user="root"'), encoding="utf-8")
         (self.folder / "bus.conf").write_text(SYSTEM_CONFIGURATION.format(folder=self.folder), encoding="utf-8")
         self.address = f"unix:path={self.folder}/bus"
         self.process = None

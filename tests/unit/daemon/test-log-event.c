@@ -112,7 +112,11 @@ test_queued_tells_from_whom_and_for_whom (Fixture *fixture, gconstpointer data)
 {
     g_autofree gchar *id = g_strconcat ("POSTERN_QUEUE_ID=", fixture->id, NULL);
 
+    fixture->event.message_id = "<1@example.org>";
     log_queue (fixture, QUEUE_EVENT_QUEUED);
+
+    assert_logged ("POSTERN_MESSAGE_ID=<1@example.org>");
+    assert_logged ("POSTERN_RECIPIENTS=2");
 
     assert_id (LOG_EVENT_QUEUED);
     assert_sentence (fixture,
