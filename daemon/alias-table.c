@@ -4,7 +4,7 @@
  * Alias tables
  *
  * Reads an alias file and the files that it includes into a table that is looked up by name. It is read on the thread
- * that serves, so what could keep that thread is refused: devices, pipes, files of unlikely size. An included file is
+ * that serves, so what could keep that thread is refused: files of unlikely size, and what is none. An included file is
  * put in the place of its ":include:", once and for all, so that mail never waits for it.
  *
  * Whoever edits aliases makes circles sooner or later. They are told when the file is read, with the names that lead
@@ -14,14 +14,10 @@
 #include "alias-table.h"
 
 #include "message/address.h"
+#include "small-file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <gio/gio.h>
-#include <glib/gstdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* All files together: some fifty thousand addresses, read in milliseconds. */
 #define FILES_LONGEST_BYTES (4 * 1024 * 1024)
@@ -91,70 +87,20 @@ take_remarks (Reading *reading, const gchar *path, const GPtrArray *remarks)
 
 /* ---- Files ---- */
 
-static gboolean
-read_fd (int fd, gsize most, GString *text, GError **error)
-{
-    gchar piece[65536];
-
-    for (;;) {
-        gssize n = read (fd, piece, sizeof piece);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            g_set_error_literal (error, G_IO_ERROR, g_io_error_from_errno (errno), g_strerror (errno));
-            return FALSE;
-        }
-        if (n == 0)
-            return TRUE;
-        if ((gsize) n > most - text->len) {
-            g_set_error (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE, "alias files of more than %d bytes are not read",
-                         FILES_LONGEST_BYTES);
-            return FALSE;
-        }
-        g_string_append_len (text, piece, n);
-    }
-}
-
-/* Opens what is a regular file and keeps its stamp; -1 with an error. */
-static int
-open_regular (Reading *reading, const gchar *path, GError **error)
-{
-    int fd = open (path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    Stamp stamp = {.path = g_strdup (path), .is_missing = fd < 0};
-    gboolean known = fd >= 0 && fstat (fd, &stamp.status) == 0;
-    gint reason = errno;
-
-    g_array_append_val (reading->table->stamps, stamp);
-    if (known && S_ISREG (stamp.status.st_mode))
-        return fd;
-
-    g_set_error_literal (error, G_IO_ERROR, known ? G_IO_ERROR_NOT_REGULAR_FILE : g_io_error_from_errno (reason),
-                         known ? "it is not a regular file" : g_strerror (reason));
-    if (fd >= 0)
-        g_close (fd, NULL);
-    return -1;
-}
-
+/* Reads a file and keeps its stamp. */
 static gchar *
 read_file (Reading *reading, const gchar *path, gsize *length, GError **error)
 {
-    int fd = open_regular (reading, path, error);
-    g_autoptr (GString) text = NULL;
-    gboolean good;
+    Stamp stamp = {.path = g_strdup (path)};
+    gchar *text = small_file_read (path, reading->bytes_left, &stamp.status, length, error);
 
-    if (fd < 0)
-        return NULL;
+    /* One that is there and may not be read still has times to be seen by. */
+    stamp.is_missing = stamp.status.st_mode == 0 && stat (path, &stamp.status) < 0;
+    g_array_append_val (reading->table->stamps, stamp);
+    if (text != NULL)
+        reading->bytes_left -= *length;
 
-    text = g_string_new (NULL);
-    good = read_fd (fd, reading->bytes_left, text, error);
-    g_close (fd, NULL);
-    if (!good)
-        return NULL;
-
-    reading->bytes_left -= text->len;
-    *length = text->len;
-    return g_string_free (g_steal_pointer (&text), FALSE);
+    return text;
 }
 
 /* ---- Included files ---- */

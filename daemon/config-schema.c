@@ -12,12 +12,10 @@
 
 #include "config-schema.h"
 
+#include "config-kind.h"
 #include "config-value.h"
-#include "message/address-list.h"
-#include "message/address.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #define KIB  (G_GUINT64_CONSTANT (1) << 10)
 #define TIB  (G_GUINT64_CONSTANT (1) << 40)
@@ -29,34 +27,12 @@
 /* A value in a complaint is cut here. */
 #define SHOWN_MOST_CHARACTERS 60
 
-typedef enum {
-    KIND_SPAN,      /* guint, seconds */
-    KIND_SIZE,      /* guint64, bytes */
-    KIND_COUNT,     /* guint */
-    KIND_COUNT64,   /* guint64 */
-    KIND_PORT,      /* guint16 */
-    KIND_BOOLEAN,   /* gboolean */
-    KIND_TEXT,      /* gchar * */
-    KIND_DOMAIN,    /* gchar * */
-    KIND_HOST,      /* gchar * */
-    KIND_PATH,      /* gchar *, of a file that can be read */
-    KIND_FILE,      /* gchar *, of a file that may come later, or CONFIG_NO_FILE */
-    KIND_DOMAINS,   /* GStrv */
-    KIND_MAILBOXES, /* GStrv, of canonical addresses with a domain */
-    KIND_SECURITY,  /* SmtpSecurity */
-    KIND_NETWORKS,  /* Networks * */
-    KIND_PATTERNS,  /* DeliveryPatterns * */
-    KIND_ACTION,    /* DeliveryRouteAction */
-    KIND_NAMES,     /* read elsewhere */
-    KIND_SECRET     /* read elsewhere */
-} Kind;
-
 typedef enum { IN_CONFIG, IN_DELIVERY, IN_SMARTHOST, IN_ROUTE } Target;
 
 typedef struct {
     const gchar *group;
     const gchar *key;
-    Kind kind;
+    ConfigKind kind;
     Target target;
     gsize offset;
     guint64 least;
@@ -78,6 +54,14 @@ static const Key keys[] = {
     {"Relay", "LocalDomains", KIND_DOMAINS,   CONFIG (local_domains)},
 
     {"Aliases", "File", KIND_FILE, CONFIG (aliases_file), 0, 0, "/etc/aliases"},
+
+    {"Rewrite", "Sender",           KIND_MAILBOX, CONFIG (sender)},
+    {"Rewrite", "SenderTable",      KIND_PATH,    CONFIG (sender_table_file)},
+    {"Rewrite", "RecipientTable",   KIND_PATH,    CONFIG (recipient_table_file)},
+    {"Rewrite", "Masquerade",       KIND_PARENTS, CONFIG (masquerade)},
+    {"Rewrite", "MasqueradeExcept", KIND_WORDS,   CONFIG (masquerade_except)},
+    {"Rewrite", "ReplyTo",          KIND_BOOLEAN, CONFIG (rewrites_reply_to), 0, 0, "yes"},
+    {"Rewrite", "OriginalField",    KIND_FIELD,   CONFIG (original_field)},
 
     {"Server", "TrustedNetworks", KIND_NETWORKS, CONFIG (trusted), 0, 0, "127.0.0.0/8 ::1"},
     {"Server", "MaxMessageSize",  KIND_SIZE,     CONFIG (message_longest_bytes), 0, G_MAXINT64, "128M"},
@@ -129,51 +113,7 @@ static const Key keys[] = {
 /* clang-format on */
 
 static const gchar *const group_names[] = {
-    "Relay", "Server", "Queue", "Delivery", "Aliases", CONFIG_SMARTHOST_GROUP, CONFIG_ROUTE_GROUP, NULL};
-
-static const gchar *
-expected (Kind kind)
-{
-    switch (kind) {
-    case KIND_SPAN:
-        return "a span of time such as 30s, 5min, 1h 30min, 5d";
-    case KIND_SIZE:
-        return "a number of bytes, or one with K, M or G such as 64M";
-    case KIND_COUNT:
-    case KIND_COUNT64:
-        return "a whole number";
-    case KIND_PORT:
-        return "a port number";
-    case KIND_BOOLEAN:
-        return "yes or no";
-    case KIND_DOMAIN:
-        return "a domain name such as mail.example.org";
-    case KIND_HOST:
-        return "a host name or an IP address (the port goes to Port=)";
-    case KIND_PATH:
-        return "the absolute path of a file";
-    case KIND_FILE:
-        return "the absolute path of a file, or " CONFIG_NO_FILE;
-    case KIND_DOMAINS:
-        return "domain names such as example.org, separated by spaces";
-    case KIND_MAILBOXES:
-        return "an address such as me@example.org, or several, separated by commas";
-    case KIND_SECURITY:
-        return "none, opportunistic, starttls or implicit";
-    case KIND_NETWORKS:
-        return "networks such as 192.0.2.0/24 or 2001:db8::/32, separated by spaces, with no bits beyond the prefix";
-    case KIND_PATTERNS:
-        return "patterns such as user@example.org, example.org, *.example.org, user@, <> or *, separated by spaces";
-    case KIND_ACTION:
-        return "relay, discard or hold";
-    case KIND_NAMES:
-    case KIND_TEXT:
-    case KIND_SECRET:
-        return "text without control characters";
-    }
-
-    g_assert_not_reached ();
-}
+    "Relay", "Server", "Queue", "Delivery", "Aliases", "Rewrite", CONFIG_SMARTHOST_GROUP, CONFIG_ROUTE_GROUP, NULL};
 
 void
 config_schema_complain (GPtrArray *problems, const gchar *file, const gchar *group, const gchar *key,
@@ -214,252 +154,13 @@ field_of (const Key *key, const ConfigTargets *targets)
     return G_STRUCT_MEMBER_P (bases[key->target], key->offset);
 }
 
-static void
-set_text (gchar **field, gchar *text)
-{
-    g_free (*field);
-    *field = text;
-}
-
-static gboolean
-has_control (const gchar *text)
-{
-    for (const gchar *at = text; *at != '\0'; at++)
-        if (g_ascii_iscntrl (*at))
-            return TRUE;
-
-    return FALSE;
-}
-
-static gboolean
-read_security (const gchar *text, SmtpSecurity *security)
-{
-    static const gchar *const names[] = {[SMTP_SECURITY_NONE] = "none",
-                                         [SMTP_SECURITY_OPPORTUNISTIC] = "opportunistic",
-                                         [SMTP_SECURITY_STARTTLS] = "starttls",
-                                         [SMTP_SECURITY_IMPLICIT] = "implicit"};
-
-    for (guint i = 0; i < G_N_ELEMENTS (names); i++)
-        if (g_ascii_strcasecmp (text, names[i]) == 0) {
-            *security = (SmtpSecurity) i;
-            return TRUE;
-        }
-
-    return FALSE;
-}
-
-static gboolean
-read_action (const gchar *text, DeliveryRouteAction *action)
-{
-    for (guint i = DELIVERY_ROUTE_RELAY; i <= DELIVERY_ROUTE_HOLD; i++)
-        if (g_ascii_strcasecmp (text, delivery_route_action_name ((DeliveryRouteAction) i)) == 0) {
-            *action = (DeliveryRouteAction) i;
-            return TRUE;
-        }
-
-    return FALSE;
-}
-
-/* Numbers of all kinds; @number is what @text says. */
-static gboolean
-parse_number (Kind kind, const gchar *text, guint64 *number)
-{
-    switch (kind) {
-    case KIND_SPAN:
-        return config_value_span (text, number);
-    case KIND_SIZE:
-        return config_value_size (text, number);
-    default:
-        return config_value_number (text, number);
-    }
-}
-
-static void
-store_number (const Key *key, gpointer field, guint64 number)
-{
-    if (key->kind == KIND_SIZE || key->kind == KIND_COUNT64)
-        *(guint64 *) field = number;
-    else if (key->kind == KIND_PORT)
-        *(guint16 *) field = (guint16) number;
-    else
-        *(guint *) field = (guint) number;
-}
-
 /* Returns: (transfer full) (nullable): what was expected, if it was not that */
 static gchar *
-read_number (const Key *key, const gchar *text, gpointer field)
+read_value (const Key *key, const gchar *text, const ConfigTargets *targets)
 {
-    const gchar *unit = key->kind == KIND_SPAN ? " seconds" : key->kind == KIND_SIZE ? " bytes" : "";
-    guint64 number;
+    const ConfigBounds bounds = {.least = key->least, .most = key->most};
 
-    if (!parse_number (key->kind, text, &number))
-        return g_strdup (expected (key->kind));
-    if (number < key->least)
-        return g_strdup_printf ("at least %" G_GUINT64_FORMAT "%s", key->least, unit);
-    if (number > key->most)
-        return g_strdup_printf ("at most %" G_GUINT64_FORMAT "%s", key->most, unit);
-
-    store_number (key, field, number);
-    return NULL;
-}
-
-static gchar *
-read_name (const Key *key, const gchar *text, gpointer field)
-{
-    gchar *name = key->kind == KIND_HOST ? config_value_host (text) : config_value_domain (text);
-
-    if (name == NULL)
-        return g_strdup (expected (key->kind));
-
-    set_text (field, name);
-    return NULL;
-}
-
-static gchar *
-read_path (const gchar *text, gpointer field)
-{
-    if (!g_path_is_absolute (text))
-        return g_strdup (expected (KIND_PATH));
-    if (access (text, R_OK) != 0)
-        return g_strdup_printf ("a file that can be read: %s", g_strerror (errno));
-
-    set_text (field, g_strdup (text));
-    return NULL;
-}
-
-static gchar *
-read_file (const gchar *text, gpointer field)
-{
-    if (!g_path_is_absolute (text) && g_ascii_strcasecmp (text, CONFIG_NO_FILE) != 0)
-        return g_strdup (expected (KIND_FILE));
-
-    set_text (field, g_path_is_absolute (text) ? g_strdup (text) : g_strdup (CONFIG_NO_FILE));
-    return NULL;
-}
-
-static void
-set_list (GStrv *field, GPtrArray *list)
-{
-    g_ptr_array_add (list, NULL);
-    g_strfreev (*field);
-    *field = (GStrv) g_ptr_array_steal (list, NULL);
-}
-
-static gchar *
-read_domains (const gchar *text, gpointer field)
-{
-    g_auto (GStrv) words = g_strsplit_set (text, " \t,", -1);
-    g_autoptr (GPtrArray) domains = g_ptr_array_new_with_free_func (g_free);
-
-    for (guint i = 0; words[i] != NULL; i++) {
-        gchar *domain = words[i][0] != '\0' ? config_value_domain (words[i]) : NULL;
-
-        if (words[i][0] != '\0' && domain == NULL)
-            return g_strdup_printf ("%s; “%s” is none", expected (KIND_DOMAINS), words[i]);
-        if (domain != NULL)
-            g_ptr_array_add (domains, domain);
-    }
-
-    set_list (field, domains);
-    return NULL;
-}
-
-static gchar *
-read_mailboxes (const gchar *text, gpointer field)
-{
-    g_autoptr (GArray) entries = message_address_list_parse (text);
-    g_autoptr (GPtrArray) mailboxes = g_ptr_array_new_with_free_func (g_free);
-
-    for (guint i = 0; i < entries->len; i++) {
-        const MessageListEntry *entry = &g_array_index (entries, MessageListEntry, i);
-        gchar *mailbox =
-            entry->address != NULL ? message_address_parse (entry->address, MESSAGE_PATH_UTF8, NULL) : NULL;
-
-        if (mailbox == NULL || message_address_domain (mailbox) == NULL) {
-            g_free (mailbox);
-            return g_strdup (expected (KIND_MAILBOXES));
-        }
-        g_ptr_array_add (mailboxes, mailbox);
-    }
-
-    if (mailboxes->len == 0)
-        return g_strdup (expected (KIND_MAILBOXES));
-    set_list (field, mailboxes);
-    return NULL;
-}
-
-static gchar *
-read_networks (const gchar *text, gpointer field)
-{
-    Networks **networks = field;
-    g_autofree gchar *bad = NULL;
-    Networks *read = networks_new (text, &bad);
-
-    if (read == NULL)
-        return g_strdup_printf ("%s; “%s” is none", expected (KIND_NETWORKS), bad);
-
-    g_clear_pointer (networks, networks_free);
-    *networks = read;
-    return NULL;
-}
-
-static gchar *
-read_patterns (const gchar *text, gpointer field)
-{
-    DeliveryPatterns **patterns = field;
-    g_autofree gchar *bad = NULL;
-    DeliveryPatterns *read = delivery_patterns_new (text, &bad);
-
-    if (read == NULL)
-        return g_strdup_printf ("%s; “%s” is none", expected (KIND_PATTERNS), bad);
-
-    g_clear_pointer (patterns, delivery_patterns_free);
-    *patterns = read;
-    return NULL;
-}
-
-static gchar *
-read_value (const Key *key, const gchar *text, gpointer field)
-{
-    switch (key->kind) {
-    case KIND_SPAN:
-    case KIND_SIZE:
-    case KIND_COUNT:
-    case KIND_COUNT64:
-    case KIND_PORT:
-        return read_number (key, text, field);
-    case KIND_DOMAIN:
-    case KIND_HOST:
-        return read_name (key, text, field);
-    case KIND_PATH:
-        return read_path (text, field);
-    case KIND_FILE:
-        return read_file (text, field);
-    case KIND_DOMAINS:
-        return read_domains (text, field);
-    case KIND_MAILBOXES:
-        return read_mailboxes (text, field);
-    case KIND_NETWORKS:
-        return read_networks (text, field);
-    case KIND_PATTERNS:
-        return read_patterns (text, field);
-    case KIND_ACTION:
-        return read_action (text, field) ? NULL : g_strdup (expected (key->kind));
-    case KIND_BOOLEAN:
-        return config_value_boolean (text, field) ? NULL : g_strdup (expected (key->kind));
-    case KIND_SECURITY:
-        return read_security (text, field) ? NULL : g_strdup (expected (key->kind));
-    case KIND_TEXT:
-        if (has_control (text))
-            return g_strdup (expected (key->kind));
-        set_text (field, g_strdup (text));
-        return NULL;
-    case KIND_NAMES:
-    case KIND_SECRET:
-        return has_control (text) ? g_strdup (expected (key->kind)) : NULL;
-    }
-
-    g_assert_not_reached ();
+    return config_kind_read (key->kind, text, &bounds, field_of (key, targets));
 }
 
 gboolean
@@ -506,7 +207,7 @@ config_schema_set_defaults (const ConfigTargets *targets)
         g_autofree gchar *wrong = NULL;
 
         if (keys[i].fallback != NULL)
-            wrong = read_value (&keys[i], keys[i].fallback, field_of (&keys[i], targets));
+            wrong = read_value (&keys[i], keys[i].fallback, targets);
         g_assert (wrong == NULL);
     }
 }
@@ -576,7 +277,7 @@ read_entry (const ConfigGroup *group, const gchar *kind, const ConfigEntry *entr
     if (entry->value[0] == '\0' && key->kind != KIND_NETWORKS)
         return;
 
-    wanted = read_value (key, entry->value, field_of (key, targets));
+    wanted = read_value (key, entry->value, targets);
     if (wanted != NULL)
         complain_value (problems, group->name, entry, wanted);
 }

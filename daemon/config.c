@@ -12,6 +12,7 @@
 
 #include "config.h"
 
+#include "config-rewrite.h"
 #include "config-route.h"
 #include "config-schema.h"
 #include "credential.h"
@@ -43,6 +44,14 @@ config_unref (Config *config)
     g_strfreev (config->local_domains);
     g_free (config->aliases_file);
     g_clear_pointer (&config->aliases, aliases_unref);
+    g_free (config->sender);
+    g_free (config->sender_table_file);
+    g_free (config->recipient_table_file);
+    g_clear_pointer (&config->sender_table, message_address_map_free);
+    g_clear_pointer (&config->recipient_table, message_address_map_free);
+    g_strfreev (config->masquerade);
+    g_strfreev (config->masquerade_except);
+    g_free (config->original_field);
     g_clear_pointer (&config->trusted, networks_free);
     g_free (config->tls_certificate);
     g_free (config->tls_key);
@@ -266,11 +275,12 @@ config_load (const ConfigSources *sources, GPtrArray *warnings, GError **error)
     read_server_tls (config, file, problems);
     check_retry (config, file, problems);
     config_route_check (config->delivery, file, problems);
+    complete_names (config, sources);
+    config_rewrite_read_tables (config, problems);
     if (problems->len > 0) {
         set_error (error, problems);
         return NULL;
     }
 
-    complete_names (config, sources);
     return g_steal_pointer (&config);
 }

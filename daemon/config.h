@@ -3,6 +3,7 @@
 
 #include "aliases.h"
 #include "delivery/settings.h"
+#include "message/address-map.h"
 #include "networks.h"
 #include "queue/queue.h"
 #include "smtp/tls.h"
@@ -24,6 +25,17 @@ typedef struct {
     /* [Aliases] */
     gchar *aliases_file; /* a path, or CONFIG_NO_FILE */
     Aliases *aliases; /* (nullable) what the file says now: the one thing here that moves; whoever loads gives it */
+
+    /* [Rewrite] */
+    gchar *sender;                      /* (nullable) what all senders become that the table does not name */
+    gchar *sender_table_file;           /* (nullable) */
+    gchar *recipient_table_file;        /* (nullable) */
+    MessageAddressMap *sender_table;    /* (nullable) what the files say */
+    MessageAddressMap *recipient_table; /* (nullable) */
+    GStrv masquerade;                   /* (nullable) domains that hide those below them; "!domain" is left alone */
+    GStrv masquerade_except;            /* (nullable) local parts that are not hidden */
+    gboolean rewrites_reply_to;
+    gchar *original_field; /* (nullable) keeps a From: that was rewritten */
 
     /* [Server] */
     Networks *trusted;

@@ -9,6 +9,8 @@
  *
  * Domain= does not make an address local. It is often the domain of real mailboxes, whose mail must not be caught.
  *
+ * RecipientTable= comes before all this: what it names may be, or become, a local recipient.
+ *
  * A name that comes round to itself is treated as one without an alias, so that no mail is lost in a circle; each name is
  * followed once for a recipient, so that the time it takes is bounded by the size of the file.
  */
@@ -16,6 +18,7 @@
 #include "recipients.h"
 
 #include "message/address.h"
+#include "rewriting.h"
 
 #include <string.h>
 
@@ -166,14 +169,17 @@ resolve (Resolving *self, const gchar *address, gboolean is_final)
 static void
 resolve_one (Resolving *self)
 {
-    if (!recipients_is_local (self->original->address, self->config)) {
-        add (self, self->original->address);
+    g_autofree gchar *other = rewriting_recipient (self->original->address, self->config);
+    const gchar *address = other != NULL ? other : self->original->address;
+
+    if (!recipients_is_local (address, self->config)) {
+        add (self, address);
         return;
     }
 
     self->followed = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
     self->way = g_ptr_array_new ();
-    resolve (self, self->original->address, FALSE);
+    resolve (self, address, FALSE);
     g_clear_pointer (&self->way, g_ptr_array_unref);
     g_clear_pointer (&self->followed, g_hash_table_unref);
 }

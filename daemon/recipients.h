@@ -18,7 +18,8 @@ gboolean recipients_is_local (const gchar *address, const Config *config);
  * @envelope: whose recipients are canonical, maybe bare
  * @resolved: an envelope without recipients
  *
- * Adds to @resolved whom the recipients of @envelope really are, each with a domain: local ones by aliases, else the
+ * Adds to @resolved whom the recipients of @envelope really are, each with a domain: by the table of
+ * recipients, then local ones by aliases, else the
  * administrator, else by completion. Who is reached under another name keeps the one that the sender used as
  * ORCPT (RFC 3461 5.2.1), and its NOTIFY. Every recipient leads to at least one.
  */

@@ -20,12 +20,12 @@
 
 #include "submission.h"
 
-#include "message/address.h"
 #include "message/eight-bit.h"
 #include "message/header.h"
 #include "message/rewrite.h"
 #include "message/trace.h"
 #include "recipients.h"
+#include "rewriting.h"
 
 #include <string.h>
 
@@ -52,7 +52,7 @@ G_DEFINE_QUARK (postern_submission_error, submission_error)
 static MessageEnvelope *
 complete_envelope (const MessageEnvelope *given, const Config *config)
 {
-    g_autofree gchar *sender = message_address_complete (given->sender, config->domain);
+    g_autofree gchar *sender = rewriting_sender (given->sender, config);
     MessageEnvelope *envelope = message_envelope_new (sender);
 
     envelope->envid = g_strdup (given->envid);
@@ -188,6 +188,9 @@ write_header (Submission *submission, const gchar *data, gsize length)
                               .domain = submission->config->domain,
                               .sender = submission->envelope->sender,
                               .full_name = submission->origin->full_name,
+                              .address = rewriting_header,
+                              .user_data = submission->config,
+                              .original_field = submission->config->original_field,
                               .usec = g_get_real_time ()};
 
     if (count_hops (header) > SUBMISSION_HOPS_MOST) {

@@ -8,8 +8,9 @@
  * what it leaves undone. What is done is one rule set for every way in, so that a message looks the same whether
  * it came by `sendmail` or by SMTP.
  *
- * The rule behind the rules: add what is missing, complete what is bare, touch nothing else. An address list is
- * therefore never written anew; "@domain" is put into it at the places where it belongs. What cannot be understood
+ * The rule behind the rules: add what is missing, complete what is bare, put another address where the administrator
+ * wants one, touch nothing else. An address list is therefore never written anew; only addresses are exchanged in it,
+ * and names, comments, groups and folds around them stay. What cannot be understood
  * stays as it is: it is not this relay's to guess.
  */
 
@@ -39,77 +40,116 @@ is_one_of (const gchar *name, const gchar *const *names)
     return FALSE;
 }
 
-static gboolean
-has_address_list (const gchar *name)
+/* The name without "Resent-". */
+static const gchar *
+plain_name (const gchar *name)
 {
-    static const gchar *const names[] = {"From", "Sender", "Reply-To", "To", "Cc", "Bcc", NULL};
-
-    if (g_ascii_strncasecmp (name, "Resent-", strlen ("Resent-")) == 0)
-        name += strlen ("Resent-");
-
-    return is_one_of (name, names);
+    return g_ascii_strncasecmp (name, "Resent-", strlen ("Resent-")) == 0 ? name + strlen ("Resent-") : name;
 }
+
+/* Whether the field is a list of addresses, and whose. */
+static gboolean
+has_address_list (const gchar *name, MessageRole *role)
+{
+    static const gchar *const senders[] = {"From", "Sender", NULL};
+    static const gchar *const replies[] = {"Reply-To", NULL};
+    static const gchar *const recipients[] = {"To", "Cc", "Bcc", NULL};
+    static const gchar *const *const names[] = {
+        [MESSAGE_ROLE_SENDER] = senders, [MESSAGE_ROLE_REPLY] = replies, [MESSAGE_ROLE_RECIPIENT] = recipients};
+
+    for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+        if (is_one_of (plain_name (name), names[i])) {
+            *role = (MessageRole) i;
+            return TRUE;
+        }
+
+    return FALSE;
+}
+
+/* A list of addresses that is being gone through. */
+typedef struct {
+    const MessageRewrite *rewrite;
+    MessageRole role;
+    const gchar *text;
+    gboolean is_rewritten; /* an address of it became another one */
+} List;
 
 /* Returns: (transfer full) (nullable): what is to stand in the place of an address; NULL if it is right */
 static gchar *
-completion_of (const gchar *text, const MessageListEntry *entry, const gchar *domain)
+replacement_of (List *list, const MessageListEntry *entry)
 {
+    const MessageRewrite *rewrite = list->rewrite;
     g_autofree gchar *address = entry->address != NULL ? message_address_parse (entry->address, LENIENT, NULL) : NULL;
+    gchar *other;
 
     if (address == NULL)
         return NULL;
 
+    other = rewrite->address != NULL ? rewrite->address (address, list->role, rewrite->user_data) : NULL;
+    if (other != NULL) {
+        list->is_rewritten = TRUE;
+        return other;
+    }
+
     /* As it was spelled, with its quotes and comments. */
     if (entry->bare)
         return g_strdup_printf ("%.*s@%s", (gint) (entry->address_end - entry->address_start),
-                                text + entry->address_start, domain);
+                                list->text + entry->address_start, rewrite->domain);
 
-    return message_address_is_localhost (address) ? message_address_complete (address, domain) : NULL;
+    return message_address_is_localhost (address) ? message_address_complete (address, rewrite->domain) : NULL;
 }
 
-/* Returns: the list with each address completed that needs it, or NULL if none does. */
+/* Returns: (transfer full) (nullable): the list with each address put right that needs it, or NULL if none does */
 static gchar *
-complete_list (const gchar *text, const gchar *domain)
+rewrite_list (List *list)
 {
-    g_autoptr (GArray) entries = message_address_list_parse (text);
-    g_autoptr (GString) completed = NULL;
+    g_autoptr (GArray) entries = message_address_list_parse (list->text);
+    g_autoptr (GString) rewritten = NULL;
     gsize copied = 0;
 
     for (guint i = 0; i < entries->len; i++) {
         const MessageListEntry *entry = &g_array_index (entries, MessageListEntry, i);
-        g_autofree gchar *completion = completion_of (text, entry, domain);
+        g_autofree gchar *replacement = replacement_of (list, entry);
 
-        if (completion == NULL)
+        if (replacement == NULL)
             continue;
 
-        if (completed == NULL)
-            completed = g_string_sized_new (strlen (text) + strlen (domain) + 2);
-        g_string_append_len (completed, text + copied, (gssize) (entry->address_start - copied));
-        g_string_append (completed, completion);
+        if (rewritten == NULL)
+            rewritten = g_string_sized_new (strlen (list->text) + strlen (replacement));
+        g_string_append_len (rewritten, list->text + copied, (gssize) (entry->address_start - copied));
+        g_string_append (rewritten, replacement);
         copied = entry->address_end;
     }
 
-    if (completed == NULL)
+    if (rewritten == NULL)
         return NULL;
 
-    g_string_append (completed, text + copied);
-    return g_string_free (g_steal_pointer (&completed), FALSE);
+    g_string_append (rewritten, list->text + copied);
+    return g_string_free (g_steal_pointer (&rewritten), FALSE);
 }
 
-static void
-complete_addresses (MessageHeader *header, const gchar *domain)
+/* Returns: (transfer full) (nullable): the From: as it was, if it was rewritten */
+static gchar *
+rewrite_addresses (MessageHeader *header, const MessageRewrite *rewrite)
 {
+    g_autofree gchar *original = NULL;
+
     for (guint i = 0; i < message_header_count (header); i++) {
         const MessageField *field = message_header_field (header, i);
+        List list = {.rewrite = rewrite, .text = field->body};
         g_autofree gchar *body = NULL;
 
-        if (!has_address_list (field->name))
+        if (!has_address_list (field->name, &list.role))
             continue;
 
-        body = complete_list (field->body, domain);
+        body = rewrite_list (&list);
+        if (list.is_rewritten && original == NULL && g_ascii_strcasecmp (field->name, "From") == 0)
+            original = g_strdup (field->body);
         if (body != NULL)
             message_header_replace (header, i, body);
     }
+
+    return g_steal_pointer (&original);
 }
 
 static gboolean
@@ -145,12 +185,22 @@ add (MessageHeader *header, const gchar *name, const gchar *body)
 }
 
 static gchar *
+format_null_author (const MessageRewrite *rewrite)
+{
+    g_autofree gchar *author = g_strconcat (NULL_SENDER_NAME "@", rewrite->domain, NULL);
+    gchar *other =
+        rewrite->address != NULL ? rewrite->address (author, MESSAGE_ROLE_SENDER, rewrite->user_data) : NULL;
+
+    return other != NULL ? other : g_steal_pointer (&author);
+}
+
+static gchar *
 format_author (const MessageRewrite *rewrite)
 {
     g_autofree gchar *phrase = rewrite->full_name != NULL ? message_phrase_format (rewrite->full_name) : NULL;
 
     if (*rewrite->sender == '\0')
-        return g_strconcat (NULL_SENDER_NAME "@", rewrite->domain, NULL);
+        return format_null_author (rewrite);
     if (phrase == NULL)
         return g_strdup (rewrite->sender);
 
@@ -203,10 +253,15 @@ message_rewrite_is_resent (const MessageHeader *header)
 void
 message_rewrite_submission (MessageHeader *header, const MessageRewrite *rewrite)
 {
+    g_autofree gchar *original = NULL;
+
     g_return_if_fail (header != NULL);
     g_return_if_fail (rewrite != NULL);
 
-    complete_addresses (header, rewrite->domain);
+    original = rewrite_addresses (header, rewrite);
+    if (original != NULL && rewrite->original_field != NULL)
+        message_header_append (header, rewrite->original_field, original + strspn (original, " \t"));
+
     add_missing (header, rewrite, "From", "Date", "Message-ID");
     if (message_rewrite_is_resent (header))
         add_missing (header, rewrite, "Resent-From", "Resent-Date", "Resent-Message-ID");

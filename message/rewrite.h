@@ -4,16 +4,35 @@
 #include "message/envelope.h"
 #include "message/header.h"
 
+/* Whose address it is, by the field that it stands in; Resent- fields are as those without. */
+typedef enum {
+    MESSAGE_ROLE_SENDER,   /* From, Sender */
+    MESSAGE_ROLE_REPLY,    /* Reply-To */
+    MESSAGE_ROLE_RECIPIENT /* To, Cc, Bcc */
+} MessageRole;
+
+/**
+ * MessageRewriteAddress:
+ * @address: canonical, maybe bare
+ *
+ * Returns: (transfer full) (nullable): what the address becomes, canonical, with domain; %NULL if it stays, or is only
+ *   completed
+ */
+typedef gchar *(*MessageRewriteAddress) (const gchar *address, MessageRole role, gpointer user_data);
+
 /*
  * The one rule set by which the header of a submitted message is completed (RFC 6409 section 8). Strings belong to
  * the caller.
  */
 typedef struct {
-    const gchar *host_name; /* for a new Message-ID */
-    const gchar *domain;    /* completes bare addresses in address fields, and stands in for localhost */
-    const gchar *sender;    /* the reverse-path, canonical, with domain; "" is null */
-    const gchar *full_name; /* (nullable) the display name for a From: that is added */
-    gint64 usec;            /* when the message was submitted, for Date: */
+    const gchar *host_name;        /* for a new Message-ID */
+    const gchar *domain;           /* completes bare addresses in address fields, and stands in for localhost */
+    const gchar *sender;           /* the reverse-path, canonical, with domain; "" is null */
+    const gchar *full_name;        /* (nullable) the display name for a From: that is added */
+    MessageRewriteAddress address; /* (nullable) what else is to be done to addresses */
+    gpointer user_data;
+    const gchar *original_field; /* (nullable) keeps a From: that @address has changed under this name */
+    gint64 usec;                 /* when the message was submitted, for Date: */
 } MessageRewrite;
 
 /**
@@ -23,7 +42,8 @@ typedef struct {
  *
  * Adds Date, Message-ID and From where they are missing or empty, and, to a message that was resent, Resent-Date,
  * Resent-Message-ID and Resent-From (RFC 5322 3.6.6); completes bare addresses, and those at localhost, in From, Sender, Reply-To, To, Cc, Bcc
- * and their Resent- twins, leaving comments, display names, groups, quoted strings and folding as they were; removes
+ * and their Resent- twins, or puts in their place what the rewriting makes of them, leaving comments, display names, groups, quoted strings and
+ * folding as they were; removes
  * Bcc, Resent-Bcc and Return-Path. A field that needs nothing is not touched, nor is what cannot be understood. The
  * From of a null sender is MAILER-DAEMON at the domain.
  */

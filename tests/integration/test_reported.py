@@ -33,6 +33,27 @@ def test_dma_75_unqualified_from_of_cron_is_completed(make_relay, receiver):
     assert b"\r\nFrom: root@example.org (Cron Daemon)\r\n" in receiver.wait_messages(1)[0].content
 
 
+@pytest.mark.parametrize("report", ["nullmailer_72", "nullmailer_81", "nullmailer_84", "nullmailer_93", "dma_96"])
+def test_envelope_and_header_are_rewritten_together_by_one_rule(make_relay, receiver, report):
+    """The provider refuses a From: that is not the account's own, whatever the envelope says."""
+    relay = make_relay(receiver, {"Rewrite": {"Sender": "account@provider.example"}})
+    fields = {
+        "nullmailer_72": "From: root <root>\nSender: root\n",  # bare
+        "nullmailer_81": "From: Cron Daemon <root@pi.lan>\n",  # the host's own
+        "nullmailer_84": "From: root (Cron Daemon)\nResent-From: root\n",  # an old form
+        "nullmailer_93": "From: \"Jane Doe\"\n <jane@other.example>\n",  # another's, folded
+        "dma_96": "",  # none
+    }[report]
+    relay.sendmail("-f", "root@pi.lan", "x@example.net", message=fields + "Subject: x\n\nroot@pi.lan\n")
+    got = receiver.wait_messages(1)[0]
+    assert got.sender == "account@provider.example"
+    message = mail.parse(got)
+    for name in ("From", "Sender", "Resent-From"):
+        for field in message.get_all(name, []):
+            assert [a.addr_spec for a in field.addresses] == ["account@provider.example"], (name, str(field))
+    assert message["From"] and message.get_content() == "root@pi.lan\r\n"
+
+
 def test_nullmailer_90_sendmail_works_with_no_new_privileges(make_relay, receiver):
     """No program is set-id, so there is no privilege to lose: sendmail hands the message over a socket."""
     for program in ("cli/sendmail", "cli/postern", "daemon/posternd"):

@@ -221,6 +221,68 @@ offending_recipient_is_quoted (void)
     }
 }
 
+/* A MessageRewriteAddress that makes "root" somebody else, by the field that it stands in. */
+static gchar *
+exchange (const gchar *address, MessageRole role, gpointer user_data)
+{
+    static const gchar *const others[] = {[MESSAGE_ROLE_SENDER] = "sender@x.example",
+                                          [MESSAGE_ROLE_REPLY] = "reply@x.example",
+                                          [MESSAGE_ROLE_RECIPIENT] = "recipient@x.example"};
+
+    return g_str_has_prefix (address, "root") || g_str_has_prefix (address, "MAILER") ? g_strdup (others[role])
+                                                                                      : NULL;
+}
+
+static void
+addresses_are_exchanged_by_their_role (void)
+{
+    MessageRewrite with = rewrite;
+    g_autofree gchar *written = NULL;
+
+    with.address = exchange;
+    written = submit ("From: (a) \"Root, R\" <root (b)> (c),\r\n\tpi\r\nSENDER: root@localhost\r\n"
+                      "Reply-To: root@x.example\r\nTo: x@y.example , \"root\" (d)\r\nResent-From: root\r\n"
+                      "Subject: root\r\nResent-Date: a\r\nResent-Message-ID: <a@b>\r\nDate: a\r\n"
+                      "Message-ID: <a@b>\r\n\r\n",
+                      &with);
+    g_assert_cmpstr (written, ==,
+                     "From: (a) \"Root, R\" <sender@x.example (b)> (c),\r\n\tpi@example.org\r\n"
+                     "SENDER: sender@x.example\r\nReply-To: reply@x.example\r\n"
+                     "To: x@y.example , recipient@x.example (d)\r\nResent-From: sender@x.example\r\n"
+                     "Subject: root\r\nResent-Date: a\r\nResent-Message-ID: <a@b>\r\nDate: a\r\n"
+                     "Message-ID: <a@b>\r\n\r\n");
+}
+
+static void
+a_from_that_was_exchanged_can_be_kept (void)
+{
+    MessageRewrite with = rewrite;
+    g_autofree gchar *written = NULL;
+    g_autofree gchar *completed = NULL;
+
+    with.address = exchange;
+    with.original_field = "X-Original-From";
+    written = submit ("From:  \"R\"\r\n <root>\r\nDate: a\r\nMessage-ID: <a@b>\r\n\r\n", &with);
+    g_assert_cmpstr (written, ==,
+                     "From:  \"R\"\r\n <sender@x.example>\r\nDate: a\r\nMessage-ID: <a@b>\r\n"
+                     "X-Original-From: \"R\"\r\n <root>\r\n\r\n");
+
+    completed = submit ("From: pi\r\nSender: root\r\nDate: a\r\nMessage-ID: <a@b>\r\n\r\n", &with);
+    g_assert_null (strstr (completed, "X-Original-From"));
+}
+
+static void
+the_author_of_notices_is_exchanged_too (void)
+{
+    MessageRewrite with = rewrite;
+    g_autofree gchar *kept = NULL;
+
+    with.address = exchange;
+    with.sender = "";
+    kept = submit ("Subject: x\r\n\r\n", &with);
+    g_assert_nonnull (strstr (kept, "\r\nFrom: sender@x.example\r\n"));
+}
+
 gint
 main (gint argc, gchar **argv)
 {
@@ -244,6 +306,10 @@ main (gint argc, gchar **argv)
     g_test_add_func ("/message/rewrite/recipients-come-from-to-cc-and-bcc", recipients_come_from_to_cc_and_bcc);
     g_test_add_func ("/message/rewrite/recipients-of-a-resent-message", recipients_of_a_resent_message);
     g_test_add_func ("/message/rewrite/offending-recipient-is-quoted", offending_recipient_is_quoted);
+    g_test_add_func ("/message/rewrite/addresses-are-exchanged-by-their-role", addresses_are_exchanged_by_their_role);
+    g_test_add_func ("/message/rewrite/a-from-that-was-exchanged-can-be-kept", a_from_that_was_exchanged_can_be_kept);
+    g_test_add_func ("/message/rewrite/the-author-of-notices-is-exchanged-too",
+                     the_author_of_notices_is_exchanged_too);
 
     return g_test_run ();
 }

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * The tables of the group [Rewrite]
+ *
+ * They are part of the configuration: read with it, bad as a whole if one line is bad, and read again with it. Mail that
+ * left with half a table would leave under the wrong name, and nobody can call it back.
+ */
+
+#include "config-rewrite.h"
+
+#include "small-file.h"
+
+#include <gio/gio.h>
+
+/* Some hundred thousand addresses. */
+#define TABLE_LONGEST_BYTES (16 * 1024 * 1024)
+
+/* Returns: (transfer full) (nullable) */
+static MessageAddressMap *
+read_table (const gchar *path, const gchar *domain, GPtrArray *problems)
+{
+    g_autoptr (GPtrArray) lines = g_ptr_array_new_with_free_func (g_free);
+    g_autoptr (GError) error = NULL;
+    g_autofree gchar *text = NULL;
+    MessageAddressMap *map;
+    gsize length;
+
+    if (path == NULL)
+        return NULL;
+
+    text = small_file_read (path, TABLE_LONGEST_BYTES, NULL, &length, &error);
+    if (text == NULL) {
+        g_ptr_array_add (problems, g_strdup_printf ("%s: the table cannot be read: %s", path, error->message));
+        return NULL;
+    }
+
+    map = message_address_map_parse (text, length, domain, lines);
+    for (guint i = 0; i < lines->len; i++)
+        g_ptr_array_add (problems, g_strdup_printf ("%s:%s", path, (const gchar *) g_ptr_array_index (lines, i)));
+    return map;
+}
+
+void
+config_rewrite_read_tables (Config *config, GPtrArray *problems)
+{
+    config->sender_table = read_table (config->sender_table_file, config->domain, problems);
+    config->recipient_table = read_table (config->recipient_table_file, config->domain, problems);
+}

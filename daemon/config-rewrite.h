@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "config.h"
+
+/**
+ * config_rewrite_read_tables:
+ * @config: with its names complete
+ * @problems: (element-type utf8): a line is added for each table that cannot be read, and each bad line of one
+ *
+ * Reads the tables that [Rewrite] names.
+ */
+void config_rewrite_read_tables (Config *config, GPtrArray *problems);

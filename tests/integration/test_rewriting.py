@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Addresses are rewritten in envelope and header alike, whichever way a message comes in, and nothing around them is touched."""
+
+import pytest
+
+import mail
+
+FULL = "Date: Sun, 22 Nov 2026 02:42:01 +0000\nMessage-ID: <1@example.org>\n"
+
+
+@pytest.fixture
+def make_rewriting(make_relay, receiver, tmp_path):
+    """make_rewriting(senders, recipients, **keys of [Rewrite])"""
+
+    def make(senders="", recipients="", relay=None, **keys):
+        (tmp_path / "senders").write_text(senders)
+        (tmp_path / "recipients").write_text(recipients)
+        tables = {"SenderTable": tmp_path / "senders", "RecipientTable": tmp_path / "recipients"}
+        return make_relay(receiver, {"Rewrite": {**tables, **keys}, "Relay": relay or {}})
+
+    return make
+
+
+@pytest.mark.parametrize("way", ["sendmail", "local", "tcp"])
+def test_table_of_senders(make_rewriting, receiver, way):
+    relay = make_rewriting("root@host.lan boss@x.example\nwww-data web@x.example\n@host.lan @x.example\n")
+    message = (FULL + "From: \"W, D\" <www-data> (the web), joe@host.lan\nSender: root@host.lan\nReply-To: ROOT@host.lan,\n"
+               " x@y.example\nTo: joe@host.lan\n\nwww-data joe@host.lan\n")
+    if way == "sendmail":
+        relay.sendmail("-f", "www-data", "x@example.net", message=message)
+    else:
+        with relay.smtp() if way == "tcp" else relay.local_smtp() as session:
+            session.sendmail("www-data@localhost", ["x@example.net"], message.replace("\n", "\r\n"))
+    got = receiver.wait_messages(1)[0]
+    assert got.sender == "web@x.example" and got.recipients == ["x@example.net"]
+    assert got.content.decode().endswith(
+        FULL.replace("\n", "\r\n") + "From: \"W, D\" <web@x.example> (the web), joe@x.example\r\nSender: boss@x.example\r\n"
+        "Reply-To: boss@x.example,\r\n x@y.example\r\nTo: joe@host.lan\r\n\r\nwww-data joe@host.lan\r\n")
+
+
+def test_original_is_kept_if_wished(make_rewriting, receiver):
+    relay = make_rewriting(Sender="me@x.example", OriginalField="X-Original-From")
+    relay.sendmail("x@example.net", message="From: Jane\n <jane@y.example>\nReply-To: jane@y.example\n\nhello\n")
+    message = mail.parse(receiver.wait_messages(1)[0])
+    assert str(message["From"]) == "Jane <me@x.example>" and message["X-Original-From"] == "Jane <jane@y.example>"
+    assert message["Reply-To"] == "jane@y.example"
+
+
+def test_table_of_recipients(make_rewriting, receiver):
+    relay = make_rewriting(recipients="old@example.net new@example.net\npi jane@example.net\n@gone.example root@localhost\n",
+                           relay={"AdminAddress": "admin@example.net"})
+    relay.sendmail("-t", message="To: Old <old@example.net>, pi\nCc: x@example.net\n\nhello\n")
+    got = receiver.wait_messages(1)[0]
+    assert got.recipients == ["new@example.net", "jane@example.net", "x@example.net"]
+    assert b"\r\nTo: Old <new@example.net>, jane@example.net\r\nCc: x@example.net\r\n" in got.content
+
+
+def test_hosts_are_hidden(make_rewriting, receiver):
+    relay = make_rewriting(Masquerade="example.com", MasqueradeExcept="root")
+    relay.sendmail("-f", "joe@a.b.example.com", "y@a.example.com",
+                   message="From: joe@a.b.example.com\nTo: y@a.example.com\nCc: root@a.example.com\n\nhello\n")
+    got = receiver.wait_messages(1)[0]
+    assert got.sender == "joe@example.com" and got.recipients == ["y@a.example.com"]
+    assert b"From: joe@example.com\r\nTo: y@example.com\r\nCc: root@a.example.com\r\n" in got.content
+
+
+def test_null_sender_stays_and_its_from_does_not(make_rewriting, receiver):
+    relay = make_rewriting(Sender="me@x.example")
+    relay.sendmail("-f", "<>", "x@example.net", message="Subject: x\n\nhello\n")
+    got = receiver.wait_messages(1)[0]
+    assert got.sender == "" and mail.parse(got)["From"] == "me@x.example"
+
+
+def test_notice_of_a_failure_goes_to_the_rewritten_sender(make_rewriting, receiver):
+    receiver.on("RCPT", "550 5.1.1 no such user", match="gone@")
+    relay = make_rewriting("root boss@x.example\n")
+    relay.sendmail("-f", "root", "gone@example.net")
+    got = receiver.wait_messages(1)[0]
+    assert got.sender == "" and got.recipients == ["boss@x.example"]
+
+
+def test_bad_table_is_an_error_of_the_configuration(make_rewriting, receiver, tmp_path):
+    relay = make_rewriting("root boss@x.example\n")
+    (tmp_path / "senders").write_text("root other@x.example\nroot\n/^x/ y@z@\n")
+    relay.reload()
+    relay.wait_line(r"senders:2: “root…”: expected a pattern and its replacement")
+    relay.wait_line(r"senders:3: “y@z@” is not an address")
+    relay.wait_line(r"the one that was in force stays")
+    relay.sendmail("-f", "root", "x@example.net")
+    assert receiver.wait_messages(1)[0].sender == "boss@x.example"
+    (tmp_path / "senders").write_text("root other@x.example\n")
+    relay.reload()
+    relay.sendmail("-f", "root", "x@example.net")
+    assert receiver.wait_messages(2)[1].sender == "other@x.example"
