@@ -229,8 +229,8 @@ every_prefix_of_a_journal_is_a_moment_of_the_story (Fixture *fixture)
 {
     g_autoptr (Story) story = tell_story (fixture);
     File *journal = story_journal (story);
-    g_autoptr (GByteArray) whole = g_byte_array_ref (journal->content);
     guint used = used_bytes (journal), step = 0;
+    g_autoptr (GByteArray) whole = g_steal_pointer (&journal->content);
 
     for (guint length = 0; length <= used; length += before_records (length)) {
         guint there;
