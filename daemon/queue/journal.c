@@ -32,6 +32,7 @@
 #include "queue/bytes.h"
 #include "queue/journal.h"
 #include "queue/queue.h"
+#include "queue/window.h"
 
 #define HEADER_MAGIC         "PosternJ"
 #define HEADER_MAGIC_BYTES   8
@@ -40,9 +41,6 @@
 #define SECOND_HEADER_OFFSET QUEUE_JOURNAL_BLOCK_BYTES
 #define FRAME_MAGIC          0x63655270 /* "pRec" */
 #define FRAME_CHECKED_BYTES  40
-
-/* A scan holds at least one whole record; reads of this size make a rotating disk work in sequence. */
-#define SCAN_WINDOW_BYTES (1024 * 1024)
 
 void
 queue_journal_write_start (const QueueJournalHeader *header, guint8 bytes[QUEUE_JOURNAL_START_BYTES])
@@ -144,41 +142,20 @@ parse_frame (const guint8 *bytes, QueueFrame *frame, guint32 *length, guint64 *c
     return *length <= QUEUE_PART_MOST_BYTES;
 }
 
-/* Reads all of it, or up to the end of the file. Returns: bytes, -1 with errno. */
-static gssize
-read_at (int fd, gpointer data, gsize length, guint64 offset)
-{
-    gsize done = 0;
-
-    while (done < length) {
-        gssize n = pread (fd, (guint8 *) data + done, length - done, (off_t) (offset + done));
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -1;
-        if (n == 0)
-            break;
-        done += (gsize) n;
-    }
-
-    return (gssize) done;
-}
-
 GBytes *
 queue_journal_read (int fd, guint64 seed, const QueuePlace *place, QueuePart part, QueueId id, guint32 number,
                     GError **error)
 {
     gsize whole = QUEUE_JOURNAL_FRAME_BYTES + (gsize) place->length;
     g_autofree guint8 *data = g_malloc (whole);
-    gssize n = read_at (fd, data, whole, place->offset);
+    gssize n = queue_window_read (fd, data, whole, place->offset);
     g_autoptr (GBytes) record = NULL;
     QueueFrame frame;
     guint32 length;
     guint64 checksum;
 
     if (n < 0) {
-        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_IO, "reading the journal failed: %s", g_strerror (errno));
+        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_IO, "it cannot be read: %s", g_strerror (errno));
         return NULL;
     }
     if ((gsize) n < whole || !parse_frame (data, &frame, &length, &checksum) || length != place->length ||
@@ -194,48 +171,16 @@ queue_journal_read (int fd, guint64 seed, const QueuePlace *place, QueuePart par
     return g_bytes_new_from_bytes (record, QUEUE_JOURNAL_FRAME_BYTES, length);
 }
 
-/* A piece of the file in memory, so that a scan makes few reads. */
-typedef struct {
-    int fd;
-    guint8 *data;
-    gsize room;
-    gsize length;
-    guint64 offset;
-} Window;
-
-/* Returns: @length bytes of the file from @offset on, valid until the next call; NULL if the file is shorter, or with
- * @error if it cannot be read. */
-static const guint8 *
-window_at (Window *window, guint64 offset, gsize length, GError **error)
-{
-    gssize n;
-
-    if (offset >= window->offset && offset + length <= window->offset + window->length)
-        return window->data + (offset - window->offset);
-
-    if (length > window->room || window->data == NULL) {
-        window->room = MAX (length, SCAN_WINDOW_BYTES);
-        window->data = g_realloc (window->data, window->room);
-    }
-    n = read_at (window->fd, window->data, window->room, offset);
-    window->offset = offset;
-    window->length = n < 0 ? 0 : (gsize) n;
-    if (n < 0)
-        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_IO, "reading the journal failed: %s", g_strerror (errno));
-
-    return n < 0 || (gsize) n < length ? NULL : window->data;
-}
-
 /* Whether a good record stands at @offset. @error is set only if the disk fails. */
 static const guint8 *
-window_record (Window *window, guint64 offset, guint64 seed, QueueFrame *frame, guint32 *length, GError **error)
+window_record (QueueWindow *window, guint64 offset, guint64 seed, QueueFrame *frame, guint32 *length, GError **error)
 {
-    const guint8 *bytes = window_at (window, offset, QUEUE_JOURNAL_FRAME_BYTES, error);
+    const guint8 *bytes = queue_window_at (window, offset, QUEUE_JOURNAL_FRAME_BYTES, error);
     guint64 checksum;
 
     if (bytes == NULL || !parse_frame (bytes, frame, length, &checksum))
         return NULL;
-    bytes = window_at (window, offset, QUEUE_JOURNAL_FRAME_BYTES + (gsize) *length, error);
+    bytes = queue_window_at (window, offset, QUEUE_JOURNAL_FRAME_BYTES + (gsize) *length, error);
     if (bytes == NULL || checksum != frame_checksum (bytes, bytes + QUEUE_JOURNAL_FRAME_BYTES, *length, seed))
         return NULL;
 
@@ -248,14 +193,14 @@ window_record (Window *window, guint64 offset, guint64 seed, QueueFrame *frame, 
  * Returns: its offset; 0 if there is none. *@proven: some good record behind says that the bad one had been synced.
  */
 static guint64
-find_next (Window *window, guint64 offset, guint64 seed, guint64 sequence, gboolean *proven, GError **error)
+find_next (QueueWindow *window, guint64 offset, guint64 seed, guint64 sequence, gboolean *proven, GError **error)
 {
     guint64 first = 0;
     GError *failed = NULL;
 
     *proven = FALSE;
     for (guint64 at = offset + QUEUE_JOURNAL_ALIGN_BYTES;
-         window_at (window, at, QUEUE_JOURNAL_FRAME_BYTES, &failed) != NULL; at += QUEUE_JOURNAL_ALIGN_BYTES) {
+         queue_window_at (window, at, QUEUE_JOURNAL_FRAME_BYTES, &failed) != NULL; at += QUEUE_JOURNAL_ALIGN_BYTES) {
         QueueFrame frame;
         guint32 length;
 
@@ -276,8 +221,8 @@ find_next (Window *window, guint64 offset, guint64 seed, guint64 sequence, gbool
 }
 
 static gboolean
-scan_records (Window *window, const QueueJournalHeader *header, QueueJournalRecord record, gpointer user_data,
-              QueueJournalScan *scan, GError **error)
+scan_records (QueueWindow *window, const QueueJournalHeader *header, QueueJournalRecord record, gpointer user_data,
+              gboolean salvage, QueueJournalScan *scan, GError **error)
 {
     guint64 offset = QUEUE_JOURNAL_START_BYTES;
     GError *failed = NULL;
@@ -300,7 +245,7 @@ scan_records (Window *window, const QueueJournalHeader *header, QueueJournalReco
             gboolean proven;
             guint64 next = find_next (window, offset, header->seed, scan->sequence, &proven, &failed);
 
-            if (!proven)
+            if (!proven && (!salvage || next == 0))
                 break;
             scan->lost_bytes += next - offset;
             offset = next;
@@ -316,12 +261,12 @@ scan_records (Window *window, const QueueJournalHeader *header, QueueJournalReco
 
 /* Whether anything but zeroes (which a file may have got in advance) lies behind @offset. */
 static gboolean
-has_more (Window *window, guint64 offset)
+has_more (QueueWindow *window, guint64 offset)
 {
     const guint8 *byte;
 
-    while ((byte = window_at (window, offset, 1, NULL)) != NULL) {
-        gsize left = window->length - (offset - window->offset);
+    while ((byte = queue_window_at (window, offset, 1, NULL)) != NULL) {
+        gsize left = queue_window_left (window, offset);
 
         for (gsize i = 0; i < left; i++) {
             if (byte[i] != 0)
@@ -333,24 +278,38 @@ has_more (Window *window, guint64 offset)
     return FALSE;
 }
 
-gboolean
-queue_journal_scan (int fd, QueueJournalHeader *header, QueueJournalRecord record, gpointer user_data,
-                    QueueJournalScan *scan, GError **error)
+static gboolean
+scan_journal (int fd, QueueJournalHeader *header, QueueJournalRecord record, gpointer user_data, gboolean salvage,
+              QueueJournalScan *scan, GError **error)
 {
-    Window window = {.fd = fd};
+    g_auto (QueueWindow) window = {.fd = fd, .tolerant = salvage};
     g_autoptr (GError) failed = NULL;
-    const guint8 *bytes = window_at (&window, 0, QUEUE_JOURNAL_START_BYTES, &failed);
+    const guint8 *bytes = queue_window_at (&window, 0, QUEUE_JOURNAL_START_BYTES, &failed);
     gboolean good = FALSE;
 
     *scan = (QueueJournalScan){.end = QUEUE_JOURNAL_START_BYTES};
     if (bytes == NULL && failed == NULL)
         g_set_error_literal (&failed, QUEUE_ERROR, QUEUE_ERROR_DAMAGED, "the journal is shorter than its header");
     else if (bytes != NULL && queue_journal_read_start (bytes, header, &failed))
-        good = scan_records (&window, header, record, user_data, scan, &failed);
+        good = scan_records (&window, header, record, user_data, salvage, scan, &failed);
     scan->torn = good && has_more (&window, scan->end);
-    g_free (window.data);
+    scan->unreadable_bytes = window.unreadable_bytes;
     if (!good)
         g_propagate_error (error, g_steal_pointer (&failed));
 
     return good;
+}
+
+gboolean
+queue_journal_scan (int fd, QueueJournalHeader *header, QueueJournalRecord record, gpointer user_data,
+                    QueueJournalScan *scan, GError **error)
+{
+    return scan_journal (fd, header, record, user_data, FALSE, scan, error);
+}
+
+gboolean
+queue_journal_salvage (int fd, QueueJournalHeader *header, QueueJournalRecord record, gpointer user_data,
+                       QueueJournalScan *scan, GError **error)
+{
+    return scan_journal (fd, header, record, user_data, TRUE, scan, error);
 }

@@ -72,6 +72,8 @@ typedef struct {
     guint64 sequence;   /* of the last good record */
     guint64 lost_bytes; /* damaged in the middle: acknowledged records that cannot be read */
     gboolean torn;      /* something that was never acknowledged lies behind @end */
+
+    guint64 unreadable_bytes; /* blocks that the disk does not give; only of queue_journal_salvage () */
 } QueueJournalScan;
 
 /* A good record; its payload is valid during the call. */
@@ -90,3 +92,12 @@ typedef void (*QueueJournalRecord) (const QueueFrame *frame, const QueuePlace *p
  */
 gboolean queue_journal_scan (int fd, QueueJournalHeader *header, QueueJournalRecord record, gpointer user_data,
                              QueueJournalScan *scan, GError **error);
+
+/**
+ * queue_journal_salvage:
+ *
+ * The same for a disk that dies: passes over blocks that cannot be read, and takes every good record, also if it cannot be
+ * shown that what lies before it had been acknowledged.
+ */
+gboolean queue_journal_salvage (int fd, QueueJournalHeader *header, QueueJournalRecord record, gpointer user_data,
+                                QueueJournalScan *scan, GError **error);

@@ -589,12 +589,29 @@ read_pages (Recovery *recovery, QueueSealed *file, const QueueSealedMeta *meta, 
     return TRUE;
 }
 
+/* Heads that stand in the index alone: of messages that lie in another generation. */
+static void
+apply_heads_of_page (Recovery *recovery, GBytes *page)
+{
+    QueueSpan span = {0};
+    QueueItem item;
+
+    span.data = g_bytes_get_data (page, &span.left);
+    while (queue_item_read (&span, &item)) {
+        if (item.kind == QUEUE_ITEM_HEAD)
+            apply_item (recovery, &item);
+    }
+}
+
 static void
 salvaged_part (QueuePart part, QueueId id, guint32 number, GBytes *payload, gpointer user_data)
 {
     QueueItem item = {.id = id, .number = number, .length = (guint32) g_bytes_get_size (payload)};
 
-    apply_part (user_data, part, &item, payload);
+    if (part == QUEUE_PART_INDEX)
+        apply_heads_of_page (user_data, payload);
+    else
+        apply_part (user_data, part, &item, payload);
 }
 
 static gboolean
@@ -616,9 +633,6 @@ read_sealed (Recovery *recovery, Found *found, GError **error)
             return FALSE;
         }
     }
-    g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "MESSAGE",
-                      "%s is damaged (%s): reading what is left of it message by message", found->gdbm,
-                      failed == NULL ? "it does not say what it is" : failed->message);
     recovery->has_damage = generation->damaged = TRUE;
 
     return queue_sealed_salvage (file, salvaged_part, recovery, error);

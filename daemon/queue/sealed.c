@@ -6,11 +6,15 @@
  * GDBM updates its pages in place, and that is what a power cut can tear. So a GDBM file of ours is written under
  * another name by one thread, synced, renamed, and from then on only read: no write can ever hurt what is in it.
  *
- * Key, 16 bytes: 0 u64 id  8 u32 number  12 u32 part (QueuePart). Value: u64 XXH3 of the payload, seeded with the XXH3
- * of the key, then the payload: a value that GDBM finds under the wrong key, or that the disk changed, does not check.
+ * Its keys and values are described in value.c.
  *
- * The part QUEUE_PART_META, id 0, number 0, is stored last: "PosternG", u32 version 1, u32 generation, u64 next id,
+ * The part QUEUE_PART_META, id 0, number 0, is stored last: "PosternG", u32 version 2, u32 generation, u64 next id,
  * u32 index pages, u32 removal pages, u64 stored bytes, u32 n, n u32 generations that this one replaces.
+ * Version 1 differs in the form of the values only. What is added to any part, or to the index, raises this version, so
+ * that a program that does not know it leaves the whole store alone.
+ *
+ * What GDBM does not find in a damaged file is searched for without it (salvage.c): the first time costs a pass over the
+ * file.
  *
  * How GDBM is used: without its locks (the queue's directory has one), without mmap (a truncated file or a bad disk
  * would be a SIGBUS), with a small bucket cache (it would take a page for each hundred keys otherwise). Some of its
@@ -28,13 +32,13 @@
 
 #include "queue/bytes.h"
 #include "queue/queue.h"
+#include "queue/salvage.h"
 #include "queue/sealed.h"
+#include "queue/value.h"
 
 #define META_MAGIC       "PosternG"
 #define META_MAGIC_BYTES 8
-#define META_VERSION     1
-#define KEY_BYTES        16
-#define CHECKSUM_BYTES   8
+#define META_VERSION     2
 
 /* Pages of 4 KiB that hold a hundred keys each. While reading, keys come in any order, so that more would help little;
  * while writing, a page that falls out of the cache is written and read again through the kernel's cache. */
@@ -42,8 +46,10 @@
 #define WRITE_CACHE_BUCKETS 1024
 
 struct _QueueSealed {
-    GDBM_FILE file;
+    GDBM_FILE file; /* (nullable): GDBM cannot open it */
     gchar *path;
+    guint64 seed;          /* of the values, of a file that is written */
+    QueueSalvage *salvage; /* (nullable) once it was needed */
     gboolean writes;
 
     /* GDBM met something that it cannot go on from, and what that was. */
@@ -126,29 +132,18 @@ use_fetch (QueueSealed *sealed, Access *access)
 }
 
 static void
-use_first_key (QueueSealed *sealed, Access *access)
-{
-    access->value = gdbm_firstkey (sealed->file);
-}
-
-static void
-use_next_key (QueueSealed *sealed, Access *access)
-{
-    access->value = gdbm_nextkey (sealed->file, access->key);
-}
-
-static void
 use_close (QueueSealed *sealed, Access *access)
 {
     gdbm_close (sealed->file);
 }
 
-/* Whether what failed was the machine and not the file: later, or with the file opened anew, it may work. After some
- * errors GDBM refuses everything until then (NEED_RECOVERY), whichever it was. */
+/* Whether what failed was the machine and not the file: later, or with the file opened anew, it may work. After such an
+ * error GDBM refuses everything until then (NEED_RECOVERY). A damaged file leads it to places that cannot be (EINVAL), or
+ * has it ask for memory that nobody has. */
 static gboolean
 is_machine_error (const Access *access)
 {
-    return gdbm_check_syserr (access->error) || access->error == GDBM_MALLOC_ERROR ||
+    return (gdbm_check_syserr (access->error) && access->saved_errno != EINVAL) ||
            access->error == GDBM_NEED_RECOVERY;
 }
 
@@ -186,23 +181,12 @@ sealed_open (const gchar *path, gint mode, gsize cache_buckets, GError **error)
 QueueSealed *
 queue_sealed_create (const gchar *path, GError **error)
 {
-    return sealed_open (path, GDBM_NEWDB, WRITE_CACHE_BUCKETS, error);
-}
+    QueueSealed *sealed = sealed_open (path, GDBM_NEWDB, WRITE_CACHE_BUCKETS, error);
 
-static void
-write_key (QueuePart part, QueueId id, guint32 number, guint8 key[KEY_BYTES])
-{
-    const guint64 wide = GUINT64_TO_LE (id);
-    const guint32 narrow[] = {GUINT32_TO_LE (number), GUINT32_TO_LE ((guint32) part)};
+    if (sealed != NULL)
+        sealed->seed = (guint64) g_random_int () << 32 | g_random_int ();
 
-    memcpy (key, &wide, sizeof wide);
-    memcpy (key + sizeof wide, narrow, sizeof narrow);
-}
-
-static guint64
-value_checksum (const guint8 key[KEY_BYTES], gconstpointer payload, gsize length)
-{
-    return queue_bytes_checksum (payload, length, queue_bytes_checksum (key, KEY_BYTES, 0));
+    return sealed;
 }
 
 gboolean
@@ -210,18 +194,17 @@ queue_sealed_store (QueueSealed *sealed, QueuePart part, QueueId id, guint32 num
 {
     gsize length;
     const guint8 *data = g_bytes_get_data (payload, &length);
-    g_autofree gchar *value = g_malloc (CHECKSUM_BYTES + length);
-    guint8 key[KEY_BYTES];
-    guint64 checksum;
-    Access access = {.key = {.dptr = (char *) key, .dsize = KEY_BYTES},
-                     .value = {.dptr = value, .dsize = (int) (CHECKSUM_BYTES + length)},
+    const QueueValueKey key = {.id = id, .number = number, .part = part};
+    guint8 key_bytes[QUEUE_VALUE_KEY_BYTES];
+    g_autofree guint8 *value = g_malloc (QUEUE_VALUE_FRAME_BYTES + length);
+    Access access = {.key = {.dptr = (char *) key_bytes, .dsize = QUEUE_VALUE_KEY_BYTES},
+                     .value = {.dptr = (char *) value, .dsize = (int) (QUEUE_VALUE_FRAME_BYTES + length)},
                      .result = -1};
 
-    write_key (part, id, number, key);
-    checksum = GUINT64_TO_LE (value_checksum (key, data, length));
-    memcpy (value, &checksum, CHECKSUM_BYTES);
+    queue_value_write_key (&key, key_bytes);
+    queue_value_write_frame (key_bytes, data, length, sealed->seed, value);
     if (length > 0)
-        memcpy (value + CHECKSUM_BYTES, data, length);
+        memcpy (value + QUEUE_VALUE_FRAME_BYTES, data, length);
 
     guarded (sealed, use_store, &access);
     if (access.result != 0) {
@@ -331,54 +314,59 @@ queue_sealed_open (const gchar *path, QueueSealedMeta *meta, GError **error)
     return g_steal_pointer (&sealed);
 }
 
+/* Returns: FALSE with QUEUE_ERROR_IO */
+static gboolean
+search (QueueSealed *sealed, GError **error)
+{
+    if (sealed->salvage != NULL)
+        return TRUE;
+    g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "MESSAGE",
+                      "%s is damaged: what is left in it is searched for", sealed->path);
+    sealed->salvage = queue_salvage_new (sealed->path, FALSE, error);
+
+    return sealed->salvage != NULL;
+}
+
 QueueSealed *
 queue_sealed_open_damaged (const gchar *path, GError **error)
 {
-    return sealed_open (path, GDBM_READER, READ_CACHE_BUCKETS, error);
+    g_autoptr (QueueSealed) sealed = g_new0 (QueueSealed, 1);
+
+    sealed->path = g_strdup (path);
+    if (!search (sealed, error))
+        return NULL;
+    if (queue_salvage_parts (sealed->salvage) == 0) {
+        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_DAMAGED, "%s has no part of any message in it", path);
+        return NULL;
+    }
+
+    return g_steal_pointer (&sealed);
 }
 
-/* Takes the checksum off a value that GDBM gave. Returns: the payload, NULL if it does not check. */
+/* Takes what is not the payload off a value that GDBM gave. Returns: the payload, NULL if it does not check. */
 static GBytes *
-check_value (const guint8 key[KEY_BYTES], datum value)
+check_value (const guint8 key[QUEUE_VALUE_KEY_BYTES], datum value)
 {
     g_autoptr (GBytes) whole = g_bytes_new_with_free_func (value.dptr, (gsize) value.dsize, free, value.dptr);
-    guint64 checksum;
+    gsize begin = queue_value_check (key, (const guint8 *) value.dptr, (gsize) value.dsize);
 
-    if (value.dsize < CHECKSUM_BYTES)
-        return NULL;
-    memcpy (&checksum, value.dptr, CHECKSUM_BYTES);
-    if (GUINT64_FROM_LE (checksum) !=
-        value_checksum (key, value.dptr + CHECKSUM_BYTES, (gsize) value.dsize - CHECKSUM_BYTES))
-        return NULL;
-
-    return g_bytes_new_from_bytes (whole, CHECKSUM_BYTES, (gsize) value.dsize - CHECKSUM_BYTES);
+    return begin == 0 ? NULL : g_bytes_new_from_bytes (whole, begin, (gsize) value.dsize - begin);
 }
 
-/* What GDBM has under the key: value.dptr NULL if nothing, or if it failed. */
-static Access
-fetch (QueueSealed *sealed, const guint8 key[KEY_BYTES])
+static GBytes *
+fetch (QueueSealed *sealed, const QueueValueKey *key, GError **error)
 {
-    Access access = {.key = {.dptr = (char *) key, .dsize = KEY_BYTES}};
-
-    guarded (sealed, use_fetch, &access);
-
-    return access;
-}
-
-GBytes *
-queue_sealed_read (QueueSealed *sealed, QueuePart part, QueueId id, guint32 number, GError **error)
-{
-    guint8 key[KEY_BYTES];
-    Access access;
+    guint8 bytes[QUEUE_VALUE_KEY_BYTES];
+    Access access = {.key = {.dptr = (char *) bytes, .dsize = QUEUE_VALUE_KEY_BYTES}};
     GBytes *payload;
 
-    write_key (part, id, number, key);
-    access = fetch (sealed, key);
+    queue_value_write_key (key, bytes);
+    guarded (sealed, use_fetch, &access);
     if (access.value.dptr == NULL) {
         set_gdbm_error (sealed, &access, "read", error);
         return NULL;
     }
-    payload = check_value (key, access.value);
+    payload = check_value (bytes, access.value);
     if (payload == NULL)
         g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_DAMAGED, "%s is damaged: a value does not match its checksum",
                      sealed->path);
@@ -386,62 +374,32 @@ queue_sealed_read (QueueSealed *sealed, QueuePart part, QueueId id, guint32 numb
     return payload;
 }
 
-/* The key after @key; the first one for a NULL @key. */
-static Access
-next_key (QueueSealed *sealed, const datum *key)
+GBytes *
+queue_sealed_read (QueueSealed *sealed, QueuePart part, QueueId id, guint32 number, GError **error)
 {
-    Access access = {0};
+    const QueueValueKey key = {.id = id, .number = number, .part = part};
+    g_autoptr (GError) failed = NULL;
+    GBytes *payload = NULL;
 
-    if (key != NULL)
-        access.key = *key;
-    guarded (sealed, key == NULL ? use_first_key : use_next_key, &access);
-
-    return access;
-}
-
-/* FALSE with an error if the disk fails; what is damaged is passed over. */
-static gboolean
-salvage_key (QueueSealed *sealed, datum key, QueueSealedPart found, gpointer user_data, GError **error)
-{
-    const guint8 *bytes = (const guint8 *) key.dptr;
-    QueueSpan span = {.data = bytes, .left = KEY_BYTES};
-    QueueId id = queue_span_u64 (&span);
-    guint32 number = queue_span_u32 (&span);
-    QueuePart part = queue_span_u32 (&span);
-    Access access = fetch (sealed, bytes);
-    g_autoptr (GBytes) payload = access.value.dptr == NULL ? NULL : check_value (bytes, access.value);
-
+    /* What was found damaged once, GDBM is asked for only if there is nobody else: for values of version 1. */
+    if (sealed->salvage != NULL)
+        payload = queue_salvage_read (sealed->salvage, part, id, number, NULL);
+    if (payload == NULL && sealed->file != NULL)
+        payload = fetch (sealed, &key, &failed);
     if (payload != NULL)
-        found (part, id, number, payload, user_data);
-    else if (access.value.dptr == NULL && is_machine_error (&access)) {
-        set_gdbm_error (sealed, &access, "read", error);
-        return FALSE;
+        return payload;
+    if (failed != NULL && !g_error_matches (failed, QUEUE_ERROR, QUEUE_ERROR_DAMAGED)) {
+        g_propagate_error (error, g_steal_pointer (&failed));
+        return NULL;
     }
 
-    return TRUE;
+    return search (sealed, error) ? queue_salvage_read (sealed->salvage, part, id, number, error) : NULL;
 }
 
 gboolean
-queue_sealed_salvage (QueueSealed *sealed, QueueSealedPart found, gpointer user_data, GError **error)
+queue_sealed_salvage (QueueSealed *sealed, QueueSalvaged found, gpointer user_data, GError **error)
 {
-    Access access = next_key (sealed, NULL);
-    gboolean good = TRUE;
-
-    while (good && access.value.dptr != NULL) {
-        datum key = access.value;
-
-        if (key.dsize == KEY_BYTES)
-            good = salvage_key (sealed, key, found, user_data, error);
-        if (good)
-            access = next_key (sealed, &key);
-        free (key.dptr);
-    }
-    if (good && access.error != GDBM_ITEM_NOT_FOUND && is_machine_error (&access)) {
-        set_gdbm_error (sealed, &access, "read", error);
-        return FALSE;
-    }
-
-    return good;
+    return search (sealed, error) && queue_salvage_each (sealed->salvage, found, user_data, error);
 }
 
 void
@@ -462,6 +420,7 @@ queue_sealed_free (QueueSealed *sealed)
         close (gdbm_fdesc (sealed->file));
     else if (sealed->file != NULL)
         guarded (sealed, use_close, &access);
+    g_clear_pointer (&sealed->salvage, queue_salvage_free);
     g_free (sealed->path);
     g_free (sealed);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-#include "queue/record.h"
+#include "queue/salvage.h"
 
 /*
  * A sealed generation: one GDBM file, written once, read for as long as anything in it lives. An object of one thread
@@ -47,7 +47,8 @@ gboolean queue_sealed_finish (QueueSealed *sealed, const QueueSealedMeta *meta, 
  */
 QueueSealed *queue_sealed_open (const gchar *path, QueueSealedMeta *meta, GError **error);
 
-/* Opens a file that does not say what it is, for queue_sealed_salvage (). */
+/* Opens a file that does not say what it is: its parts are found without GDBM. %NULL with QUEUE_ERROR_IO, or with
+ * QUEUE_ERROR_DAMAGED if there are none */
 QueueSealed *queue_sealed_open_damaged (const gchar *path, GError **error);
 
 /**
@@ -57,12 +58,9 @@ QueueSealed *queue_sealed_open_damaged (const gchar *path, GError **error);
  */
 GBytes *queue_sealed_read (QueueSealed *sealed, QueuePart part, QueueId id, guint32 number, GError **error);
 
-/* A part that can be found by its key and is good; @payload is valid during the call. */
-typedef void (*QueueSealedPart) (QueuePart part, QueueId id, guint32 number, GBytes *payload, gpointer user_data);
-
 /* Calls @found for every part that is still readable, for files whose index is damaged. FALSE with QUEUE_ERROR_IO if the
  * disk fails meanwhile. */
-gboolean queue_sealed_salvage (QueueSealed *sealed, QueueSealedPart found, gpointer user_data, GError **error);
+gboolean queue_sealed_salvage (QueueSealed *sealed, QueueSalvaged found, gpointer user_data, GError **error);
 
 /* The file has another name now, for what is said of it. */
 void queue_sealed_renamed (QueueSealed *sealed, const gchar *path);

@@ -16,6 +16,7 @@
 #include "queue/journal.h"
 #include "queue/queue.h"
 #include "queue/sealed.h"
+#include "queue/value.h"
 #include "queue/snapshot.h"
 
 static QueueMessage *
@@ -612,7 +613,8 @@ count_part (QueuePart part, QueueId id, guint32 number, GBytes *payload, gpointe
     }
 }
 
-/* Whatever byte of the file changes, nothing wrong is read, and the process lives. */
+/* Whatever byte of the file changes, nothing wrong is read, the process lives, and no part is lost but the one that was
+ * hit: the others are found without GDBM. */
 static void
 a_damaged_sealed_generation_gives_nothing_wrong (void)
 {
@@ -625,7 +627,7 @@ a_damaged_sealed_generation_gives_nothing_wrong (void)
     for (gsize at = 0; at < length; at += at < 1024 ? 1 : 41) {
         g_autoptr (QueueSealed) sealed = NULL;
         g_auto (QueueSealedMeta) meta = {0};
-        guint found = 0;
+        guint found = 0, lost = 0;
 
         content[at] ^= (gchar) 0x81;
         g_assert_true (
@@ -638,15 +640,110 @@ a_damaged_sealed_generation_gives_nothing_wrong (void)
 
             if (payload != NULL)
                 count_part (QUEUE_PART_CONTENT, id, 0, payload, &matches);
-            unreadable += payload == NULL;
+            lost += payload == NULL;
         }
+        g_assert_cmpuint (lost, <=, 1);
+        unreadable += lost;
         g_clear_pointer (&sealed, queue_sealed_free);
         sealed = queue_sealed_open_damaged (path, NULL);
-        if (sealed != NULL)
-            queue_sealed_salvage (sealed, count_part, &found, NULL);
+        g_assert_true (queue_sealed_salvage (sealed, count_part, &found, NULL));
         g_assert_cmpuint (found, <=, 50);
+        g_assert_cmpuint (found, >=, 49);
     }
     g_assert_cmpuint (unreadable, >, 0);
+    g_unlink (path);
+}
+
+/* A part as a mail might bring it. */
+static void
+add_forged (GByteArray *bytes, guint64 seed)
+{
+    const QueueValueKey key = {.id = 99, .part = QUEUE_PART_REMOVAL};
+    guint8 key_bytes[QUEUE_VALUE_KEY_BYTES], frame[QUEUE_VALUE_FRAME_BYTES];
+    const guint64 id = 17;
+
+    queue_value_write_key (&key, key_bytes);
+    queue_value_write_frame (key_bytes, &id, sizeof id, seed, frame);
+    g_byte_array_append (bytes, key_bytes, sizeof key_bytes);
+    g_byte_array_append (bytes, frame, sizeof frame);
+    g_byte_array_append (bytes, (const guint8 *) &id, sizeof id);
+}
+
+static void
+count_forged (QueuePart part, QueueId id, guint32 number, GBytes *payload, gpointer user_data)
+{
+    *(guint *) user_data += id == 99;
+}
+
+/* What looks like a value within a chunk is not found, also when the chunk is damaged and is searched. */
+static void
+mail_cannot_forge_parts (void)
+{
+    g_autofree gchar *path = sealed_path (), *content = NULL;
+    g_autoptr (GError) error = NULL;
+    g_autoptr (QueueSealed) sealed = queue_sealed_create (path, &error);
+    g_autoptr (GByteArray) bytes = g_byte_array_new ();
+    g_autoptr (GBytes) good = NULL, bad = NULL;
+    g_auto (QueueSealedMeta) meta = {.replaced = g_array_new (FALSE, FALSE, sizeof (guint32))};
+    gchar *at;
+    gsize length;
+    guint forged = 0;
+
+    g_assert_no_error (error);
+    add_forged (bytes, 1);
+    add_forged (bytes, 2);
+    bad = g_bytes_new (bytes->data, bytes->len);
+    good = g_bytes_new_static ("some other content that is longer than what was forged", 50);
+    g_assert_true (queue_sealed_store (sealed, QUEUE_PART_CONTENT, 1, 0, bad, &error));
+    g_assert_true (queue_sealed_store (sealed, QUEUE_PART_CONTENT, 2, 0, good, &error));
+    g_assert_true (queue_sealed_finish (sealed, &meta, &error));
+    g_clear_pointer (&sealed, queue_sealed_free);
+
+    /* The frame of the chunk itself. */
+    g_assert_true (g_file_get_contents (path, &content, &length, NULL));
+    at = memmem (content, length, bytes->data, bytes->len);
+    at[-1] ^= 1;
+    g_assert_true (g_file_set_contents (path, content, (gssize) length, NULL));
+    sealed = queue_sealed_open_damaged (path, &error);
+    g_assert_no_error (error);
+    g_assert_true (queue_sealed_salvage (sealed, count_forged, &forged, &error));
+    g_assert_cmpuint (forged, ==, 0);
+    g_unlink (path);
+}
+
+/* Whatever block is lost, all parts are found that did not lie in it. */
+static void
+a_lost_block_costs_what_lay_in_it (void)
+{
+    g_autofree gchar *path = sealed_path (), *content = NULL;
+    gsize length;
+
+    make_sealed (path);
+    g_assert_true (g_file_get_contents (path, &content, &length, NULL));
+    for (gsize at = 0; at < length; at += 4096) {
+        gsize bytes = MIN (4096, length - at);
+        g_autofree gchar *damaged = g_memdup2 (content, length);
+        g_autoptr (QueueSealed) sealed = NULL;
+        g_autoptr (GError) error = NULL;
+        guint found = 0, left = 0;
+
+        memset (damaged + at, 0, bytes);
+        g_assert_true (g_file_set_contents (path, damaged, (gssize) length, NULL));
+        for (guint id = 1; id <= 50; id++) {
+            g_autofree gchar *text = g_strdup_printf ("content of %u", id);
+            const gchar *payload = memmem (content, length, text, strlen (text));
+            gsize begin = (gsize) (payload - content) - QUEUE_VALUE_FRAME_BYTES - QUEUE_VALUE_KEY_BYTES;
+            gsize end = (gsize) (payload - content) + strlen (text);
+
+            left += end <= at || begin >= at + bytes;
+        }
+        sealed = queue_sealed_open_damaged (path, &error);
+        if (left > 0) {
+            g_assert_no_error (error);
+            g_assert_true (queue_sealed_salvage (sealed, count_part, &found, &error));
+        }
+        g_assert_cmpuint (found, ==, left);
+    }
     g_unlink (path);
 }
 
@@ -674,10 +771,19 @@ a_truncated_sealed_generation_gives_nothing_wrong (void)
     g_unlink (path);
 }
 
+/* Files that are damaged on purpose are told of as such. */
+static GLogWriterOutput
+drop_warning (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer user_data)
+{
+    return (level & G_LOG_LEVEL_MASK) == G_LOG_LEVEL_WARNING ? G_LOG_WRITER_HANDLED
+                                                             : g_log_writer_default (level, fields, n_fields, NULL);
+}
+
 int
 main (int argc, char **argv)
 {
     g_test_init (&argc, &argv, NULL);
+    g_log_set_writer_func (drop_warning, NULL, NULL);
     g_test_add_func ("/queue/record/a-message-comes-back-whole", a_message_comes_back_whole);
     g_test_add_func ("/queue/record/states-come-back-segment-by-segment", states_come_back_segment_by_segment);
     g_test_add_func ("/queue/record/equal-replies-are-written-once", equal_replies_are_written_once);
@@ -698,6 +804,8 @@ main (int argc, char **argv)
     g_test_add_func ("/queue/journal/a-newer-version-is-refused-in-words", a_newer_version_is_refused_in_words);
     g_test_add_func ("/queue/sealed/reads-as-it-was-written", a_sealed_generation_reads_as_it_was_written);
     g_test_add_func ("/queue/sealed/damage-gives-nothing-wrong", a_damaged_sealed_generation_gives_nothing_wrong);
+    g_test_add_func ("/queue/sealed/mail-cannot-forge-parts", mail_cannot_forge_parts);
+    g_test_add_func ("/queue/sealed/a-lost-block-costs-what-lay-in-it", a_lost_block_costs_what_lay_in_it);
     g_test_add_func ("/queue/sealed/truncation-gives-nothing-wrong",
                      a_truncated_sealed_generation_gives_nothing_wrong);
 

@@ -6,7 +6,10 @@
  * and after.
  */
 
+#include <stdlib.h>
 #include <string.h>
+
+#include <gdbm.h>
 
 #include <glib/gstdio.h>
 
@@ -494,7 +497,7 @@ a_damaged_record_is_held_named_and_can_be_deleted (Fixture *fixture)
 }
 
 static void
-a_damaged_index_is_searched_key_by_key (Fixture *fixture)
+a_damaged_index_is_made_from_the_parts (Fixture *fixture)
 {
     QueueId ids[3], held;
     g_autofree gchar *path = NULL;
@@ -531,6 +534,100 @@ a_damaged_index_is_searched_key_by_key (Fixture *fixture)
         check_number (fixture, ids[i], i);
     message = fixture_get (fixture, held);
     g_assert_cmpint (message->state, ==, QUEUE_STATE_HELD);
+}
+
+static void
+a_lost_header_costs_no_message (Fixture *fixture)
+{
+    QueueId ids[20];
+    g_autofree gchar *path = NULL, *content = NULL, *aside = NULL;
+    gsize length;
+
+    for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
+        ids[i] = commit_number (fixture, i);
+    fixture_act_on (fixture, QUEUE_ACTION_HOLD, ids[3]);
+    fixture_close (fixture);
+    path = sealed_file (fixture);
+    aside = g_strconcat (path, ".damaged", NULL);
+    g_assert_true (g_file_get_contents (path, &content, &length, NULL));
+    memset (content, 0, 4096);
+    g_assert_true (g_file_set_contents_full (path, content, (gssize) length, G_FILE_SET_CONTENTS_NONE, 0600, NULL));
+    fixture->limits.generation_bytes = 20000;
+
+    /* The second time the parts were found like this, sealed with others and what is left of the file was kept. */
+    for (guint round = 0; round < 2; round++) {
+        g_autoptr (QueueMessage) held = NULL;
+
+        fixture_open (fixture);
+        held = fixture_get (fixture, ids[3]);
+        g_assert_cmpint (held->state, ==, QUEUE_STATE_HELD);
+        for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
+            check_number (fixture, ids[i], i);
+        for (guint i = 0; round == 0 && !g_file_test (aside, G_FILE_TEST_EXISTS); i++) {
+            g_assert_cmpuint (i, <, 5000);
+            commit_number (fixture, 100 + i);
+            fixture_settle_down ();
+        }
+        fixture_close (fixture);
+    }
+    fixture_open (fixture);
+}
+
+/* Makes the file what version 1 of its format was: values without magic, length and seed. */
+static void
+make_version_1 (const gchar *path)
+{
+    g_autofree gchar *new_path = g_strconcat (path, ".old", NULL);
+    GDBM_FILE from = gdbm_open (path, 0, GDBM_READER, 0600, NULL);
+    GDBM_FILE to = gdbm_open (new_path, 0, GDBM_NEWDB, 0600, NULL);
+    datum key = gdbm_firstkey (from);
+
+    while (key.dptr != NULL) {
+        datum value = gdbm_fetch (from, key), next;
+        g_autofree gchar *payload = g_memdup2 (value.dptr + 24, (gsize) value.dsize - 24);
+        gsize length = (gsize) value.dsize - 24;
+        guint64 checksum;
+
+        if (length >= 12 && memcmp (payload, "PosternG", 8) == 0)
+            payload[8] = 1;
+        checksum = GUINT64_TO_LE (queue_bytes_checksum (payload, length, queue_bytes_checksum (key.dptr, 16, 0)));
+        memcpy (value.dptr, &checksum, 8);
+        memcpy (value.dptr + 8, payload, length);
+        value.dsize -= 16;
+        g_assert_cmpint (gdbm_store (to, key, value, GDBM_INSERT), ==, 0);
+        next = gdbm_nextkey (from, key);
+        free (value.dptr);
+        free (key.dptr);
+        key = next;
+    }
+    gdbm_close (from);
+    gdbm_close (to);
+    g_assert_cmpint (g_rename (new_path, path), ==, 0);
+}
+
+static void
+an_older_store_is_read (Fixture *fixture)
+{
+    QueueId ids[5];
+    g_autofree gchar *path = NULL;
+
+    for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
+        ids[i] = commit_number (fixture, i);
+    fixture_close (fixture);
+    path = sealed_file (fixture);
+    make_version_1 (path);
+    g_string_set_size (warnings, 0);
+    fixture_open (fixture);
+    for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
+        check_number (fixture, ids[i], i);
+    g_assert_cmpstr (warnings->str, ==, "");
+
+    /* What it is sealed into is of the newest version; all of it reads the same. */
+    commit_number (fixture, 7);
+    fixture_reopen (fixture);
+    for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
+        check_number (fixture, ids[i], i);
+    g_assert_cmpuint (count_messages (fixture), ==, G_N_ELEMENTS (ids) + 1);
 }
 
 static void
@@ -590,7 +687,7 @@ a_newer_store_is_refused_in_words (Fixture *fixture)
 
     fixture_close (fixture);
     g_byte_array_append (bytes, (const guint8 *) "PosternG", 8);
-    queue_bytes_put_u32 (bytes, 2);
+    queue_bytes_put_u32 (bytes, 3);
     payload = g_bytes_new (bytes->data, bytes->len);
     sealed = queue_sealed_create (path, &error);
     g_assert_true (queue_sealed_store (sealed, QUEUE_PART_META, 0, 0, payload, &error));
@@ -646,10 +743,12 @@ main (int argc, char **argv)
     fixture_add ("/queue/damage/a-message-costs-only-itself", a_damaged_message_costs_only_itself);
     fixture_add ("/queue/damage/a-record-is-held-named-and-can-be-deleted",
                  a_damaged_record_is_held_named_and_can_be_deleted);
-    fixture_add ("/queue/damage/an-index-is-searched-key-by-key", a_damaged_index_is_searched_key_by_key);
+    fixture_add ("/queue/damage/an-index-is-made-from-the-parts", a_damaged_index_is_made_from_the_parts);
+    fixture_add ("/queue/damage/a-lost-header-costs-no-message", a_lost_header_costs_no_message);
     fixture_add ("/queue/damage/what-cannot-be-opened-is-put-aside", what_cannot_be_opened_is_put_aside);
     fixture_add ("/queue/damage/a-failing-machine-is-none", a_failing_machine_is_no_damage);
     fixture_add ("/queue/store/a-newer-one-is-refused-in-words", a_newer_store_is_refused_in_words);
+    fixture_add ("/queue/store/an-older-one-is-read", an_older_store_is_read);
     fixture_add ("/queue/store/ids-never-repeat", ids_never_repeat);
     result = g_test_run ();
     g_string_free (warnings, TRUE);
