@@ -67,6 +67,7 @@ ExitCode command_remotes (int argc, char **argv, const gchar *bus);
 ExitCode command_pause (int argc, char **argv, const gchar *bus);
 ExitCode command_resume (int argc, char **argv, const gchar *bus);
 ExitCode command_setup (int argc, char **argv, const gchar *bus);
+ExitCode command_import (int argc, char **argv, const gchar *bus);
 ExitCode command_check (int argc, char **argv, const gchar *bus);
 ExitCode command_reload (int argc, char **argv, const gchar *bus);
 ExitCode command_mailq (int argc, char **argv, const gchar *bus);

@@ -30,6 +30,7 @@ static const Command commands[] = {
     {"pause", "Start no more deliveries", command_pause},
     {"resume", "Start deliveries again", command_resume},
     {"setup", "Set the relay up: the server that takes mail, the login, a trial", command_setup},
+    {"import", "Take over what another mail system was told", command_import},
     {"check", "Is the configuration good, and do the smarthosts take mail?", command_check},
     {"reload", "Read the configuration anew", command_reload},
 };
