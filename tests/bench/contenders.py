@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The relays that are measured: Postern as built here, and Postfix as Debian ships it.
+"""The relays that are measured: Postern as built here, and Postfix and nullmailer as Debian ships them.
 
 Each runs in a folder of its own below the same scratch folder, so on the same disk, listens on a port of loopback, and
-relays to one smarthost on loopback. held=True keeps it from relaying. Both log to a file. A contender is a context
-manager: it runs inside.
+relays to one smarthost on loopback. held=True keeps it from relaying. All log to a file. A contender is a context
+manager: it runs inside. Services of the system are not touched.
 """
 
 import os
@@ -18,6 +18,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integration"))
 from relay import BUILD, POSTERN, POSTERND, SENDMAIL, Bus, configuration_text, environment  # noqa: E402
 
 START_SECONDS = 30  # a relay that has not greeted by then will not
+SETTLED_SECONDS = 0.5  # that nothing is done for
+SETTLE_SECONDS = 120  # a relay that is busy for longer than this with what it has taken will not end
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+TOOLS = BUILD / "tests" / "bench"
 
 
 def free_port():
@@ -52,12 +56,39 @@ def pss_kib(pids):
     return total
 
 
-class Postern:
+def cpu_ticks(pids):
+    """What processes have used of the processor so far."""
+    total = 0
+    for pid in pids:
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+        except FileNotFoundError:  # it ended just now
+            continue
+        total += int(fields[11]) + int(fields[12])
+    return total
+
+
+class Contender:
+    """What is the same for all."""
+
+    def within(self):
+        """The beginning of a command line that calls sendmail: nothing."""
+        return []
+
+    def wait_settled(self):
+        """Waits until what it has taken keeps it busy no more: Postfix's queue manager, Postern's sealing."""
+        deadline = time.monotonic() + SETTLE_SECONDS
+        before = None
+        while before != (before := cpu_ticks(self.pids())) and time.monotonic() < deadline:
+            time.sleep(SETTLED_SECONDS)
+
+
+class Postern(Contender):
     """Postern on a private bus."""
 
     name = "postern"
 
-    def __init__(self, scratch, sink_port, held=False):
+    def __init__(self, scratch, sink_port=1, held=False):
         self.folder = Path(scratch) / "postern"
         self.folder.mkdir()
         self.port = free_port()
@@ -92,8 +123,8 @@ class Postern:
     def sendmail_command(self):
         return [str(SENDMAIL)], environment(POSTERN_SOCKET=self.socket)
 
-    def list(self):
-        self.command("list")
+    def list(self, *options):
+        self.command("list", *options)
 
     def flush(self):
         self.command("resume")
@@ -112,12 +143,12 @@ class Postern:
         shutil.rmtree(self.folder)
 
 
-class Postfix:
+class Postfix(Contender):
     """Postfix as a null client, in an instance of its own."""
 
     name = "postfix"
 
-    def __init__(self, scratch, sink_port, held=False):
+    def __init__(self, scratch, sink_port=1, held=False):
         self.folder = Path(scratch) / "postfix"
         self.folder.mkdir()
         for name in ("data", "queue"):
@@ -192,7 +223,44 @@ class Postfix:
         shutil.rmtree(self.folder)
 
 
-CONTENDERS = [Postfix, Postern]
+class Nullmailer:
+    """nullmailer's sendmail command, which needs no daemon to take a message.
 
-LOAD = BUILD / "tests" / "bench" / "smtp-load"
-BARE = BUILD / "tests" / "bench" / "bare-append"
+    Its paths are compiled in. So it runs in a mount namespace of its own, in which the package lies over the system's
+    folders and its queue on the disk that is measured.
+    """
+
+    name = "nullmailer"
+
+    def __init__(self, scratch):
+        self.folder = Path(scratch) / "nullmailer"
+        self.packages = Path(scratch) / "packages"
+
+    @staticmethod
+    def fetch(scratch):
+        """Fetches the package, and returns whether it could; it is not installed, which would remove Postfix."""
+        packages = Path(scratch) / "packages"
+        packages.mkdir()
+        return subprocess.run(["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", "nullmailer"],
+                              cwd=packages, capture_output=True, check=False).returncode == 0
+
+    def sendmail_command(self):
+        return ["/usr/sbin/sendmail"], dict(os.environ)
+
+    def within(self):
+        """The beginning of a command line: what follows runs where nullmailer is installed."""
+        package = self.folder / "package"
+        mounts = "".join(f"mount -t overlay -o lowerdir={package}{path}:{path} overlay {path} && "
+                         for path in ("/usr/bin", "/usr/sbin"))
+        return ["unshare", "--mount", "sh", "-c", mounts + "mount -t tmpfs tmpfs /var/spool && "
+                f"mkdir /var/spool/nullmailer && mount --bind {package}/var/spool/nullmailer /var/spool/nullmailer && "
+                'exec "$@"', "sh"]
+
+    def __enter__(self):
+        self.folder.mkdir()
+        package = next(self.packages.glob("*.deb"))
+        subprocess.run(["dpkg", "-x", package, self.folder / "package"], check=True)
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.folder)
