@@ -101,6 +101,7 @@ test_authority_new (void)
     g_autofree gchar *subject = NULL;
     g_autofree gchar *unique = NULL;
 
+    g_assert_cmpint (gnutls_global_init (), ==, 0);
     authority->folder = g_dir_make_tmp ("postern-test-XXXXXX", NULL);
     g_assert_nonnull (authority->folder);
     unique = g_path_get_basename (authority->folder);
@@ -128,6 +129,7 @@ test_authority_free (TestAuthority *authority)
     g_ptr_array_unref (authority->paths);
     gnutls_x509_crt_deinit (authority->certificate);
     gnutls_x509_privkey_deinit (authority->key);
+    gnutls_global_deinit ();
     g_free (authority->folder);
     g_free (authority);
 }
