@@ -103,16 +103,38 @@ parse_arguments (Arguments *arguments, int *argc, char ***argv, GError **error)
     return TRUE;
 }
 
+/* A relay on the session bus is a user's own, and what it has by default is in the user's folders. */
+static gboolean
+is_users_own (const Arguments *arguments)
+{
+    return g_strcmp0 (arguments->bus, "session") == 0;
+}
+
+static gchar *
+default_configuration (const Arguments *arguments)
+{
+    if (is_users_own (arguments))
+        return g_build_filename (g_get_user_config_dir (), "postern", "postern.conf", NULL);
+
+    return g_strdup (POSTERN_SYSCONFDIR "/postern.conf");
+}
+
 /* systemd passes several state directories with colons between them; ours is the first. */
 static gchar *
-default_state_directory (void)
+default_state_directory (const Arguments *arguments)
 {
     const gchar *directories = g_getenv ("STATE_DIRECTORY");
+    g_autofree gchar *own = NULL;
 
-    if (directories == NULL || directories[0] == '\0')
+    if (directories != NULL && directories[0] != '\0')
+        return g_strndup (directories, strcspn (directories, ":"));
+    if (!is_users_own (arguments))
         return g_strdup (POSTERN_STATEDIR);
 
-    return g_strndup (directories, strcspn (directories, ":"));
+    /* Nobody else makes it. That it cannot be made is told by what opens it. */
+    own = g_build_filename (g_get_user_state_dir (), "postern", NULL);
+    g_mkdir_with_parents (own, 0700);
+    return g_steal_pointer (&own);
 }
 
 static int
@@ -144,9 +166,9 @@ make_options (Arguments *arguments)
     gboolean is_default = arguments->config == NULL;
 
     if (is_default)
-        arguments->config = g_strdup (POSTERN_SYSCONFDIR "/postern.conf");
+        arguments->config = default_configuration (arguments);
     if (arguments->state_directory == NULL)
-        arguments->state_directory = default_state_directory ();
+        arguments->state_directory = default_state_directory (arguments);
 
     return (RelayOptions){.config = arguments->config,
                           .config_may_be_missing = is_default,
