@@ -37,6 +37,7 @@ typedef struct {
     gchar *user;
     gchar *password_file;
     gchar *admin;
+    gchar *from;
     gchar *test;
     gchar *config;
     gchar *credentials;
@@ -67,6 +68,7 @@ setup_clear (Setup *setup)
     g_free (options->user);
     g_free (options->password_file);
     g_free (options->admin);
+    g_free (options->from);
     g_free (options->test);
     g_free (options->config);
     g_free (options->credentials);
@@ -290,6 +292,7 @@ make_plan (const Setup *setup, const ConfigPlaces *places)
     if (setup->password != NULL)
         config_plan_set_password (plan, GROUP, CREDENTIAL, setup->password);
     set_if (plan, "Relay", "AdminAddress", setup->options.admin);
+    set_if (plan, "Rewrite", "Sender", setup->options.from);
     return plan;
 }
 
@@ -297,6 +300,8 @@ make_plan (const Setup *setup, const ConfigPlaces *places)
 static const gchar *
 own_address (const Setup *setup)
 {
+    if (setup->options.from != NULL)
+        return setup->options.from;
     if (setup->options.address != NULL)
         return setup->options.address;
     return setup->user != NULL && domain_of (setup->user) != NULL ? setup->user : "";
@@ -366,6 +371,12 @@ try_server (Setup *setup, const ConfigPlaces *places)
 
 /* ---- The rest ---- */
 
+static gboolean
+is_common_address (const Setup *setup)
+{
+    return setup->options.address != NULL && provider_find_domain (domain_of (setup->options.address)) != NULL;
+}
+
 static void
 ask_about_mail (Setup *setup)
 {
@@ -378,6 +389,15 @@ ask_about_mail (Setup *setup)
 
         if (answer != NULL && !g_str_equal (answer, "-"))
             options->admin = g_steal_pointer (&answer);
+    }
+
+    /* Providers of private mailboxes take no mail from other addresses than the mailbox's own. */
+    if (options->from == NULL && options->address != NULL) {
+        g_autofree gchar *question = g_strdup_printf (
+            "Should all mail of this machine come from %s? Many providers take no other", options->address);
+
+        if (terminal_confirm (question, is_common_address (setup)))
+            options->from = g_strdup (options->address);
     }
 }
 
@@ -526,6 +546,7 @@ command_setup (int argc, char **argv, const gchar *bus)
          "Where to read the password from; - is standard input", "FILE"},
         {"admin", 0, 0, G_OPTION_ARG_STRING, &options->admin, "Who gets the mail to root and other users here",
          "ADDRESS"},
+        {"from", 0, 0, G_OPTION_ARG_STRING, &options->from, "The sender of all mail of this machine", "ADDRESS"},
         {"test", 't', 0, G_OPTION_ARG_STRING, &options->test, "Send a test message there", "ADDRESS"},
         {"no-check", 0, 0, G_OPTION_ARG_NONE, &options->no_check, "Do not try the server", NULL},
         {"no-start", 0, 0, G_OPTION_ARG_NONE, &options->no_start, "Only write the configuration", NULL},

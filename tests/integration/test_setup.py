@@ -127,6 +127,14 @@ def test_root_mail_has_somewhere_to_go(place, receiver, certificates, bus, clean
     assert receiver.wait_messages(1)[0].recipients == ["me@example.net"]
 
 
+def test_all_mail_comes_from_one_address(place, receiver, certificates, bus, cleanup):
+    relay = running_relay(place, bus, cleanup)
+    run(place, *server(receiver, certificates), "--no-login", "--from=me@example.net", bus=bus)
+    assert receiver.commands("MAIL")[0].startswith("MAIL FROM:<me@example.net>"), "the trial is from it, too"
+    relay.send(sender="root@localhost")
+    assert receiver.wait_messages(1)[0].sender == "me@example.net"
+
+
 def test_no_check_writes_untried(place, make_receiver, certificates):
     told = run(place, *server(make_receiver(up=False), certificates), "--no-login", "--no-check")
     assert "Wrote" in told and (place / "postern.conf").exists()
@@ -278,6 +286,14 @@ def test_a_person_is_asked(place, make_provider, certificates):
     assert provider.logins == [("relay-user", False), ("relay-user", True)]
     assert (place / "credentials/smarthost").read_text(encoding="utf-8") == PASSWORD + "\n"
     assert "\nAdminAddress=me@example.net\n" in written(place)
+
+
+@pytest.mark.parametrize("answer, sender", [("", "\nSender=me@gmx.de\n"), ("no", None)])
+def test_a_person_is_asked_for_the_sender_of_all_mail(place, answer, sender):
+    with at_terminal(place, "--address=me@gmx.de", "--no-login", "--no-check", "--no-start", "--admin=me@gmx.de") as terminal:
+        terminal.answer(r"come from me@gmx.de\?.*\[yes\]: ", answer)
+        assert terminal.end() == 0
+    assert (sender or "\n") in written(place) and ("Sender=" in written(place)) == bool(sender)
 
 
 def test_an_interrupt_at_the_password_leaves_the_terminal_as_it_was(place, receiver):
