@@ -23,6 +23,9 @@
 
 static const ImportKind kinds[] = {
     {"nullmailer", "/etc/nullmailer", import_nullmailer},
+    {"msmtp", "/etc/msmtprc", import_msmtp},
+    {"ssmtp", "/etc/ssmtp/ssmtp.conf", import_ssmtp},
+    {"dma", "/etc/dma/dma.conf", import_dma},
 };
 
 const ImportKind *

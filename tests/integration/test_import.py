@@ -235,3 +235,219 @@ def test_without_a_relay_the_queue_stays(machine):
     queue(machine, **{"1.1": "a@example.org\nb@example.net\n\nSubject: x\n\n"})
     machine.run("nullmailer", "--queue", status=5)
     assert waiting(machine) == ["1.1"]
+
+
+# ---- msmtp ----
+
+
+MSMTP = """# a system-wide configuration
+defaults
+tls on
+tls_trust_file /etc/ssl/certs/ca-certificates.crt
+logfile /var/log/msmtp
+timeout 30
+
+account freemail
+host smtp.freemail.example
+port 587
+from joe_smith@freemail.example
+auth on
+user joe.smith
+password "%s"
+
+account company
+host mail.company.example
+tls_starttls off
+from *@company.example
+auth scram-sha-256
+user company12345
+passwordeval gpg2 -q -d ~/.msmtp-password.gpg
+tls_fingerprint 01:23:45
+
+account second : freemail
+from joey@freemail.example
+
+account other : freemail
+host other.example
+from
+
+account default : freemail
+domain pi.example.org
+aliases /etc/msmtp-aliases
+"""
+
+
+def test_accounts_of_msmtp(machine):
+    machine.file("/etc/msmtprc", MSMTP % SECRET, 0o600)
+    machine.file("/etc/msmtp-aliases", "root: admin@example.org\ndefault: all@example.org, more@example.org\n")
+    (machine.place / "credentials").mkdir(mode=0o700, parents=True)
+    (machine.place / "credentials" / "smarthost-company").write_text("x\n", encoding="utf-8")
+    assert machine.take("msmtp") == {
+        "Smarthost": {"Host": "smtp.freemail.example", "Port": "587", "TLS": "starttls", "User": "joe.smith",
+                      "PasswordCredential": "smarthost"},
+        "Relay": {"HostName": "pi.example.org", "AdminAddress": "all@example.org, more@example.org"},
+        "Aliases": {"File": "/etc/msmtp-aliases"},
+        "Rewrite": {"Sender": "joe_smith@freemail.example", "SenderTable": f"{machine.place}/senders"},
+        "Smarthost company": {"Host": "mail.company.example", "Port": "465", "TLS": "implicit", "User": "company12345",
+                              "Mechanisms": "SCRAM-SHA-256", "PasswordCredential": "smarthost-company"},
+        "Route company": {"Senders": "company.example", "Smarthosts": "company"},
+        "Route second": {"Senders": "joey@freemail.example", "Smarthosts": "default"},
+        "Route rest": {"Smarthosts": "default"}}
+    assert machine.password() == SECRET + "\n"
+    assert machine.table("senders") == [("@company.example", "@company.example"),
+                                        ("joey@freemail.example", "joey@freemail.example")]
+    assert "look here: no program is run for a password" in machine.fate("passwordeval …")[0]
+    assert machine.fate("tls_fingerprint 01:23:45")[0].startswith("no counterpart")
+    assert machine.fate("timeout 30")[0].startswith("no counterpart")
+    assert machine.fate("logfile /var/log/msmtp")[0].startswith("as it is")
+    assert machine.fate("account other : freemail")[0].startswith("no counterpart")
+
+
+def test_a_password_that_has_to_be_put_in_by_hand_is_missed(machine):
+    machine.file("/etc/msmtprc", "account default\nhost h.example\nauth on\nuser me\ntls on\n")
+    machine.run("msmtp", "--write", status=1)
+    assert "key ring" in machine.told and "no password can be read" in machine.told
+
+
+def test_senders_of_msmtp_that_are_patterns(machine):
+    machine.file("/etc/msmtprc", "account default\nhost h.example\nfrom %U@oursite.example\nallow_from_override off\n")
+    assert machine.take("msmtp") == {"Smarthost": {"Host": "h.example", "Port": "25", "TLS": "none"},
+                                     "Relay": {"Domain": "oursite.example"}}
+
+
+@pytest.mark.parametrize("text", ["", "account\n", "host x\n", "account default\n", "account default : none\n",
+                                  "account default\nhost x\nprotocol lmtp\n"])
+def test_a_file_of_msmtp_without_an_account_that_can_be_used(machine, text):
+    machine.file("/etc/msmtprc", text)
+    assert "Smarthost" not in machine.take("msmtp")
+
+
+# ---- sSMTP ----
+
+
+def test_ssmtp_with_revaliases(machine):
+    machine.file("/etc/mailname", "pi.example.org\n")
+    machine.file("/etc/ssmtp/ssmtp.conf", f"""# Config file for sSMTP sendmail
+root=postmaster
+mailhub=smtp.example.org:587
+rewriteDomain=example.org
+hostname=pi.example.org
+FromLineOverride=YES
+UseTLS=YES
+UseSTARTTLS=YES
+AuthUser = me@example.org
+AuthPass={SECRET}
+AuthMethod=cram-md5
+TLS_CA_File=/nowhere.pem
+Whatever=hunter2
+""", 0o640)
+    machine.file("/etc/ssmtp/revaliases", "# local:outgoing:mailhub\nroot:alerts@example.org:smtp.example.org:587\n"
+                                          "backup:backup@example.net:mail.example.net\n")
+    taken = machine.take("ssmtp")
+    assert taken["Smarthost"] == {
+        "Host": "smtp.example.org", "Port": "587", "TLS": "starttls", "User": "me@example.org", "Mechanisms": "CRAM-MD5",
+        "PasswordCredential": "smarthost"}
+    assert taken["Relay"] == {"Domain": "example.org", "HostName": "pi.example.org",
+                              "AdminAddress": "postmaster@example.org"}
+    assert taken["Smarthost backup"]["Host"] == "mail.example.net" and taken["Smarthost backup"]["Port"] == "25"
+    assert taken["Route backup"] == {"Users": "backup", "Smarthosts": "backup"}
+    assert taken["Route rest"] == {"Smarthosts": "default"}
+    assert machine.table("senders") == [("root", "alerts@example.org"), ("backup", "backup@example.net")]
+    assert machine.password() == SECRET + "\n"
+    assert "certificate is checked now" in machine.told
+    assert machine.fate("Whatever")[0].startswith("no counterpart")
+
+
+@pytest.mark.parametrize("text, tls, port", [("mailhub=h.example", "none", "25"),
+                                             ("mailhub=h.example:465\nUseTLS=Yes", "implicit", "465"),
+                                             ("MAILHUB h.example 2525\nUseSTARTTLS=yes", "starttls", "2525")])
+def test_tls_of_ssmtp(machine, text, tls, port):
+    machine.file("/etc/ssmtp/ssmtp.conf", text + "\n")
+    assert machine.take("ssmtp")["Smarthost"] == {"Host": "h.example", "Port": port, "TLS": tls}
+
+
+def test_the_file_that_the_package_of_ssmtp_writes(machine):
+    machine.file("/etc/mailname", "pi.example.org\n")
+    machine.file("/etc/ssmtp/ssmtp.conf", """#
+# Config file for sSMTP sendmail
+#
+# The person who gets all mail for userids < 1000
+# Make this empty to disable rewriting.
+root=postmaster
+
+# The place where the mail goes. The actual machine name is required no
+# MX records are consulted. Commonly mailhosts are named mail.domain.com
+mailhub=mail
+
+# Where will the mail seem to come from?
+#rewriteDomain=
+
+# The full hostname
+hostname=pi.example.org
+
+# Are users allowed to set their own From: address?
+# YES - Allow the user to specify their own From: address
+# NO - Use the system generated From: address
+#FromLineOverride=YES
+""")
+    machine.file("/etc/ssmtp/revaliases", "# sSMTP aliases\n")
+    assert machine.take("ssmtp") == {
+        "Smarthost": {"Host": "mail", "Port": "25", "TLS": "none"},
+        "Relay": {"HostName": "pi.example.org", "AdminAddress": "postmaster@pi.example.org"}}
+
+
+# ---- dma ----
+
+
+def test_dma_with_a_login(machine):
+    machine.file("/etc/mailname", "pi.example.org\n")
+    machine.file("/etc/dma/dma.conf", """SMARTHOST smtp.example.org
+PORT 587
+ALIASES /etc/dma/aliases
+SPOOLDIR /var/spool/dma
+AUTHPATH /etc/dma/auth.conf
+SECURETRANSFER
+STARTTLS
+#OPPORTUNISTIC_TLS
+FULLBOUNCE
+FINGERPRINT 1234
+MAILNAME /etc/mailname
+MASQUERADE herb@
+""")
+    machine.file("/etc/dma/auth.conf", f"# c\nother|elsewhere.example:hunter2\nme@example.org|smtp.example.org:{SECRET}\n",
+                 0o640)
+    machine.file("/etc/dma/aliases", "root: x@example.org\n")
+    assert machine.take("dma") == {
+        "Smarthost": {"Host": "smtp.example.org", "Port": "587", "TLS": "starttls", "User": "me@example.org",
+                      "PasswordCredential": "smarthost"},
+        "Rewrite": {"Sender": "herb@pi.example.org"},
+        "Aliases": {"File": "/etc/dma/aliases"},
+        "Delivery": {"NoticeContent": "128M"}}
+    assert machine.password() == SECRET + "\n"
+    assert machine.fate("FINGERPRINT 1234")[0].startswith("no counterpart")
+    assert machine.fate("elsewhere.example")[0].startswith("no counterpart")
+
+
+@pytest.mark.parametrize("words, tls", [("", "none"), ("SECURETRANSFER", "implicit"), ("SECURETRANSFER\nSTARTTLS", "starttls"),
+                                        ("SECURETRANSFER\nSTARTTLS\nOPPORTUNISTIC_TLS", "opportunistic"), ("STARTTLS", "none")])
+def test_tls_of_dma(machine, words, tls):
+    machine.file("/etc/dma/dma.conf", f"SMARTHOST h.example\n{words}\n")
+    assert machine.take("dma") == {"Smarthost": {"Host": "h.example", "Port": "25", "TLS": tls}}
+
+
+def test_a_null_client_of_dma(machine):
+    machine.file("/etc/dma/dma.conf", "SMARTHOST h.example\nNULLCLIENT\nINSECURE\nMASQUERADE example.net\nMAILNAME pi.example.org\n")
+    taken = machine.take("dma")
+    assert taken["Aliases"] == {"File": "none"} and taken["Smarthost"]["AuthWithoutTLS"] == "yes"
+    assert taken["Relay"] == {"HostName": "pi.example.org", "Domain": "example.net"}
+
+
+def test_dma_without_a_smarthost(machine):
+    machine.file("/etc/dma/dma.conf", "#SMARTHOST\nMAILNAME /etc/mailname\n")
+    machine.run("dma", "--write", status=0)
+    assert "recipients' servers" in machine.told
+
+
+def test_two_mail_systems_are_one_too_many(machine):
+    machine.file("/etc/dma/dma.conf", "SMARTHOST h.example\n").file("/etc/msmtprc", "account default\nhost x\n")
+    assert "more than one" in machine.run("auto", status=1)
