@@ -12,7 +12,9 @@
  * has been through by their traces, and refuses one that has seen too many (RFC 5321 6.3).
  *
  * Programs send 8-bit content without saying so. What the envelope says of the body is corrected by what was seen in it
- * (RFC 6152), so that the next server is told the truth.
+ * (RFC 6152), so that the next server is told the truth. So is UTF-8 in the header: such a message is an internationalized
+ * one (RFC 6532 3.7), and a server that does not offer SMTPUTF8 may not be given it. Bytes in a header that are not UTF-8
+ * are what they always were, somebody's mistake that no standard has a word for, and go the way of all 8-bit content.
  *
  * A submission may lose its owner while the queue makes it durable: a client is gone, a session was ended. The message is
  * queued then all the same; the client, without an answer, may send it again (RFC 5321 4.5.3.2.6 and RFC 1047 know of this).
@@ -207,6 +209,8 @@ write_header (Submission *submission, const gchar *data, gsize length)
 
     text = g_string_sized_new (length + 1024);
     message_header_write (header, text);
+    if (message_has_8bit (text->str, text->len) && g_utf8_validate (text->str, (gssize) text->len, NULL))
+        submission->envelope->smtputf8 = TRUE;
     write_content (submission, text->str, text->len);
     submission->in_body = TRUE;
 }

@@ -159,29 +159,96 @@ is_empty (const gchar *body)
 }
 
 static gboolean
-has_content (const MessageHeader *header, const gchar *name)
+is_resent_field (const gchar *name)
 {
+    static const gchar *const names[] = {"Resent-From", "Resent-Sender", "Resent-To",         "Resent-Cc",
+                                         "Resent-Bcc",  "Resent-Date",   "Resent-Message-ID", NULL};
+
+    return is_one_of (name, names);
+}
+
+/*
+ * Where the fields of the last resending end. Each resending puts a block of its own in front (RFC 5322 3.6.6): an older one
+ * starts where a trace or one of the fields comes that a block has once. Recipients may be in several fields, against the
+ * standard, and are rather taken twice than left out.
+ */
+static guint
+end_of_resent_block (const MessageHeader *header)
+{
+    static const gchar *const single[] = {"Resent-From", "Resent-Sender", "Resent-Date", "Resent-Message-ID", NULL};
+    static const gchar *const traces[] = {"Received", "Return-Path", NULL};
+    gboolean seen[G_N_ELEMENTS (single)] = {FALSE};
+    gboolean started = FALSE;
+
     for (guint i = 0; i < message_header_count (header); i++) {
+        const gchar *name = message_header_field (header, i)->name;
+
+        if (started && is_one_of (name, traces))
+            return i;
+
+        started = started || is_resent_field (name);
+        for (guint k = 0; single[k] != NULL; k++) {
+            if (g_ascii_strcasecmp (name, single[k]) != 0)
+                continue;
+            if (seen[k])
+                return i;
+            seen[k] = TRUE;
+        }
+    }
+
+    return message_header_count (header);
+}
+
+/* The fields that one of this name is looked for in: all, or those of the last resending. */
+static guint
+end_of_block (const MessageHeader *header, const gchar *name)
+{
+    return is_resent_field (name) ? end_of_resent_block (header) : message_header_count (header);
+}
+
+/* The first field of that name that is not empty; %NULL if there is none. */
+static const MessageField *
+find_content (const MessageHeader *header, const gchar *name)
+{
+    guint end = end_of_block (header, name);
+
+    for (guint i = 0; i < end; i++) {
         const MessageField *field = message_header_field (header, i);
 
         if (g_ascii_strcasecmp (field->name, name) == 0 && !is_empty (field->body))
-            return TRUE;
+            return field;
     }
 
-    return FALSE;
+    return NULL;
 }
 
-/* Adds a field; one of that name that is there, but empty, makes room for it. */
+/* Adds a field to the block of the last resending, in front (RFC 5322 3.6.6), or in the place of one that is empty. */
+static void
+add_resent (MessageHeader *header, const gchar *name, const gchar *body)
+{
+    guint end = end_of_resent_block (header);
+    g_autofree gchar *spaced = g_strconcat (" ", body, NULL);
+
+    for (guint i = 0; i < end; i++)
+        if (g_ascii_strcasecmp (message_header_field (header, i)->name, name) == 0) {
+            message_header_replace (header, i, spaced);
+            return;
+        }
+
+    message_header_prepend (header, name, body);
+}
+
+/* Adds a field that is missing, or empty. */
 static void
 add (MessageHeader *header, const gchar *name, const gchar *body)
 {
-    message_header_remove (header, name);
+    if (is_resent_field (name)) {
+        add_resent (header, name, body);
+        return;
+    }
 
-    /* Resent fields belong in front of the header, together (RFC 5322 3.6.6). */
-    if (g_str_has_prefix (name, "Resent-"))
-        message_header_prepend (header, name, body);
-    else
-        message_header_append (header, name, body);
+    message_header_remove (header, name);
+    message_header_append (header, name, body);
 }
 
 static gchar *
@@ -207,52 +274,69 @@ format_author (const MessageRewrite *rewrite)
     return g_strdup_printf ("%s <%s>", phrase, rewrite->sender);
 }
 
-/* Adds the three fields that every message has, under these names. */
-static void
-add_missing (MessageHeader *header, const MessageRewrite *rewrite, const gchar *from, const gchar *date,
-             const gchar *message_id)
+/* Whether more than one author is named, so that somebody has to be the one who sent it (RFC 5322 3.6.2). */
+static gboolean
+has_several_authors (const MessageHeader *header, const gchar *from)
 {
-    if (!has_content (header, from)) {
-        g_autofree gchar *author = format_author (rewrite);
+    const MessageField *field = find_content (header, from);
+    g_autoptr (GArray) entries = field != NULL ? message_address_list_parse (field->body) : NULL;
+    guint authors = 0;
 
-        add (header, from, author);
-    }
+    for (guint i = 0; entries != NULL && i < entries->len; i++)
+        if (g_array_index (entries, MessageListEntry, i).address != NULL)
+            authors++;
 
-    if (!has_content (header, date)) {
-        g_autofree gchar *now = message_date_format (rewrite->usec);
-
-        add (header, date, now);
-    }
-
-    if (!has_content (header, message_id)) {
-        g_autofree gchar *identifier = message_identifier_new (rewrite->host_name);
-
-        add (header, message_id, identifier);
-    }
+    return authors > 1;
 }
 
-static gboolean
-has_any (const MessageHeader *header, const gchar *const *names)
-{
-    for (guint i = 0; i < message_header_count (header); i++)
-        if (is_one_of (message_header_field (header, i)->name, names))
-            return TRUE;
+/* The fields that every message has, under their names. */
+typedef struct {
+    const gchar *from;
+    const gchar *sender;
+    const gchar *date;
+    const gchar *message_id;
+} Names;
 
-    return FALSE;
+static void
+add_missing (MessageHeader *header, const MessageRewrite *rewrite, const Names *names)
+{
+    g_autofree gchar *author = format_author (rewrite);
+
+    if (find_content (header, names->from) == NULL)
+        add (header, names->from, author);
+    else if (has_several_authors (header, names->from) && find_content (header, names->sender) == NULL)
+        add (header, names->sender, author);
+
+    if (find_content (header, names->date) == NULL) {
+        g_autofree gchar *now = message_date_format (rewrite->usec);
+
+        add (header, names->date, now);
+    }
+
+    if (find_content (header, names->message_id) == NULL) {
+        g_autofree gchar *identifier = message_identifier_new (rewrite->host_name);
+
+        add (header, names->message_id, identifier);
+    }
 }
 
 gboolean
 message_rewrite_is_resent (const MessageHeader *header)
 {
-    static const gchar *const names[] = {"Resent-From", "Resent-Sender", "Resent-To",         "Resent-Cc",
-                                         "Resent-Bcc",  "Resent-Date",   "Resent-Message-ID", NULL};
+    g_return_val_if_fail (header != NULL, FALSE);
 
-    return has_any (header, names);
+    for (guint i = 0; i < message_header_count (header); i++)
+        if (is_resent_field (message_header_field (header, i)->name))
+            return TRUE;
+
+    return FALSE;
 }
 
 void
 message_rewrite_submission (MessageHeader *header, const MessageRewrite *rewrite)
 {
+    static const Names own = {"From", "Sender", "Date", "Message-ID"};
+    static const Names resent = {"Resent-From", "Resent-Sender", "Resent-Date", "Resent-Message-ID"};
     g_autofree gchar *original = NULL;
 
     g_return_if_fail (header != NULL);
@@ -262,9 +346,9 @@ message_rewrite_submission (MessageHeader *header, const MessageRewrite *rewrite
     if (original != NULL && rewrite->original_field != NULL)
         message_header_append (header, rewrite->original_field, original + strspn (original, " \t"));
 
-    add_missing (header, rewrite, "From", "Date", "Message-ID");
+    add_missing (header, rewrite, &own);
     if (message_rewrite_is_resent (header))
-        add_missing (header, rewrite, "Resent-From", "Resent-Date", "Resent-Message-ID");
+        add_missing (header, rewrite, &resent);
 
     message_header_remove (header, "Bcc");
     message_header_remove (header, "Resent-Bcc");
@@ -311,16 +395,18 @@ message_rewrite_recipients (const MessageHeader *header, MessageEnvelope *envelo
 {
     static const gchar *const originals[] = {"To", "Cc", "Bcc", NULL};
     static const gchar *const resents[] = {"Resent-To", "Resent-Cc", "Resent-Bcc", NULL};
-    const gchar *const *names;
+    gboolean is_resent;
+    guint end;
 
     g_return_val_if_fail (header != NULL, FALSE);
     g_return_val_if_fail (envelope != NULL, FALSE);
 
-    names = has_any (header, resents) ? resents : originals;
-    for (guint i = 0; i < message_header_count (header); i++) {
+    is_resent = message_rewrite_is_resent (header);
+    end = is_resent ? end_of_resent_block (header) : message_header_count (header);
+    for (guint i = 0; i < end; i++) {
         const MessageField *field = message_header_field (header, i);
 
-        if (is_one_of (field->name, names) && !add_recipients (envelope, field, error))
+        if (is_one_of (field->name, is_resent ? resents : originals) && !add_recipients (envelope, field, error))
             return FALSE;
     }
 

@@ -40,12 +40,12 @@ typedef struct {
  * @header: the header to complete
  * @rewrite: with what
  *
- * Adds Date, Message-ID and From where they are missing or empty, and, to a message that was resent, Resent-Date,
- * Resent-Message-ID and Resent-From (RFC 5322 3.6.6); completes bare addresses, and those at localhost, in From, Sender, Reply-To, To, Cc, Bcc
- * and their Resent- twins, or puts in their place what the rewriting makes of them, leaving comments, display names, groups, quoted strings and
- * folding as they were; removes
- * Bcc, Resent-Bcc and Return-Path. A field that needs nothing is not touched, nor is what cannot be understood. The
- * From of a null sender is MAILER-DAEMON at the domain.
+ * Adds Date, Message-ID and From where they are missing or empty, Sender where there are several authors and it is missing
+ * (RFC 5322 3.6.2), and, to a message that was resent, the Resent- twins of these to the last resending's block (RFC
+ * 5322 3.6.6). Completes bare addresses, and those at localhost, in From, Sender, Reply-To, To, Cc, Bcc and their Resent-
+ * twins, or puts in their place what the rewriting makes of them, leaving comments, display names, groups, quoted
+ * strings and folding as they were. Removes Bcc, Resent-Bcc and Return-Path. A field that needs nothing is not touched,
+ * nor is what cannot be understood. The From of a null sender is MAILER-DAEMON at the domain.
  */
 void message_rewrite_submission (MessageHeader *header, const MessageRewrite *rewrite);
 
@@ -55,8 +55,8 @@ gboolean message_rewrite_is_resent (const MessageHeader *header);
 /**
  * message_rewrite_recipients:
  * @header: the header of a message whose recipients are to be taken from it (`sendmail -t`)
- * @envelope: to whose recipients those of To, Cc and Bcc are added, bare ones as they are; if there are Resent-To,
- *   Resent-Cc or Resent-Bcc fields, they are used instead (RFC 5322 3.6.6)
+ * @envelope: to whose recipients those of To, Cc and Bcc are added, bare ones as they are; of a message that was
+ *   resent, only those of the last resending's Resent-To, Resent-Cc and Resent-Bcc (RFC 5322 3.6.6)
  *
  * The addresses are added in canonical form, each once, whether or not the transaction will have SMTPUTF8.
  *

@@ -22,6 +22,7 @@
 
 #include "delivery/connect.h"
 #include "delivery/content.h"
+#include "message/address.h"
 #include "smtp/channel.h"
 
 #include <string.h>
@@ -602,12 +603,20 @@ delivery_connection_free (DeliveryConnection *self)
     release (self);
 }
 
-/* SMTPUTF8 comes with 8BITMIME (RFC 6531 3.1); a message that needs it and cannot have it is refused by the engine. */
+/* SMTPUTF8 comes with 8BITMIME (RFC 6531 3.1); a message that needs it and cannot have it is refused by the engine. A
+ * server that offers it alone is given what it can take. */
 static gboolean
 must_convert (const DeliveryConnection *self, const MessageEnvelope *envelope)
 {
-    return envelope->body == MESSAGE_BODY_8BITMIME && !envelope->smtputf8 &&
-           !smtp_client_offers_8bitmime (self->client);
+    if (envelope->body != MESSAGE_BODY_8BITMIME || smtp_client_offers_8bitmime (self->client) ||
+        !message_address_is_ascii (envelope->sender))
+        return FALSE;
+
+    for (guint i = 0; i < self->n_recipients; i++)
+        if (!message_address_is_ascii (message_envelope_recipient (envelope, self->recipients[i])->address))
+            return FALSE;
+
+    return TRUE;
 }
 
 void

@@ -244,13 +244,36 @@ def test_utf8_addresses_bounce_where_they_cannot(make_relay, make_receiver):
     assert notice.recipients[0]["Status"] == "5.6.7"
 
 
-def test_raw_utf8_header_needs_no_smtputf8(make_relay, make_receiver):
-    """Many programs write one; it goes as it is, as every other relay lets it."""
+UTF8_HEADERS = {"subject": "Subject: Grüße\n", "name": "To: Jürgen <x@example.net>\n", "address": "Cc: käthe@example.net\n"}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("fields", UTF8_HEADERS.values(), ids=UTF8_HEADERS)
+def test_utf8_header_goes_where_that_is_offered(make_relay, receiver, way, fields):
+    """Whatever the program that wrote it said of it."""
+    relay = make_relay(receiver)
+    send(relay, way, FULL + fields + "\nhello\n")
+    got = receiver.wait_messages(1)[0]
+    assert crlf(fields) in got.content and {"SMTPUTF8", "BODY=8BITMIME"} <= set(got.mail_options)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("fields", UTF8_HEADERS.values(), ids=UTF8_HEADERS)
+def test_utf8_header_bounces_where_that_is_not_offered(make_relay, make_receiver, way, fields):
     receiver = make_receiver(extensions=("PIPELINING", "8BITMIME"))
     relay = make_relay(receiver)
-    relay.sendmail("-f", SENDER, RECIPIENT, message="Subject: Grüße\n\nhello\n")
+    send(relay, way, FULL + fields + "\nhello\n")
+    notice = mail.Notice(receiver.wait_messages(1)[0])
+    assert "SMTPUTF8" in notice.text and notice.recipient(RECIPIENT)["Status"] == "5.6.7"
+    assert notice.returned_type.startswith("message/global")
+
+
+def test_header_in_another_charset_is_no_utf8(make_relay, make_receiver):
+    receiver = make_receiver(extensions=("PIPELINING", "8BITMIME"))
+    relay = make_relay(receiver)
+    send(relay, "sendmail", FULL.encode() + b"Subject: Gr\xfc\xdfe\n\nhello\n")
     got = receiver.wait_messages(1)[0]
-    assert "Subject: Grüße\r\n".encode() in got.content and "SMTPUTF8" not in got.mail_options
+    assert b"Subject: Gr\xfc\xdfe\r\n" in got.content and "SMTPUTF8" not in got.mail_options
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -221,6 +221,68 @@ offending_recipient_is_quoted (void)
     }
 }
 
+#define ID "Date: a\r\nMessage-ID: <a@b>\r\n"
+
+static void
+expect_section (const gchar *section, const gchar *expected)
+{
+    g_autofree gchar *whole = g_strconcat (section, "\r\n", NULL);
+    g_autofree gchar *wanted = g_strconcat (expected, "\r\n", NULL);
+    g_autofree gchar *written = submit (whole, &rewrite);
+
+    g_assert_cmpstr (written, ==, wanted);
+}
+
+static void
+several_authors_need_a_sender (void)
+{
+    expect_section ("From: a@b.example, c@d.example\r\n" ID,
+                    "From: a@b.example, c@d.example\r\n" ID "Sender: root@example.org\r\n");
+    expect_section ("From: a@b.example, c@d.example\r\nSender:\r\n" ID,
+                    "From: a@b.example, c@d.example\r\n" ID "Sender: root@example.org\r\n");
+    expect_section ("From: a@b.example, c@d.example\r\nSender: a@b.example\r\n" ID,
+                    "From: a@b.example, c@d.example\r\nSender: a@b.example\r\n" ID);
+    expect_section ("From: other@b.example\r\n" ID, "From: other@b.example\r\n" ID);
+}
+
+#define OLD_BLOCK "Resent-From: old@x\r\nResent-Date: old\r\nResent-Message-ID: <old@x>\r\nResent-To: old@x\r\n"
+
+static void
+only_the_last_resending_is_completed (void)
+{
+    g_autofree gchar *written = submit (
+        "Resent-From: new@x\r\nResent-To: you@x\r\nReceived: x\r\n" OLD_BLOCK "From: a@b\r\n" ID "\r\n", &rewrite);
+
+    g_assert_true (g_str_has_prefix (written, "Resent-Message-ID: <"));
+    g_assert_nonnull (strstr (written, "\r\nResent-Date: Sun, 22 Nov 2026"));
+    g_assert_true (g_str_has_suffix (written,
+                                     "\r\nResent-From: new@x\r\nResent-To: you@x\r\nReceived: x\r\n" OLD_BLOCK
+                                     "From: a@b\r\n" ID "\r\n"));
+    expect_section (
+        "Resent-From: new@x\r\nResent-Date: new\r\nResent-Message-ID: <new@x>\r\n" OLD_BLOCK "From: a@b\r\n" ID,
+        "Resent-From: new@x\r\nResent-Date: new\r\nResent-Message-ID: <new@x>\r\n" OLD_BLOCK "From: a@b\r\n" ID);
+}
+
+static void
+empty_resent_fields_are_filled_in (void)
+{
+    expect_section (
+        "Resent-From:\r\nResent-To: you@x\r\nResent-Date: a\r\nResent-Message-ID: <b@x>\r\nFrom: a@b\r\n" ID,
+        "Resent-From: root@example.org\r\nResent-To: you@x\r\nResent-Date: a\r\n"
+        "Resent-Message-ID: <b@x>\r\nFrom: a@b\r\n" ID);
+}
+
+static void
+recipients_are_those_of_the_last_resending (void)
+{
+    expect_recipients (
+        "Resent-To: a@b.example\r\nResent-From: x@y\r\nResent-To: c@d.example\r\nResent-From: old@y\r\n"
+        "Resent-To: old@y\r\nTo: x@y\r\n",
+        "a@b.example c@d.example");
+    expect_recipients ("Resent-Bcc: a@b.example\r\nReceived: x\r\nResent-To: old@y\r\n", "a@b.example");
+    expect_recipients ("Resent-From: a@b.example\r\nTo: x@y\r\n", "");
+}
+
 /* A MessageRewriteAddress that makes "root" somebody else, by the field that it stands in. */
 static gchar *
 exchange (const gchar *address, MessageRole role, gpointer user_data)
@@ -306,6 +368,11 @@ main (gint argc, gchar **argv)
     g_test_add_func ("/message/rewrite/recipients-come-from-to-cc-and-bcc", recipients_come_from_to_cc_and_bcc);
     g_test_add_func ("/message/rewrite/recipients-of-a-resent-message", recipients_of_a_resent_message);
     g_test_add_func ("/message/rewrite/offending-recipient-is-quoted", offending_recipient_is_quoted);
+    g_test_add_func ("/message/rewrite/several-authors-need-a-sender", several_authors_need_a_sender);
+    g_test_add_func ("/message/rewrite/only-the-last-resending-is-completed", only_the_last_resending_is_completed);
+    g_test_add_func ("/message/rewrite/empty-resent-fields-are-filled-in", empty_resent_fields_are_filled_in);
+    g_test_add_func ("/message/rewrite/recipients-are-those-of-the-last-resending",
+                     recipients_are_those_of_the_last_resending);
     g_test_add_func ("/message/rewrite/addresses-are-exchanged-by-their-role", addresses_are_exchanged_by_their_role);
     g_test_add_func ("/message/rewrite/a-from-that-was-exchanged-can-be-kept", a_from_that_was_exchanged_can_be_kept);
     g_test_add_func ("/message/rewrite/the-author-of-notices-is-exchanged-too",
