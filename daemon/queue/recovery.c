@@ -461,13 +461,15 @@ is_unborn (const struct stat *status, const guint8 start[QUEUE_JOURNAL_START_BYT
            (status->st_size == QUEUE_JOURNAL_START_BYTES && !queue_journal_read_start (start, &header, NULL));
 }
 
-static void
+static QueueGeneration *
 add_journal (Recovery *recovery, const Found *found, gint fd, guint64 seed)
 {
     QueueGeneration *generation = queue_generation_new_journal (found->number, found->journal, fd, seed);
 
     generation->disk_bytes = queue_disk_used_bytes (found->journal);
     queue_catalog_add_generation (recovery->catalog, generation);
+
+    return generation;
 }
 
 /* Cuts off what was never acknowledged, and makes sure of what will be relied on. */
@@ -518,7 +520,7 @@ read_start (Recovery *recovery, const Found *found, gint fd, guint64 *seed, GErr
 }
 
 static gboolean
-read_records (Recovery *recovery, const Found *found, gint fd, GError **error)
+read_records (Recovery *recovery, const Found *found, gint fd, QueueGeneration *generation, GError **error)
 {
     g_autoptr (GError) failed = NULL;
     QueueJournalHeader header;
@@ -528,7 +530,8 @@ read_records (Recovery *recovery, const Found *found, gint fd, GError **error)
         g_set_error (error, failed->domain, failed->code, "%s: %s", found->journal, failed->message);
         return FALSE;
     }
-    recovery->has_damage |= scan.lost_bytes > 0;
+    generation->damaged = scan.lost_bytes > 0;
+    recovery->has_damage |= generation->damaged;
 
     return tidy_journal (fd, found->journal, &scan, error);
 }
@@ -537,6 +540,7 @@ static gboolean
 read_journal (Recovery *recovery, const Found *found, GError **error)
 {
     gint fd = open (found->journal, O_RDWR | O_CLOEXEC);
+    QueueGeneration *generation;
     guint64 seed;
 
     if (fd < 0) {
@@ -553,9 +557,9 @@ read_journal (Recovery *recovery, const Found *found, GError **error)
     }
 
     /* The parts that are found are placed in it: it must be there before. */
-    add_journal (recovery, found, fd, seed);
+    generation = add_journal (recovery, found, fd, seed);
 
-    return read_records (recovery, found, fd, error);
+    return read_records (recovery, found, fd, generation, error);
 }
 
 /* ---- A sealed generation ---- */

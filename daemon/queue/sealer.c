@@ -11,12 +11,13 @@
  *  - as long as more than half of what the sealed generations hold is dead: the one with the most dead bytes is
  *    copied forward. So the disk holds at most about twice the mail, besides the journal.
  *
- * A sealed generation in which nothing lives any more is dropped without being read; one that the disk damaged is put
- * aside instead. There is no clock for cleaning:
- * what makes a generation's parts die is written to a journal, and that journal is closed and sealed some time later.
+ * A generation in which nothing lives any more is dropped without being read, be it sealed or a closed journal; one that
+ * the disk damaged is put aside instead. There is no clock for cleaning: what makes a generation's parts die is written
+ * to a journal, and that journal is closed and sealed some time later.
  *
- * Merging needs the space of what it copies before it frees any: without that much space only the journals are sealed,
- * and without the space for those nothing is: journals can be kept for as long as it takes.
+ * Merging needs the space of what it copies before it frees any: without that much space only journals are sealed, the
+ * oldest ones that there is room for. The others can be kept for as long as it takes. Dropping needs no space, so that a
+ * disk that is full to the last byte empties as the mail leaves.
  */
 
 #include <sys/resource.h>
@@ -103,10 +104,17 @@ is_in (const GArray *numbers, guint32 number)
     return FALSE;
 }
 
-/* Takes the sealed generations that nothing needs out of the catalog. From the oldest on: what is dropped may be what a
- * newer one was still needed for. */
+/* Whether it is a journal that still grows, or may have to. */
+static gboolean
+is_open (const QueueGeneration *generation, const QueueSealerView *view)
+{
+    return !queue_generation_is_sealed (generation) && generation->number > view->closed;
+}
+
+/* Takes the generations that nothing needs out of the catalog. From the oldest on: what is dropped may be what a newer
+ * one was still needed for. */
 static void
-drop_dead (QueueSealer *sealer)
+drop_dead (QueueSealer *sealer, const QueueSealerView *view)
 {
     GPtrArray *generations = queue_catalog_generations (sealer->catalog);
 
@@ -114,7 +122,7 @@ drop_dead (QueueSealer *sealer)
         const QueueGeneration *generation = g_ptr_array_index (generations, i);
         guint32 number = generation->number;
 
-        if (!queue_generation_is_sealed (generation) || queue_catalog_needs (sealer->catalog, generation)) {
+        if (is_open (generation, view) || queue_catalog_needs (sealer->catalog, generation)) {
             i++;
             continue;
         }
@@ -126,7 +134,7 @@ drop_dead (QueueSealer *sealer)
     g_array_sort (sealer->leftovers, compare_numbers);
 }
 
-/* Returns: their live bytes */
+/* From the oldest on, as many as there is room for. Returns: their live bytes */
 static guint64
 add_closed_journals (QueueSealer *sealer, const QueueSealerView *view, GArray *sources)
 {
@@ -136,8 +144,10 @@ add_closed_journals (QueueSealer *sealer, const QueueSealerView *view, GArray *s
     for (guint i = 0; i < generations->len; i++) {
         const QueueGeneration *generation = g_ptr_array_index (generations, i);
 
-        if (queue_generation_is_sealed (generation) || generation->number > view->closed)
+        if (queue_generation_is_sealed (generation) || is_open (generation, view))
             continue;
+        if (live + generation->live_bytes >= view->free_bytes)
+            break;
         g_array_append_val (sources, generation->number);
         live += generation->live_bytes;
     }
@@ -215,10 +225,8 @@ decide (QueueSealer *sealer, const QueueSealerView *view, gboolean merge)
     guint64 live;
 
     queue_catalog_lock (sealer->catalog);
-    drop_dead (sealer);
+    drop_dead (sealer, view);
     live = add_closed_journals (sealer, view, sources);
-    if (live >= view->free_bytes)
-        g_array_set_size (sources, 0);
     if (sources->len > 0) {
         guint n_journals = sources->len;
 
@@ -328,7 +336,7 @@ closed_parts (QueueSealer *sealer, const QueueSealerView *view)
     for (guint i = 0; i < generations->len; i++) {
         const QueueGeneration *generation = g_ptr_array_index (generations, i);
 
-        if (!queue_generation_is_sealed (generation) && generation->number <= view->closed)
+        if (!queue_generation_is_sealed (generation) && !is_open (generation, view))
             parts += generation->live_parts;
     }
     queue_catalog_unlock (sealer->catalog);

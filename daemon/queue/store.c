@@ -53,7 +53,7 @@
 #define RETRY_FIRST_SECONDS   10
 #define RETRY_LONGEST_SECONDS 320
 
-/* How often it is looked whether there is room again on a full disk. */
+/* How often it is looked whether there is room again on a full disk, and whether some can be made. */
 #define SPACE_SECONDS 2
 
 /* A delivery whose result cannot be recorded is made again after a crash: with so many of them no more are begun. */
@@ -85,66 +85,6 @@ set_trouble (Queue *queue, GError **slot, const GError *error)
     g_clear_error (slot);
     *slot = error == NULL ? NULL : g_error_copy (error);
     show_trouble (queue);
-}
-
-/* ---- A full disk ---- */
-
-static gboolean
-reserve_is_touched (Queue *queue, guint64 bytes)
-{
-    guint64 free_bytes = queue_writer_free_bytes (queue->writer);
-
-    return free_bytes < queue->limits.reserve_bytes || free_bytes - queue->limits.reserve_bytes < bytes;
-}
-
-static gboolean
-look_at_space (gpointer user_data)
-{
-    Queue *queue = user_data;
-
-    if (reserve_is_touched (queue, 0)) {
-        queue_writer_ask_space (queue->writer);
-        return G_SOURCE_CONTINUE;
-    }
-    g_clear_pointer (&queue->space_timer, g_source_unref);
-    set_trouble (queue, &queue->space_trouble, NULL);
-
-    return G_SOURCE_REMOVE;
-}
-
-static void
-watch_space (Queue *queue, const GError *error)
-{
-    queue_writer_ask_space (queue->writer);
-    set_trouble (queue, &queue->space_trouble, error);
-    if (queue->space_timer != NULL)
-        return;
-    queue->space_timer = g_timeout_source_new_seconds (SPACE_SECONDS);
-    g_source_set_callback (queue->space_timer, look_at_space, queue, NULL);
-    g_source_attach (queue->space_timer, queue->context);
-}
-
-gboolean
-queue_has_space (Queue *queue, guint64 bytes, GError **error)
-{
-    g_autoptr (GError) full = NULL;
-
-    if (!reserve_is_touched (queue, bytes))
-        return TRUE;
-    full = g_error_new (QUEUE_ERROR, QUEUE_ERROR_FULL,
-                        "the disk is full: %" G_GUINT64_FORMAT " MiB are free on %s, and %" G_GUINT64_FORMAT
-                        " MiB are kept in reserve. Mail is refused until there is room",
-                        queue_writer_free_bytes (queue->writer) / (1024 * 1024), queue->directory,
-                        queue->limits.reserve_bytes / (1024 * 1024));
-
-    /* A message that is too large for what is left is no trouble of the disk's. */
-    if (reserve_is_touched (queue, 0))
-        watch_space (queue, full);
-    else
-        queue_writer_ask_space (queue->writer);
-    g_propagate_error (error, g_steal_pointer (&full));
-
-    return FALSE;
 }
 
 /* ---- Sealing ---- */
@@ -224,7 +164,7 @@ tick (gpointer user_data)
     Queue *queue = user_data;
     gint64 now_usec = g_get_monotonic_time ();
 
-    if (is_old (queue, now_usec))
+    if (is_old (queue, now_usec) || queue_writer_journal_bytes (queue->writer) > queue->limits.generation_bytes)
         roll (queue);
     consider_sealing (queue);
     if (queue->sort_again && queue->sorting == NULL)
@@ -271,6 +211,76 @@ gboolean
 queue_may_take (Queue *queue)
 {
     return !queue->closing && (queue->write_trouble == NULL || queue->n_settling < SETTLING_MOST);
+}
+
+/* ---- A full disk ---- */
+
+static gboolean
+reserve_is_touched (Queue *queue, guint64 bytes)
+{
+    guint64 free_bytes = queue_writer_free_bytes (queue->writer);
+
+    return free_bytes < queue->limits.reserve_bytes || free_bytes - queue->limits.reserve_bytes < bytes;
+}
+
+/* What is dead in the journal takes room until the next one is begun; that may not have been possible before. */
+static void
+make_room (Queue *queue)
+{
+    if (queue_writer_journal_bytes (queue->writer) > MIN (queue->limits.generation_bytes, JOURNAL_DEAD_BYTES))
+        roll (queue);
+    consider_sealing (queue);
+}
+
+static gboolean
+look_at_space (gpointer user_data)
+{
+    Queue *queue = user_data;
+
+    if (reserve_is_touched (queue, 0)) {
+        make_room (queue);
+        queue_writer_ask_space (queue->writer);
+        return G_SOURCE_CONTINUE;
+    }
+    g_clear_pointer (&queue->space_timer, g_source_unref);
+    set_trouble (queue, &queue->space_trouble, NULL);
+
+    return G_SOURCE_REMOVE;
+}
+
+static void
+watch_space (Queue *queue, const GError *error)
+{
+    queue_writer_ask_space (queue->writer);
+    set_trouble (queue, &queue->space_trouble, error);
+    if (queue->space_timer != NULL)
+        return;
+    queue->space_timer = g_timeout_source_new_seconds (SPACE_SECONDS);
+    g_source_set_callback (queue->space_timer, look_at_space, queue, NULL);
+    g_source_attach (queue->space_timer, queue->context);
+}
+
+gboolean
+queue_has_space (Queue *queue, guint64 bytes, GError **error)
+{
+    g_autoptr (GError) full = NULL;
+
+    if (!reserve_is_touched (queue, bytes))
+        return TRUE;
+    full = g_error_new (QUEUE_ERROR, QUEUE_ERROR_FULL,
+                        "the disk is full: %" G_GUINT64_FORMAT " MiB are free on %s, and %" G_GUINT64_FORMAT
+                        " MiB are kept in reserve. Mail is refused until there is room",
+                        queue_writer_free_bytes (queue->writer) / (1024 * 1024), queue->directory,
+                        queue->limits.reserve_bytes / (1024 * 1024));
+
+    /* A message that is too large for what is left is no trouble of the disk's. */
+    if (reserve_is_touched (queue, 0))
+        watch_space (queue, full);
+    else
+        queue_writer_ask_space (queue->writer);
+    g_propagate_error (error, g_steal_pointer (&full));
+
+    return FALSE;
 }
 
 /* ---- What the writer tells ---- */
