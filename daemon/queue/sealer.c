@@ -30,6 +30,10 @@
 /* In units of the configured size of a generation: larger ones are not merged for being many. With 64 MiB, 1 GiB. */
 #define MERGE_MOST_GENERATIONS 16
 
+/* What a GDBM file needs beside what it holds: its directory, and pages that are not full. In eighths of it, and more. */
+#define OVERHEAD_EIGHTHS 4
+#define OVERHEAD_BYTES   (64 * 1024)
+
 /* Dead bytes that are not worth a thought. */
 #define DEAD_LEAST_BYTES (1024 * 1024)
 
@@ -134,6 +138,12 @@ drop_dead (QueueSealer *sealer, const QueueSealerView *view)
     g_array_sort (sealer->leftovers, compare_numbers);
 }
 
+static gboolean
+fits (const QueueSealerView *view, guint64 live)
+{
+    return live == 0 || live + live / 8 * OVERHEAD_EIGHTHS + OVERHEAD_BYTES <= view->free_bytes;
+}
+
 /* From the oldest on, as many as there is room for. Returns: their live bytes */
 static guint64
 add_closed_journals (QueueSealer *sealer, const QueueSealerView *view, GArray *sources)
@@ -146,7 +156,7 @@ add_closed_journals (QueueSealer *sealer, const QueueSealerView *view, GArray *s
 
         if (queue_generation_is_sealed (generation) || is_open (generation, view))
             continue;
-        if (live + generation->live_bytes >= view->free_bytes)
+        if (!fits (view, live + generation->live_bytes))
             break;
         g_array_append_val (sources, generation->number);
         live += generation->live_bytes;
@@ -222,11 +232,12 @@ static gboolean
 decide (QueueSealer *sealer, const QueueSealerView *view, gboolean merge)
 {
     GArray *sources = sealer->seal.sources;
-    guint64 live;
+    guint64 live = 0;
 
     queue_catalog_lock (sealer->catalog);
     drop_dead (sealer, view);
-    live = add_closed_journals (sealer, view, sources);
+    if (!view->only_drop)
+        live = add_closed_journals (sealer, view, sources);
     if (sources->len > 0) {
         guint n_journals = sources->len;
 
@@ -235,7 +246,7 @@ decide (QueueSealer *sealer, const QueueSealerView *view, gboolean merge)
             live = add_small (sealer, view, sources, live);
             live = add_deadest (sealer, sources, live);
         }
-        if (live >= view->free_bytes)
+        if (!fits (view, live))
             g_array_set_size (sources, n_journals);
         g_array_sort (sources, compare_numbers);
     }

@@ -24,6 +24,7 @@ typedef struct {
     QueueId next_id;          /* greater than all ids that were given */
     guint64 generation_bytes; /* as configured */
     guint64 free_bytes;       /* on the disk */
+    gboolean only_drop;       /* what is dead: sealing failed a short while ago */
 } QueueSealerView;
 
 /**

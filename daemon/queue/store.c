@@ -95,7 +95,8 @@ view_for_sealer (Queue *queue)
     return (QueueSealerView){.closed = queue->closed,
                              .next_id = queue->last_id + 1,
                              .generation_bytes = queue->limits.generation_bytes,
-                             .free_bytes = queue_writer_free_bytes (queue->writer)};
+                             .free_bytes = queue_writer_free_bytes (queue->writer),
+                             .only_drop = g_get_monotonic_time () < queue->seal_after_usec};
 }
 
 static void
@@ -103,7 +104,7 @@ consider_sealing (Queue *queue)
 {
     const QueueSealerView view = view_for_sealer (queue);
 
-    if (!queue->closing && g_get_monotonic_time () >= queue->seal_after_usec)
+    if (!queue->closing)
         queue_sealer_start (queue->sealer, &view);
 }
 
@@ -119,8 +120,8 @@ seal_done (const GArray *damaged, const GError *error, gpointer user_data)
         if (entry != NULL)
             queue_set_damaged (queue, entry, lost);
     }
-    if (queue->closing)
-        return;
+    if (queue->closing || g_get_monotonic_time () < queue->seal_after_usec)
+        return; /* it only dropped: nothing new about sealing */
     if (error == NULL) {
         queue->seal_retry_seconds = RETRY_FIRST_SECONDS;
         queue->seal_after_usec = 0;
@@ -355,9 +356,10 @@ queue_store_start (Queue *queue, const QueueRecovered *recovered)
 static void
 seal_last (Queue *queue)
 {
-    const QueueSealerView view = view_for_sealer (queue);
+    QueueSealerView view = view_for_sealer (queue);
     g_autoptr (GError) error = NULL;
 
+    view.only_drop = FALSE;
     if (!queue_sealer_finish (queue->sealer, &view, &error))
         g_info ("the journal is kept for the next start: %s", error->message);
 }
