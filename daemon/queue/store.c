@@ -277,8 +277,10 @@ queue_has_space (Queue *queue, guint64 bytes, GError **error)
     /* A message that is too large for what is left is no trouble of the disk's. */
     if (reserve_is_touched (queue, 0))
         watch_space (queue, full);
-    else
+    else {
+        make_room (queue);
         queue_writer_ask_space (queue->writer);
+    }
     g_propagate_error (error, g_steal_pointer (&full));
 
     return FALSE;
@@ -329,8 +331,14 @@ hear_trouble (const GError *error, gpointer user_data)
     Queue *queue = user_data;
 
     set_trouble (queue, &queue->write_trouble, error);
-    if (error == NULL && !queue->closing)
-        tell_all_due (queue);
+    if (error != NULL || queue->closing)
+        return;
+    tell_all_due (queue);
+
+    /* What kept us from sealing may have been the same. */
+    queue->seal_retry_seconds = RETRY_FIRST_SECONDS;
+    queue->seal_after_usec = 0;
+    consider_sealing (queue);
 }
 
 /* ---- Starting and stopping ---- */
