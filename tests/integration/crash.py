@@ -119,8 +119,8 @@ class Clients:
         self.faults = []
         self.changed = threading.Condition()
         self.stopping = threading.Event()
-        self.going = threading.Event()
-        self.going.set()
+        self.going = True
+        self.under_way = 0  # messages
         self.threads = [threading.Thread(target=self._run, args=(f"{name}{n}",), daemon=True) for n in range(count)]
 
     def copy(self):
@@ -149,11 +149,21 @@ class Clients:
                 return
 
     def _send(self, connection, stream, token, generator):
-        self.going.wait()
         with self.arrivals.changed:
             self.arrivals.changed.wait_for(
                 lambda: len(self.acknowledged) - len(self.arrivals.tokens) < OUTSTANDING_MOST
                 or self.stopping.is_set(), SLOW_SECONDS)
+        with self.changed:
+            self.changed.wait_for(lambda: self.going or self.stopping.is_set())
+            self.under_way += 1
+        try:
+            self._send_now(connection, stream, token, generator)
+        finally:
+            with self.changed:
+                self.under_way -= 1
+                self.changed.notify_all()
+
+    def _send_now(self, connection, stream, token, generator):
         message = make_message(token, generator, self.body_lines)
         connection.sendall(b"MAIL FROM:<sender@example.org> SIZE=%d\r\nRCPT TO:<recipient@example.net>\r\nDATA\r\n"
                            % len(message))
@@ -211,21 +221,29 @@ class Clients:
 
     @contextmanager
     def paused(self):
-        """No message is begun inside, so that something else has the machine for itself."""
-        self.going.clear()
+        """No message is under way inside."""
+        with self.changed:
+            self.going = False
+        self._wait(lambda: not self.under_way, "the replies to what was under way")
         yield
-        self.going.set()
+        with self.changed:
+            self.going = True
+            self.changed.notify_all()
 
     def stop(self):
-        self.stopping.set()
-        with self.arrivals.changed:
-            self.arrivals.changed.notify_all()
+        self._stop()
         for thread in self.threads:
             thread.join(PATIENCE_SECONDS)
         assert not self.faults, self.faults
 
-    def __exit__(self, *_):
+    def _stop(self):
         self.stopping.set()
+        for changed in (self.arrivals.changed, self.changed):
+            with changed:
+                changed.notify_all()
+
+    def __exit__(self, *_):
+        self._stop()
 
 
 def connector(relay):
