@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * postern retry, hold, release, delete
+ * postern retry, hold, release, delete, bounce, redirect
  *
- * One file, because they are one command with four verbs. Nothing is done to the whole queue by accident: without
- * ids, a choice or --all the command is refused, and "delete --all" asks a person first. The relay does it in one
- * step and tells how many messages that was.
+ * One file, because they are one command with six verbs. Nothing is done to the whole queue by accident: without
+ * ids, a choice or --all the command is refused, and "delete --all", like others that cannot be undone, asks a person
+ * first. The relay does it in one step and tells how many messages that was.
  */
 
 #include <stdio.h>
@@ -22,7 +22,8 @@ typedef struct {
     const gchar *summary; /* for --help */
     const gchar *done;    /* "Deleted" */
     const gchar *nothing; /* why it may have touched nothing */
-    gboolean asks;        /* before it touches everything */
+    const gchar *asks;    /* (nullable) before it touches everything */
+    gboolean redirects;   /* to the address of --to= */
 } Verb;
 
 typedef struct {
@@ -31,6 +32,7 @@ typedef struct {
     FilterOptions filter;
     gboolean all;
     gboolean yes;
+    gchar *to; /* (nullable) */
 } Act;
 
 static const Verb retry = {
@@ -63,7 +65,26 @@ static const Verb delete = {
     .summary = "Deletes messages. Nobody is notified.",
     .done = "Deleted",
     .nothing = "no message in the queue matches",
-    .asks = TRUE,
+    .asks = "Delete all messages in the queue? Nobody will be notified.",
+};
+
+static const Verb bounce = {
+    .name = "bounce",
+    .method = "Bounce",
+    .summary = "Gives messages up, and tells their senders so.",
+    .done = "Bounced",
+    .nothing = "no message in the queue matches, or it has no sender to be told",
+    .asks = "Bounce all messages in the queue? All their senders will be notified.",
+};
+
+static const Verb redirect = {
+    .name = "redirect",
+    .method = "Redirect",
+    .summary = "Sends messages to another address than that of the recipients who have not got them yet.",
+    .done = "Redirected",
+    .nothing = "no message in the queue matches",
+    .asks = "Redirect all messages in the queue?",
+    .redirects = TRUE,
 };
 
 /* A script that says "delete --all" means it; a person may have slipped. */
@@ -72,10 +93,10 @@ is_sure (const Act *act)
 {
     gchar answer[8];
 
-    if (!act->verb->asks || !act->all || act->yes || !isatty (STDIN_FILENO))
+    if (act->verb->asks == NULL || !act->all || act->yes || !isatty (STDIN_FILENO))
         return TRUE;
 
-    g_print ("Delete all messages in the queue? Nobody will be notified. [y/N] ");
+    g_print ("%s [y/N] ", act->verb->asks);
     fflush (stdout);
     return fgets (answer, sizeof answer, stdin) != NULL &&
            (g_str_has_prefix (answer, "y") || g_str_has_prefix (answer, "Y"));
@@ -103,8 +124,9 @@ static ExitCode
 run_act (const Act *act, GVariant *filter)
 {
     g_autoptr (GError) error = NULL;
-    g_autoptr (GVariant) reply =
-        client_call_manager (act->line->client, act->verb->method, g_variant_new ("(@a{sv})", filter), "(u)", &error);
+    GVariant *arguments =
+        act->verb->redirects ? g_variant_new ("(@a{sv}s)", filter, act->to) : g_variant_new ("(@a{sv})", filter);
+    g_autoptr (GVariant) reply = client_call_manager (act->line->client, act->verb->method, arguments, "(u)", &error);
     guint count;
 
     if (reply == NULL)
@@ -130,6 +152,9 @@ parse_and_run (Act *act, int argc, char **argv)
     if (chosen && act->all)
         return command_line_complain (act->line, "--all means all messages, but others were chosen too");
 
+    if (act->verb->redirects && act->to == NULL)
+        return command_line_complain (act->line, "say where the messages are to go: --to=ADDRESS");
+
     filter = filter_options_build (&act->filter, act->line);
     if (filter == NULL)
         return EXIT_USAGE;
@@ -139,7 +164,7 @@ parse_and_run (Act *act, int argc, char **argv)
     if (code != EXIT_OK)
         return code;
     if (!is_sure (act)) {
-        g_print ("Nothing was deleted.\n");
+        g_print ("Nothing was done.\n");
         return EXIT_FAILED;
     }
     return run_act (act, filter);
@@ -153,6 +178,7 @@ act (const Verb *verb, int argc, char **argv, const gchar *bus)
     const GOptionEntry entries[] = {
         {"all", 0, 0, G_OPTION_ARG_NONE, &self.all, "All messages", NULL},
         {verb->asks ? "yes" : NULL, 'y', 0, G_OPTION_ARG_NONE, &self.yes, "Do not ask whether --all is meant", NULL},
+        {verb->redirects ? "to" : NULL, 0, 0, G_OPTION_ARG_STRING, &self.to, "Where they are to go", "ADDRESS"},
         {NULL},
     };
     ExitCode code;
@@ -161,6 +187,7 @@ act (const Verb *verb, int argc, char **argv, const gchar *bus)
     command_line_add (line, entries, FALSE);
     code = parse_and_run (&self, argc, argv);
     filter_options_clear (&self.filter);
+    g_free (self.to);
     return code;
 }
 
@@ -186,4 +213,16 @@ ExitCode
 command_delete (int argc, char **argv, const gchar *bus)
 {
     return act (&delete, argc, argv, bus);
+}
+
+ExitCode
+command_bounce (int argc, char **argv, const gchar *bus)
+{
+    return act (&bounce, argc, argv, bus);
+}
+
+ExitCode
+command_redirect (int argc, char **argv, const gchar *bus)
+{
+    return act (&redirect, argc, argv, bus);
 }

@@ -62,6 +62,8 @@ ExitCode command_retry (int argc, char **argv, const gchar *bus);
 ExitCode command_hold (int argc, char **argv, const gchar *bus);
 ExitCode command_release (int argc, char **argv, const gchar *bus);
 ExitCode command_delete (int argc, char **argv, const gchar *bus);
+ExitCode command_bounce (int argc, char **argv, const gchar *bus);
+ExitCode command_redirect (int argc, char **argv, const gchar *bus);
 ExitCode command_stats (int argc, char **argv, const gchar *bus);
 ExitCode command_remotes (int argc, char **argv, const gchar *bus);
 ExitCode command_pause (int argc, char **argv, const gchar *bus);

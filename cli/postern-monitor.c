@@ -56,6 +56,7 @@ static const Event events[] = {
     {"MessageExpired", "(stssss)", "expired", STYLE_BAD, {"id", "time", "recipient", "remote", "status", "reply"}},
     {"MessageHeld", "(st)", "held", STYLE_BAD, {"id", "time"}},
     {"MessageReleased", "(st)", "released", STYLE_PLAIN, {"id", "time"}},
+    {"MessageRedirected", "(sts)", "redirected", STYLE_PLAIN, {"id", "time", "recipient"}},
     {"MessageDeleted", "(st)", "deleted", STYLE_BAD, {"id", "time"}},
     {"MessageRemoved", "(st)", "removed", STYLE_FAINT, {"id", "time"}},
     {"RemoteChanged", "(sosst)", "remote", STYLE_PLAIN, {"name", "object", "state", "error", "next-probe"}},

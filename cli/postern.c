@@ -23,6 +23,8 @@ static const Command commands[] = {
     {"hold", "Keep messages from being tried", command_hold},
     {"release", "End a hold", command_release},
     {"delete", "Remove messages", command_delete},
+    {"bounce", "Give messages up, and tell their senders", command_bounce},
+    {"redirect", "Send messages to another address", command_redirect},
     {"remotes", "The smarthosts and how they are; try one", command_remotes},
     {"stats", "Counters since the relay started", command_stats},
     {"mailq", NULL, command_mailq}, /* what the old name becomes */

@@ -40,6 +40,7 @@ static const Kind kinds[LOG_N_EVENTS] = {
     [LOG_EVENT_EXPIRED] = {"1b019b2f8612470fb57283275980939a", PRIORITY (LOG_WARNING)},
     [LOG_EVENT_HELD] = {"24b1af6434544061bc47a1d3160bc62d", PRIORITY (LOG_NOTICE)},
     [LOG_EVENT_RELEASED] = {"3bfe7e9fa8ca48a4a9997dcbb400fdab", PRIORITY (LOG_NOTICE)},
+    [LOG_EVENT_REDIRECTED] = {"c9b1a5d0f3f84b1e9f2c6d7a80e14b95", PRIORITY (LOG_NOTICE)},
     [LOG_EVENT_DELETED] = {"3ce9f660115045bdad671aec7ff70fc9", PRIORITY (LOG_NOTICE)},
     [LOG_EVENT_REFUSED] = {"4c9d142fb77840fc9831f6ea0a6ae402", PRIORITY (LOG_NOTICE)},
     [LOG_EVENT_REMOTE_UP] = {"4e4f7f3f0fcb4af0abf939f9c493df0d", PRIORITY (LOG_NOTICE)},
@@ -225,7 +226,9 @@ append_story (GString *text, const QueueEvent *event)
         append_next (text, event);
         return;
     case QUEUE_EVENT_BOUNCED:
-        g_string_append_printf (text, "mail for <%s> bounced, refused for good", event->recipient);
+        g_string_append_printf (text, "mail for <%s> bounced", event->recipient);
+        if (event->result != NULL && event->result->remote != NULL)
+            g_string_append (text, ", refused for good");
         append_reply (text, event->result);
         return;
     case QUEUE_EVENT_EXPIRED:
@@ -242,6 +245,10 @@ append_story (GString *text, const QueueEvent *event)
     case QUEUE_EVENT_RELEASED:
         g_string_append (text, "released");
         return;
+    case QUEUE_EVENT_REDIRECTED:
+        g_string_append_printf (text, "mail of <%s> was redirected to <%s>", event->message->envelope->sender,
+                                event->recipient);
+        return;
     case QUEUE_EVENT_DELETED:
         g_string_append_printf (text, "deleted, mail of <%s> that was not delivered to all recipients",
                                 event->message->envelope->sender);
@@ -257,10 +264,11 @@ static LogEvent
 event_of (QueueEventType type)
 {
     static const LogEvent events[] = {
-        [QUEUE_EVENT_QUEUED] = LOG_EVENT_QUEUED,     [QUEUE_EVENT_DELIVERED] = LOG_EVENT_DELIVERED,
-        [QUEUE_EVENT_DEFERRED] = LOG_EVENT_DEFERRED, [QUEUE_EVENT_BOUNCED] = LOG_EVENT_BOUNCED,
-        [QUEUE_EVENT_EXPIRED] = LOG_EVENT_EXPIRED,   [QUEUE_EVENT_HELD] = LOG_EVENT_HELD,
-        [QUEUE_EVENT_RELEASED] = LOG_EVENT_RELEASED, [QUEUE_EVENT_DELETED] = LOG_EVENT_DELETED};
+        [QUEUE_EVENT_QUEUED] = LOG_EVENT_QUEUED,        [QUEUE_EVENT_DELIVERED] = LOG_EVENT_DELIVERED,
+        [QUEUE_EVENT_DEFERRED] = LOG_EVENT_DEFERRED,    [QUEUE_EVENT_BOUNCED] = LOG_EVENT_BOUNCED,
+        [QUEUE_EVENT_EXPIRED] = LOG_EVENT_EXPIRED,      [QUEUE_EVENT_HELD] = LOG_EVENT_HELD,
+        [QUEUE_EVENT_RELEASED] = LOG_EVENT_RELEASED,    [QUEUE_EVENT_DELETED] = LOG_EVENT_DELETED,
+        [QUEUE_EVENT_REDIRECTED] = LOG_EVENT_REDIRECTED};
 
     return events[type];
 }

@@ -169,3 +169,19 @@ message_envelope_recipient (const MessageEnvelope *envelope, guint index)
 
     return g_ptr_array_index (envelope->recipients, index);
 }
+
+void
+message_envelope_redirect (MessageEnvelope *envelope, guint index, const gchar *address)
+{
+    MessageRecipient *recipient = message_envelope_recipient (envelope, index);
+
+    g_return_if_fail (recipient != NULL);
+
+    if (recipient->orcpt == NULL)
+        recipient->orcpt =
+            g_strconcat (g_str_is_ascii (recipient->address) ? "rfc822;" : "utf-8;", recipient->address, NULL);
+    envelope->smtputf8 |= !message_address_is_ascii (address);
+    g_free (recipient->address);
+    recipient->address = g_strdup (address);
+    g_clear_pointer (&envelope->lookup, g_hash_table_unref);
+}

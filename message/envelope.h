@@ -60,6 +60,10 @@ void message_envelope_free (MessageEnvelope *envelope);
  */
 MessageRecipient *message_envelope_add (MessageEnvelope *envelope, const gchar *address);
 
+/* Gives recipient @index another address (canonical). Notices name the one that was meant: it becomes ORCPT if there was
+ * none (RFC 3461 4.2). */
+void message_envelope_redirect (MessageEnvelope *envelope, guint index, const gchar *address);
+
 /* Recipient @index, which must exist. */
 MessageRecipient *message_envelope_recipient (const MessageEnvelope *envelope, guint index);
 

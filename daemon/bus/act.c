@@ -3,8 +3,8 @@
 /*
  * Steering messages
  *
- * Retry, Hold, Release and Delete, of the Manager by filter and of a Message for itself: one way from the call to the
- * queue.
+ * Retry, Hold, Release, Delete, Bounce and Redirect, of the Manager by filter and of a Message for itself: one way from
+ * the call to the queue.
  *
  * A retry that a person asked for also hurries the delivery, so that a remote that is down is tried now. A remote
  * that sees a log-in every second locks the account; so somebody who may not manage the relay can hurry it only now
@@ -13,10 +13,13 @@
 
 #include "bus/act.h"
 
+#include "message/address.h"
+
 #define HURRY_SECONDS 30
 
 typedef struct {
     QueueAction action;
+    gchar *address; /* (nullable) not the action but a redirection to here */
     BusFilter *filter;
     gboolean counted;
 } Act;
@@ -27,6 +30,7 @@ act_free (gpointer data)
     Act *act = data;
 
     bus_filter_free (act->filter);
+    g_free (act->address);
     g_free (act);
 }
 
@@ -65,7 +69,7 @@ on_acted (guint count, const GError *error, gpointer user_data)
         return;
     }
 
-    if (act->action == QUEUE_ACTION_RETRY && count > 0)
+    if (act->address == NULL && act->action == QUEUE_ACTION_RETRY && count > 0)
         hurry (call);
     answer (call, count);
 }
@@ -77,6 +81,8 @@ on_allowed (BusCall *call)
 
     if (act->filter->matches_none)
         answer (call, 0);
+    else if (act->address != NULL)
+        queue_redirect (call->bus->queue, &act->filter->queue, act->address, on_acted, call);
     else
         queue_act (call->bus->queue, act->action, &act->filter->queue, on_acted, call);
 }
@@ -89,15 +95,37 @@ on_identified (BusCall *call)
     bus_call_narrow (call, act->filter, FALSE, BUS_ACTION_MANAGE, on_allowed);
 }
 
-void
-bus_act (BusCall *call, QueueAction action, BusFilter *filter, gboolean counted)
+static void
+begin (BusCall *call, QueueAction action, gchar *address, BusFilter *filter, gboolean counted)
 {
     Act *act = g_new0 (Act, 1);
 
     act->action = action;
+    act->address = address;
     act->filter = filter;
     act->counted = counted;
     call->data = act;
     call->data_free = act_free;
     bus_call_identify (call, on_identified);
+}
+
+void
+bus_act (BusCall *call, QueueAction action, BusFilter *filter, gboolean counted)
+{
+    begin (call, action, NULL, filter, counted);
+}
+
+void
+bus_redirect (BusCall *call, const gchar *address, BusFilter *filter, gboolean counted)
+{
+    g_autoptr (GError) error = NULL;
+    gchar *canonical = message_address_parse (address, MESSAGE_PATH_UTF8, &error);
+
+    if (canonical != NULL) {
+        begin (call, QUEUE_ACTION_RETRY, canonical, filter, counted);
+        return;
+    }
+
+    bus_filter_free (filter);
+    bus_call_refuse (call, BUS_ERROR_INVALID_ARGUMENT, "%s", error->message);
 }

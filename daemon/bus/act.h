@@ -12,3 +12,6 @@
  * Does @action on the messages that the caller may touch, and answers the call.
  */
 void bus_act (BusCall *call, QueueAction action, BusFilter *filter, gboolean counted);
+
+/* The same for giving pending recipients the address that the caller says; refuses what is none. */
+void bus_redirect (BusCall *call, const gchar *address, BusFilter *filter, gboolean counted);

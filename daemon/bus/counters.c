@@ -41,6 +41,7 @@ bus_counters_count (BusCounters *counters, const QueueEvent *event)
         return;
     case QUEUE_EVENT_HELD:
     case QUEUE_EVENT_RELEASED:
+    case QUEUE_EVENT_REDIRECTED:
         return;
     }
 }

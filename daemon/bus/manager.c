@@ -188,6 +188,29 @@ handle_delete (Bus *bus, GDBusMethodInvocation *invocation, GVariant *parameters
     act (bus, invocation, parameters, QUEUE_ACTION_DELETE);
 }
 
+static void
+handle_bounce (Bus *bus, GDBusMethodInvocation *invocation, GVariant *parameters)
+{
+    act (bus, invocation, parameters, QUEUE_ACTION_BOUNCE);
+}
+
+static void
+handle_redirect (Bus *bus, GDBusMethodInvocation *invocation, GVariant *parameters)
+{
+    BusCall *call = bus_call_new (bus, invocation, NULL, NULL);
+    g_autoptr (GVariant) dictionary = NULL;
+    g_autoptr (GError) error = NULL;
+    BusFilter *filter;
+    const gchar *address;
+
+    g_variant_get (parameters, "(@a{sv}&s)", &dictionary, &address);
+    filter = bus_filter_new (dictionary, &error);
+    if (filter == NULL)
+        bus_call_fail (call, error);
+    else
+        bus_redirect (call, address, filter, TRUE);
+}
+
 /* ---- The relay as a whole ---- */
 
 static void
@@ -437,6 +460,8 @@ static const struct {
     {"Hold", handle_hold},
     {"Release", handle_release},
     {"Delete", handle_delete},
+    {"Bounce", handle_bounce},
+    {"Redirect", handle_redirect},
     {"Pause", handle_pause},
     {"Resume", handle_resume},
     {"Reload", handle_reload},

@@ -134,20 +134,26 @@ static const struct {
     const gchar *method;
     QueueAction action;
 } actions[] = {
-    {"Retry", QUEUE_ACTION_RETRY},
-    {"Hold", QUEUE_ACTION_HOLD},
-    {"Release", QUEUE_ACTION_RELEASE},
-    {"Delete", QUEUE_ACTION_DELETE},
+    {"Retry", QUEUE_ACTION_RETRY},   {"Hold", QUEUE_ACTION_HOLD},     {"Release", QUEUE_ACTION_RELEASE},
+    {"Delete", QUEUE_ACTION_DELETE}, {"Bounce", QUEUE_ACTION_BOUNCE},
 };
 
 static void
-act (Bus *bus, GDBusMethodInvocation *invocation, QueueId id, const gchar *method)
+act (Bus *bus, GDBusMethodInvocation *invocation, QueueId id, const gchar *method, GVariant *parameters)
 {
     BusCall *call = bus_call_new (bus, invocation, NULL, NULL);
     gint64 owner;
 
     if (!queue_owner (bus->queue, id, &owner)) {
         refuse_gone (call, id);
+        return;
+    }
+
+    if (g_str_equal (method, "Redirect")) {
+        const gchar *address;
+
+        g_variant_get (parameters, "(&s)", &address);
+        bus_redirect (call, address, bus_filter_new_id (id), FALSE);
         return;
     }
 
@@ -170,7 +176,7 @@ on_call (GDBusConnection *connection, const gchar *sender, const gchar *path, co
     BusCallStep step;
 
     if (g_str_equal (interface, BUS_MESSAGE_INTERFACE) && !g_str_equal (method, "OpenContent")) {
-        act (bus, invocation, id, method);
+        act (bus, invocation, id, method, parameters);
         return;
     }
 

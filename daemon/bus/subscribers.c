@@ -194,6 +194,8 @@ signal_name (QueueEventType type)
         return "MessageHeld";
     case QUEUE_EVENT_RELEASED:
         return "MessageReleased";
+    case QUEUE_EVENT_REDIRECTED:
+        return "MessageRedirected";
     case QUEUE_EVENT_DELETED:
         return "MessageDeleted";
     case QUEUE_EVENT_REMOVED:
@@ -241,6 +243,9 @@ event_body (const QueueEvent *event)
     case QUEUE_EVENT_BOUNCED:
     case QUEUE_EVENT_EXPIRED:
         add_result (&builder, event);
+        break;
+    case QUEUE_EVENT_REDIRECTED:
+        g_variant_builder_add_value (&builder, bus_variant_text (event->recipient));
         break;
     case QUEUE_EVENT_HELD:
     case QUEUE_EVENT_RELEASED:

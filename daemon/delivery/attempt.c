@@ -22,12 +22,44 @@
 #define STATUS_DISCARDED "2.0.0"
 #define STATUS_HELD      "4.7.0"
 
+/* RFC 3463 3.4: other or undefined mail system status. */
+#define STATUS_GIVEN_UP "5.3.0"
+
+static const gchar *
+address_of (const QueueJob *job, guint index)
+{
+    return message_envelope_recipient (job->message->envelope, job->recipients[index])->address;
+}
+
+/* Nobody is in an envelope twice, but for those who were redirected. Returns: (transfer full) (nullable) */
+static GArray *
+find_addressed (const QueueJob *job)
+{
+    g_autoptr (GHashTable) seen = NULL;
+    gboolean redirected = FALSE;
+    GArray *addressed;
+
+    for (guint i = 0; i < job->n_recipients && !redirected; i++)
+        redirected = queue_message_recipient (job->message, job->recipients[i])->redirect != NULL;
+    if (!redirected || job->n_recipients == 1)
+        return NULL;
+
+    seen = g_hash_table_new (g_str_hash, g_str_equal);
+    addressed = g_array_new (FALSE, FALSE, sizeof (guint));
+    for (guint i = 0; i < job->n_recipients; i++)
+        if (g_hash_table_add (seen, (gpointer) address_of (job, i)))
+            g_array_append_val (addressed, job->recipients[i]);
+
+    return addressed;
+}
+
 DeliveryAttempt *
 delivery_attempt_new (QueueJob *job)
 {
     DeliveryAttempt *attempt = g_new0 (DeliveryAttempt, 1);
 
     attempt->job = job;
+    attempt->addressed = find_addressed (job);
     attempt->answers = g_new0 (DeliveryAnswer, job->n_recipients);
     return attempt;
 }
@@ -52,6 +84,7 @@ delivery_attempt_free (DeliveryAttempt *attempt)
 {
     g_return_if_fail (!attempt->job);
 
+    g_clear_pointer (&attempt->addressed, g_array_unref);
     g_free (attempt->answers);
     g_free (attempt->host);
     g_free (attempt->address);
@@ -88,6 +121,29 @@ find_answer (DeliveryAttempt *attempt, guint recipient)
     return NULL;
 }
 
+const guint *
+delivery_attempt_recipients (const DeliveryAttempt *attempt, guint *n_recipients)
+{
+    if (attempt->addressed) {
+        *n_recipients = attempt->addressed->len;
+        return (const guint *) (gpointer) attempt->addressed->data;
+    }
+
+    *n_recipients = attempt->job->n_recipients;
+    return attempt->job->recipients;
+}
+
+static void
+answer_twins (DeliveryAttempt *attempt, const DeliveryAnswer *answer)
+{
+    const QueueJob *job = attempt->job;
+    const gchar *address = address_of (job, (guint) (answer - attempt->answers));
+
+    for (guint i = 0; i < job->n_recipients; i++)
+        if (&attempt->answers[i] != answer && g_str_equal (address_of (job, i), address))
+            answer_set (&attempt->answers[i], answer->outcome, answer->status, g_strdup (answer->reply), TRUE);
+}
+
 void
 delivery_attempt_answer (DeliveryAttempt *attempt, guint recipient, const SmtpReply *reply)
 {
@@ -106,6 +162,8 @@ delivery_attempt_answer (DeliveryAttempt *attempt, guint recipient, const SmtpRe
         status = plain_status[outcome == QUEUE_OUTCOME_DELIVERED ? 0 : outcome == QUEUE_OUTCOME_DEFERRED ? 1 : 2];
 
     answer_set (answer, outcome, status, smtp_reply_line (reply), TRUE);
+    if (attempt->addressed)
+        answer_twins (attempt, answer);
 }
 
 void
@@ -124,6 +182,13 @@ delivery_attempt_discard (DeliveryAttempt *attempt, const gchar *reason)
     attempt->is_told = TRUE;
     for (guint i = 0; i < attempt->job->n_recipients; i++)
         answer_set (&attempt->answers[i], QUEUE_OUTCOME_DELIVERED, STATUS_DISCARDED, g_strdup (reason), FALSE);
+}
+
+void
+delivery_attempt_fail (DeliveryAttempt *attempt, const gchar *reason)
+{
+    for (guint i = 0; i < attempt->job->n_recipients; i++)
+        answer_set (&attempt->answers[i], QUEUE_OUTCOME_FAILED, STATUS_GIVEN_UP, g_strdup (reason), FALSE);
 }
 
 void

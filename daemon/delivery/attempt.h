@@ -29,6 +29,7 @@ typedef struct {
     gchar *host;             /* (nullable) of the remote that it is, or was last, tried at */
     gchar *address;          /* (nullable) the same as "host:port" */
     gboolean passes_dsn;     /* that remote offers DSN (RFC 3461) */
+    GArray *addressed;       /* (nullable) of guint: the recipients without those whose address comes twice */
     guint returns;           /* sessions that turned out to be closed when it was to go over them */
     gboolean is_told;        /* its sender need not hear of it */
     gboolean passed_over;    /* no remote was tried: what is deferred was no attempt */
@@ -49,7 +50,10 @@ void delivery_attempt_put_back (QueueJob *job, Queue *queue);
 /* It goes to this remote now: what another said before is forgotten. */
 void delivery_attempt_start (DeliveryAttempt *attempt, const gchar *host, const gchar *address, gboolean passes_dsn);
 
-/* @recipient: an index into the message's envelope. */
+/* Recipients that it is to be sent to, indexes into the envelope: of those that were redirected to one address, one. */
+const guint *delivery_attempt_recipients (const DeliveryAttempt *attempt, guint *n_recipients);
+
+/* @recipient: an index into the message's envelope; counts for those of the same address too. */
 void delivery_attempt_answer (DeliveryAttempt *attempt, guint recipient, const SmtpReply *reply);
 
 /* Defers all recipients that have no answer. */
@@ -58,6 +62,9 @@ void delivery_attempt_break (DeliveryAttempt *attempt, const DeliveryFailure *fa
 /* It is not to be tried at all: all recipients count as delivered, and nobody hears more of it; or the message is held. */
 void delivery_attempt_discard (DeliveryAttempt *attempt, const gchar *reason);
 void delivery_attempt_hold (DeliveryAttempt *attempt, const gchar *reason);
+
+/* The same, but all recipients have failed. */
+void delivery_attempt_fail (DeliveryAttempt *attempt, const gchar *reason);
 
 /* Defers what failed or expired, because the notice about it could not be made. @reason: (nullable): put in front. */
 void delivery_attempt_take_back (DeliveryAttempt *attempt, const gchar *reason);

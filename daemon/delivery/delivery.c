@@ -28,6 +28,7 @@
 #include "delivery/notices.h"
 #include "delivery/retry.h"
 #include "delivery/roster.h"
+#include "delivery/sink.h"
 #include "delivery/trial.h"
 
 #include <gio/gio.h>
@@ -50,6 +51,10 @@
  * notice_content_bytes. */
 #define NOTICES_MOST 64
 
+/* The lane of mail that somebody wants to be given up, and what its senders are told. */
+#define LANE_GIVEN_UP   "given up"
+#define REASON_GIVEN_UP "whoever looks after the mail relay gave the message up"
+
 struct _Delivery {
     Queue *queue;
     SmtpPoller *poller;
@@ -58,6 +63,7 @@ struct _Delivery {
     gpointer user_data;
     DeliveryRoster *roster;
     DeliveryLanes *lanes;
+    DeliverySink *given_up;
     DeliveryNotices *notices;
     DeliveryAgeWatch *expired;
     DeliveryAgeWatch *late;
@@ -140,8 +146,11 @@ set_clock (Delivery *self)
     if (set_usec == 0)
         return;
 
+    if (!self->stopping)
+        wakes_usec = delivery_sink_wakes (self->given_up);
     if (is_running (self))
-        wakes_usec = MIN (delivery_lanes_wakes (self->lanes), MIN (expired_wakes (self), late_wakes (self)));
+        wakes_usec =
+            MIN (MIN (wakes_usec, delivery_lanes_wakes (self->lanes)), MIN (expired_wakes (self), late_wakes (self)));
     if (wakes_usec == G_MAXINT64)
         wakes_usec = -1;
     if (wakes_usec != -1)
@@ -161,13 +170,16 @@ wake_up (Delivery *self)
 static gboolean
 may_take (const Delivery *self)
 {
-    return is_running (self) && delivery_notices_pending (self->notices) < NOTICES_MOST;
+    return !self->stopping && delivery_notices_pending (self->notices) < NOTICES_MOST;
 }
 
 static void
 pump (Delivery *self)
 {
+    /* That sends nothing, so it is done while deliveries are paused too. */
     if (may_take (self))
+        delivery_sink_pump (self->given_up);
+    if (may_take (self) && !self->paused)
         delivery_lanes_pump (self->lanes);
 }
 
@@ -237,7 +249,7 @@ on_available (DeliveryRemote *remote, gpointer user_data)
         return;
     }
 
-    if (may_take (self))
+    if (may_take (self) && !self->paused)
         delivery_lanes_serve (self->lanes, remote);
     set_clock (self);
 }
@@ -324,18 +336,21 @@ on_late (DeliveryAttempt *attempt, gpointer user_data)
 
 /* A QueueRoute */
 static const gchar *
-choose_lane (const QueueMessage *message, guint recipient, gboolean released, gpointer user_data)
+choose_lane (const QueueMessage *message, guint recipient, QueueHints hints, gpointer user_data)
 {
     const Delivery *self = user_data;
     const gchar *address = message_envelope_recipient (message->envelope, recipient)->address;
     const DeliveryRoute *route;
+
+    if (hints & QUEUE_HINT_BOUNCED)
+        return LANE_GIVEN_UP;
 
     /* The many relays without routes pay nothing for them. */
     if (self->settings->routes->len == 0)
         return DELIVERY_LANE_DEFAULT;
 
     route = delivery_routes_find (self->settings->routes, message->envelope->sender, address, message->origin.uid);
-    return route ? delivery_route_lane (route, released) : DELIVERY_LANE_DEFAULT;
+    return route ? delivery_route_lane (route, (hints & QUEUE_HINT_RELEASED) != 0) : DELIVERY_LANE_DEFAULT;
 }
 
 /* ---- The network ---- */
@@ -420,6 +435,8 @@ delivery_new (Queue *queue, SmtpPoller *poller, DeliverySettings *settings, cons
     self->trials = g_ptr_array_new ();
     self->roster = delivery_roster_new (queue, poller, &remote_events, self);
     self->lanes = delivery_lanes_new (queue, &lane_events, self);
+    self->given_up =
+        delivery_sink_new (queue, LANE_GIVEN_UP, DELIVERY_SINK_FAIL, REASON_GIVEN_UP, &lane_events, self);
     self->notices = delivery_notices_new (queue, settings, on_settled, self);
     self->expired = delivery_age_watch_new (queue, EXPIRED_EVERY_SECONDS, on_expired, self);
     self->late = delivery_age_watch_new (queue, LATE_EVERY_SECONDS, on_late, self);
@@ -437,8 +454,8 @@ static gboolean
 is_idle (const Delivery *self)
 {
     return delivery_roster_sessions (self->roster) == 0 && delivery_lanes_in_hand (self->lanes) == 0 &&
-           delivery_notices_pending (self->notices) == 0 && delivery_age_watch_pending (self->expired) == 0 &&
-           delivery_age_watch_pending (self->late) == 0;
+           delivery_sink_in_hand (self->given_up) == 0 && delivery_notices_pending (self->notices) == 0 &&
+           delivery_age_watch_pending (self->expired) == 0 && delivery_age_watch_pending (self->late) == 0;
 }
 
 static gboolean
@@ -519,6 +536,7 @@ delivery_free (Delivery *self)
 
     delivery_roster_free (self->roster);
     delivery_lanes_free (self->lanes);
+    delivery_sink_free (self->given_up);
     delivery_age_watch_free (self->expired);
     delivery_age_watch_free (self->late);
     delivery_notices_free (self->notices);

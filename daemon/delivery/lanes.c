@@ -111,6 +111,17 @@ remotes_of (const DeliveryRoute *route, const DeliverySettings *settings, GPtrAr
     return named;
 }
 
+static DeliverySink *
+new_sink (const DeliveryLanes *self, const DeliveryRoute *route)
+{
+    gboolean holds = route->action == DELIVERY_ROUTE_HOLD;
+    g_autofree gchar *reason =
+        g_strdup_printf ("%s by [Route %s] of the configuration", holds ? "held" : "discarded", route->name);
+
+    return delivery_sink_new (self->queue, route->sink, holds ? DELIVERY_SINK_HOLD : DELIVERY_SINK_DISCARD, reason,
+                              self->events, self->user_data);
+}
+
 static void
 add_route (DeliveryLanes *self, GPtrArray *old, const DeliveryRoute *route, const DeliverySettings *settings,
            GPtrArray *remotes, const gchar *none)
@@ -121,7 +132,7 @@ add_route (DeliveryLanes *self, GPtrArray *old, const DeliveryRoute *route, cons
     if (route->action != DELIVERY_ROUTE_DISCARD)
         add_lane (self, old, route->lane, named, route->share, none);
     if (route->action != DELIVERY_ROUTE_RELAY)
-        g_ptr_array_add (self->sinks, delivery_sink_new (self->queue, route, self->events, self->user_data));
+        g_ptr_array_add (self->sinks, new_sink (self, route));
 }
 
 void

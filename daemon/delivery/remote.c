@@ -496,6 +496,8 @@ gboolean
 delivery_remote_start (DeliveryRemote *self, DeliveryAttempt *attempt)
 {
     Session *session = g_queue_pop_head (&self->idle);
+    const guint *recipients;
+    guint n_recipients;
 
     if (!session)
         return FALSE;
@@ -504,8 +506,8 @@ delivery_remote_start (DeliveryRemote *self, DeliveryAttempt *attempt)
     self->moved_usec = now ();
     press (self);
     delivery_attempt_start (attempt, self->host, self->address, delivery_connection_offers_dsn (session->connection));
-    delivery_connection_begin (session->connection, self->queue, attempt->job->message, attempt->job->recipients,
-                               attempt->job->n_recipients);
+    recipients = delivery_attempt_recipients (attempt, &n_recipients);
+    delivery_connection_begin (session->connection, self->queue, attempt->job->message, recipients, n_recipients);
     return TRUE;
 }
 

@@ -3,8 +3,9 @@
 /*
  * A sink
  *
- * Where the mail of a route ends that discards or holds. It takes jobs out of the queue as a lane does, but answers them
- * itself and at once, so that what became of the mail is recorded, logged and shown in the ways of all other mail.
+ * Where mail ends that goes to no remote: that of a route that discards or holds, and what somebody wants to be given up.
+ * It takes jobs out of the queue as a lane does, but answers them itself and at once, so that what became of the mail is
+ * recorded, logged, notified and shown in the ways of all other mail.
  *
  * What is discarded counts as delivered: nobody is told of a failure, and nobody that it was relayed. What is
  * held has its reason; a message is held as a whole, for that is how people release it.
@@ -23,7 +24,7 @@
 struct _DeliverySink {
     Queue *queue;
     gchar *name;
-    DeliveryRouteAction action;
+    DeliverySinkVerdict verdict;
     gchar *reason;
     const DeliveryLaneEvents *events;
     gpointer user_data;
@@ -32,15 +33,15 @@ struct _DeliverySink {
 };
 
 DeliverySink *
-delivery_sink_new (Queue *queue, const DeliveryRoute *route, const DeliveryLaneEvents *events, gpointer user_data)
+delivery_sink_new (Queue *queue, const gchar *name, DeliverySinkVerdict verdict, const gchar *reason,
+                   const DeliveryLaneEvents *events, gpointer user_data)
 {
     DeliverySink *self = g_new0 (DeliverySink, 1);
-    const gchar *done = route->action == DELIVERY_ROUTE_HOLD ? "held" : "discarded";
 
     self->queue = queue;
-    self->name = g_strdup (route->sink);
-    self->action = route->action;
-    self->reason = g_strdup_printf ("%s by [Route %s] of the configuration", done, route->name);
+    self->name = g_strdup (name);
+    self->verdict = verdict;
+    self->reason = g_strdup (reason);
     self->events = events;
     self->user_data = user_data;
     return self;
@@ -62,25 +63,20 @@ delivery_sink_free (DeliverySink *self)
         sink_clear (self);
 }
 
-const gchar *
-delivery_sink_name (const DeliverySink *self)
-{
-    return self->name;
-}
-
-DeliveryRouteAction
-delivery_sink_action (const DeliverySink *self)
-{
-    return self->action;
-}
-
 static void
 swallow (DeliverySink *self, DeliveryAttempt *attempt)
 {
-    if (self->action == DELIVERY_ROUTE_HOLD)
-        delivery_attempt_hold (attempt, self->reason);
-    else
+    switch (self->verdict) {
+    case DELIVERY_SINK_DISCARD:
         delivery_attempt_discard (attempt, self->reason);
+        break;
+    case DELIVERY_SINK_HOLD:
+        delivery_attempt_hold (attempt, self->reason);
+        break;
+    case DELIVERY_SINK_FAIL:
+        delivery_attempt_fail (attempt, self->reason);
+        break;
+    }
     self->events->finished (attempt, self->user_data);
 }
 

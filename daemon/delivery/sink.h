@@ -2,23 +2,25 @@
 #pragma once
 
 #include "delivery/lane.h"
-#include "delivery/route.h"
 
-/* A lane whose mail goes to no remote: it is discarded, or held. */
+/* A lane whose mail goes to no remote: it is discarded, held, or given up. */
 
 typedef struct _DeliverySink DeliverySink;
 
-/* @route: one that discards or holds; @queue, @events: must outlive the sink */
-DeliverySink *delivery_sink_new (Queue *queue, const DeliveryRoute *route, const DeliveryLaneEvents *events,
-                                 gpointer user_data);
+typedef enum {
+    DELIVERY_SINK_DISCARD, /* its recipients count as delivered */
+    DELIVERY_SINK_HOLD,
+    DELIVERY_SINK_FAIL /* its recipients have failed, which their sender is told */
+} DeliverySinkVerdict;
+
+/* @reason: for people; @queue, @events: must outlive the sink */
+DeliverySink *delivery_sink_new (Queue *queue, const gchar *name, DeliverySinkVerdict verdict, const gchar *reason,
+                                 const DeliveryLaneEvents *events, gpointer user_data);
 
 /* What the queue has promised and not given yet is put back when it comes. */
 void delivery_sink_free (DeliverySink *sink);
 
-const gchar *delivery_sink_name (const DeliverySink *sink);
-DeliveryRouteAction delivery_sink_action (const DeliverySink *sink);
-
-/* Takes what is due, and does with it what the route says. */
+/* Takes what is due, and does with it what the verdict says. */
 void delivery_sink_pump (DeliverySink *sink);
 
 /* Jobs that the queue has promised. */

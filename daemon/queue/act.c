@@ -3,7 +3,7 @@
 /*
  * Steering
  *
- * Retry, hold, release and delete, of one message or of a hundred thousand. Each slice of the sweep writes one record
+ * Retry, hold, release, delete and bounce, of one message or of a hundred thousand. Each slice of the sweep writes one record
  * for all heads that it changed and one for all messages that it removed; the caller is told when the last of them is
  * durable. A message that a delivery has is not torn out of its hands: what is to be done is put into its head, which the
  * settle respects.
@@ -158,6 +158,10 @@ changed (Act *act, const Change *change, guint32 generation)
         make_due (queue, entry, change->core);
         tell (queue, QUEUE_EVENT_RELEASED, entry, change->core);
         break;
+    case QUEUE_ACTION_BOUNCE:
+        queue_unsort_message (queue, entry);
+        queue_sort_message (queue, entry, change->core, 0);
+        break;
     case QUEUE_ACTION_HOLD:
         queue_unsort_message (queue, entry);
         tell (queue, QUEUE_EVENT_HELD, entry, change->core);
@@ -215,6 +219,7 @@ applies (QueueAction action, const QueueEntry *entry, const QueueHead *head)
     case QUEUE_ACTION_RELEASE:
         return held;
     case QUEUE_ACTION_DELETE:
+    case QUEUE_ACTION_BOUNCE:
         break;
     }
 
@@ -239,6 +244,11 @@ change_head (QueueAction action, QueueHead *head)
     case QUEUE_ACTION_DELETE:
         head->flags |= QUEUE_HEAD_DOOMED;
         break;
+    case QUEUE_ACTION_BOUNCE:
+        head->flags &= ~(guint32) QUEUE_HEAD_HELD;
+        head->flags |= QUEUE_HEAD_BOUNCED;
+        head->next_usec = 0;
+        break;
     }
 }
 
@@ -249,6 +259,7 @@ act_visit (QueueEntry *entry, QueueMessage *core, gpointer user_data)
     Queue *queue = act->queue;
     QueueWork *work = queue_work_get (queue, entry);
     Change change = {.work = work, .head = work->head, .core = core == NULL ? NULL : queue_message_ref (core)};
+    gboolean is_lost;
 
     /* What has to be told or sorted into a lane must be known. */
     if (core == NULL && act->action != QUEUE_ACTION_RETRY && (entry->flags & QUEUE_ENTRY_DAMAGED) == 0) {
@@ -258,8 +269,11 @@ act_visit (QueueEntry *entry, QueueMessage *core, gpointer user_data)
         queue_work_put (queue, work);
         return TRUE;
     }
+    /* There is nobody to give it back to. */
+    is_lost = act->action == QUEUE_ACTION_BOUNCE && core != NULL && core->envelope->sender[0] == '\0';
     change_head (act->action, &change.head);
-    if (work->removing || work->head.flags & QUEUE_HEAD_DOOMED || !applies (act->action, entry, &work->head)) {
+    if (is_lost || work->removing || work->head.flags & QUEUE_HEAD_DOOMED ||
+        !applies (act->action, entry, &work->head)) {
         change_clear (&change);
         queue_work_put (queue, work);
         return TRUE;

@@ -33,6 +33,7 @@ typedef struct {
     Base *base;
     gchar *reason;
     gboolean own_recipients; /* nobody else has the array of recipients */
+    gboolean own_base;       /* and this its origin and envelope */
 } Snapshot;
 
 void
@@ -113,6 +114,7 @@ recipient_clear (gpointer data)
 {
     QueueRecipient *recipient = data;
 
+    g_free (recipient->redirect);
     g_free (recipient->remote);
     g_free (recipient->status);
     g_free (recipient->reply);
@@ -278,6 +280,7 @@ queue_snapshot_change (QueueMessage *message, guint index)
     QueueRecipient *recipient = g_atomic_rc_box_new0 (QueueRecipient);
 
     *recipient = *old;
+    recipient->redirect = g_strdup (old->redirect);
     recipient->remote = g_strdup (old->remote);
     recipient->status = g_strdup (old->status);
     recipient->reply = g_strdup (old->reply);
@@ -290,6 +293,41 @@ queue_snapshot_change (QueueMessage *message, guint index)
     g_ptr_array_index (message->recipients, index) = recipient;
 
     return recipient;
+}
+
+/* A snapshot of its own origin and envelope, which it shared with others so far. */
+static void
+base_own (Snapshot *snapshot)
+{
+    const Base *old = snapshot->base;
+    Base *own = g_atomic_rc_box_new0 (Base);
+
+    own->origin = old->origin;
+    own->origin.peer = g_strdup (old->origin.peer);
+    own->origin.helo = g_strdup (old->origin.helo);
+    own->origin.protocol = g_strdup (old->origin.protocol);
+    own->envelope = message_envelope_copy (old->envelope);
+    g_atomic_rc_box_release_full (snapshot->base, base_clear);
+    snapshot->base = own;
+    snapshot->own_base = TRUE;
+    snapshot->message.origin = own->origin;
+    snapshot->message.envelope = own->envelope;
+}
+
+void
+queue_snapshot_redirect (QueueMessage *message, const guint *recipients, guint n, const gchar *address)
+{
+    Snapshot *snapshot = (Snapshot *) message;
+
+    if (!snapshot->own_base)
+        base_own (snapshot);
+    for (guint i = 0; i < n; i++) {
+        QueueRecipient *recipient = queue_snapshot_change (message, recipients[i]);
+
+        message_envelope_redirect (message->envelope, recipients[i], address);
+        g_free (recipient->redirect);
+        recipient->redirect = g_strdup (address);
+    }
 }
 
 static gint64

@@ -46,6 +46,7 @@ typedef struct {
     guint attempts;
     gint64 last_usec;        /* last attempt, microseconds since the epoch; 0: none */
     gboolean delay_notified; /* a notice of delay was sent */
+    gchar *redirect;         /* (nullable) the address was changed to this one, which is in the envelope now */
     gchar *remote;           /* (nullable) host[:port] of the last attempt */
     gchar *status;           /* (nullable) enhanced status code of the last reply or failure */
     gchar *reply;            /* (nullable) the last reply or failure, one line */

@@ -41,11 +41,12 @@ typedef enum {
     QUEUE_EVENT_HELD,
     QUEUE_EVENT_RELEASED,
     QUEUE_EVENT_DELETED,
+    QUEUE_EVENT_REDIRECTED,
     QUEUE_EVENT_REMOVED /* no recipient is pending any more, the message left the queue; for D-Bus, not the log */
 } QueueEventType;
 
 /* Something happened, and is durable. One event a recipient for delivered, deferred, bounced, expired; else one a
- * message, with @recipient of QUEUED the first one. Valid during the call only. */
+ * message, with @recipient of QUEUED the first one, and of REDIRECTED the new one. Valid during the call only. */
 typedef struct {
     QueueEventType type;
     const QueueMessage *message;  /* as it is after the event */
@@ -55,9 +56,14 @@ typedef struct {
     gint64 now_usec;
 } QueueEvent;
 
-/* Which way a recipient's mail goes; @released: the message was held once, and released. Returns a lane's name, valid
- * during the call only. */
-typedef const gchar *(*QueueRoute) (const QueueMessage *message, guint recipient, gboolean released,
+/* What people did with a message that its way may depend on. */
+typedef enum {
+    QUEUE_HINT_RELEASED = 1 << 0, /* it was held, and released */
+    QUEUE_HINT_BOUNCED = 1 << 1   /* it is to be given up */
+} QueueHints;
+
+/* Which way a recipient's mail goes. Returns a lane's name, valid during the call only. */
+typedef const gchar *(*QueueRoute) (const QueueMessage *message, guint recipient, QueueHints hints,
                                     gpointer user_data);
 
 typedef struct {
@@ -255,12 +261,17 @@ typedef enum {
     QUEUE_ACTION_RETRY, /* due now; nothing for a held one */
     QUEUE_ACTION_HOLD,
     QUEUE_ACTION_RELEASE, /* and due now */
-    QUEUE_ACTION_DELETE   /* nobody is notified; a message being delivered goes when that attempt ends */
+    QUEUE_ACTION_DELETE,  /* nobody is notified; a message being delivered goes when that attempt ends */
+    QUEUE_ACTION_BOUNCE   /* its recipients are to be given up, held or not; not if it has the null sender */
 } QueueAction;
 
 /* @count messages were touched and that is durable. */
 typedef void (*QueueActed) (guint count, const GError *error, gpointer user_data);
 void queue_act (Queue *queue, QueueAction action, const QueueFilter *filter, QueueActed acted, gpointer user_data);
+
+/* Pending recipients get @address (canonical) instead of their own, and are due now if the message is not held. */
+void queue_redirect (Queue *queue, const QueueFilter *filter, const gchar *address, QueueActed acted,
+                     gpointer user_data);
 
 typedef struct {
     guint64 messages;

@@ -20,7 +20,8 @@
  *     u8 NOTIFY (of MessageNotify).
  *
  * State: u8 version 1, head, varint entries of history, each u64 µs and text; varint n recipients, each varint index
- *     within the segment, u8 state (of QueueRecipientState), u8 flags (1: delay notified), varint attempts, i64 last
+ *     within the segment, u8 state (of QueueRecipientState), u8 flags (1: delay notified; in version 2 also 2:
+ *     redirected, then the text of the new address follows), varint attempts, i64 last
  *     attempt, then remote, status and reply, each either a text or, as the varint 1, "as the recipient before". The
  *     recipients that are not listed are as they were at the arrival.
  *
@@ -28,6 +29,8 @@
  *     newest entries of all are the history.
  *
  * A content chunk is its bytes. Heads are u64 id and head, repeated. A removal is u64 ids. A probe is empty.
+ *
+ *     Version 2 is written only of a segment that has redirected recipients.
  *
  * Versions: a reader refuses a version that it does not know. The order of fields of version 1 is fixed for good;
  * what comes later gets a new version, and this file goes on reading the old.
@@ -39,10 +42,12 @@
 #include "queue/record.h"
 #include "queue/snapshot.h"
 
-#define MESSAGE_VERSION 1
-#define STATE_VERSION   1
+#define MESSAGE_VERSION          1
+#define STATE_VERSION            1
+#define STATE_VERSION_REDIRECTED 2
 
 #define DELAY_NOTIFIED 1
+#define REDIRECTED     2
 
 guint64
 queue_record_bits (const gchar *text)
@@ -286,8 +291,8 @@ static gboolean
 is_untouched (const QueueRecipient *recipient)
 {
     return recipient->state == QUEUE_RECIPIENT_PENDING && recipient->last_usec == 0 && recipient->attempts == 0 &&
-           !recipient->delay_notified && recipient->remote == NULL && recipient->status == NULL &&
-           recipient->reply == NULL;
+           !recipient->delay_notified && recipient->redirect == NULL && recipient->remote == NULL &&
+           recipient->status == NULL && recipient->reply == NULL;
 }
 
 static void
@@ -309,7 +314,10 @@ put_recipients (GByteArray *bytes, const QueueMessage *message, guint segment)
             continue;
         queue_bytes_put_varint (bytes, i - first);
         queue_bytes_put_u8 (bytes, (guint8) recipient->state);
-        queue_bytes_put_u8 (bytes, recipient->delay_notified ? DELAY_NOTIFIED : 0);
+        queue_bytes_put_u8 (bytes, (recipient->delay_notified ? DELAY_NOTIFIED : 0) |
+                                       (recipient->redirect != NULL ? REDIRECTED : 0));
+        if (recipient->redirect != NULL)
+            queue_bytes_put_text (bytes, recipient->redirect);
         queue_bytes_put_varint (bytes, recipient->attempts);
         queue_bytes_put_u64 (bytes, (guint64) recipient->last_usec);
         put_text_after (bytes, recipient->remote, before->remote);
@@ -319,12 +327,31 @@ put_recipients (GByteArray *bytes, const QueueMessage *message, guint segment)
     }
 }
 
+static guint8
+state_version (const QueueMessage *message, guint segment)
+{
+    guint first = segment * QUEUE_SEGMENT_RECIPIENTS;
+    guint end = MIN (first + QUEUE_SEGMENT_RECIPIENTS, message->recipients->len);
+
+    for (guint i = first; i < end; i++)
+        if (queue_message_recipient (message, i)->redirect != NULL)
+            return STATE_VERSION_REDIRECTED;
+
+    return STATE_VERSION;
+}
+
+static gboolean
+is_state_version (guint8 version)
+{
+    return version == STATE_VERSION || version == STATE_VERSION_REDIRECTED;
+}
+
 GBytes *
 queue_record_state (const QueueMessage *message, guint segment, const QueueHead *head)
 {
     GByteArray *bytes = g_byte_array_new ();
 
-    queue_bytes_put_u8 (bytes, STATE_VERSION);
+    queue_bytes_put_u8 (bytes, state_version (message, segment));
     queue_record_put_head (bytes, head);
     queue_bytes_put_varint (bytes, message->history->len);
     for (guint i = 0; i < message->history->len; i++) {
@@ -343,7 +370,7 @@ queue_record_state_head (GBytes *payload, QueueHead *head)
 {
     QueueSpan span = span_of (payload);
 
-    if (queue_span_u8 (&span) != STATE_VERSION)
+    if (!is_state_version (queue_span_u8 (&span)))
         return FALSE;
     queue_span_head (&span, head);
 
@@ -399,6 +426,18 @@ read_history (QueueSpan *span, QueueMessage *message)
     }
 }
 
+static gboolean
+read_redirect (QueueSpan *span, guint index, QueueMessage *message)
+{
+    g_autofree gchar *address = queue_span_text (span);
+
+    if (address == NULL || *address == '\0')
+        return FALSE;
+    queue_snapshot_redirect (message, &index, 1, address);
+
+    return TRUE;
+}
+
 gboolean
 queue_record_apply_state (GBytes *payload, guint segment, QueueMessage *message)
 {
@@ -407,8 +446,10 @@ queue_record_apply_state (GBytes *payload, guint segment, QueueMessage *message)
     const QueueRecipient none = {0}, *before = &none;
     guint first = segment * QUEUE_SEGMENT_RECIPIENTS;
     guint64 n, least = 0;
+    guint8 version;
 
-    if (queue_span_u8 (&span) != STATE_VERSION)
+    version = queue_span_u8 (&span);
+    if (!is_state_version (version))
         return FALSE;
     queue_span_head (&span, &head);
     read_history (&span, message);
@@ -416,6 +457,7 @@ queue_record_apply_state (GBytes *payload, guint segment, QueueMessage *message)
     for (guint64 i = 0; i < n && !span.bad; i++) {
         guint64 index = queue_span_varint (&span);
         QueueRecipient *recipient;
+        guint8 flags;
 
         if (span.bad || index < least || index >= QUEUE_SEGMENT_RECIPIENTS ||
             first + index >= message->recipients->len)
@@ -423,7 +465,12 @@ queue_record_apply_state (GBytes *payload, guint segment, QueueMessage *message)
         least = index + 1;
         recipient = queue_snapshot_change (message, first + (guint) index);
         recipient->state = queue_span_u8 (&span);
-        recipient->delay_notified = (queue_span_u8 (&span) & DELAY_NOTIFIED) != 0;
+        flags = queue_span_u8 (&span);
+        recipient->delay_notified = (flags & DELAY_NOTIFIED) != 0;
+        if (version == STATE_VERSION_REDIRECTED && (flags & REDIRECTED) != 0 &&
+            !read_redirect (&span, first + (guint) index, message))
+            return FALSE;
+        recipient = queue_message_recipient (message, first + (guint) index);
         recipient->attempts = (guint) queue_span_varint (&span);
         recipient->last_usec = (gint64) queue_span_u64 (&span);
         recipient->remote = span_text_after (&span, before->remote);

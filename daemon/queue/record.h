@@ -35,7 +35,8 @@ typedef enum {
     QUEUE_HEAD_HELD = 1 << 0,
     QUEUE_HEAD_DEFERRED = 1 << 1, /* it was tried, or its recipients' results changed */
     QUEUE_HEAD_DOOMED = 1 << 2,   /* to be removed as soon as no delivery has it */
-    QUEUE_HEAD_RELEASED = 1 << 3  /* it was held, and released */
+    QUEUE_HEAD_RELEASED = 1 << 3, /* it was held, and released */
+    QUEUE_HEAD_BOUNCED = 1 << 4   /* its pending recipients are to be given up */
 } QueueHeadFlags;
 
 typedef struct {

@@ -99,7 +99,7 @@ get_way (GArray *ways, GHashTable **positions, const gchar *name)
 }
 
 static GArray *
-find_ways (Queue *queue, const QueueMessage *core, gboolean released, const guint8 *covered)
+find_ways (Queue *queue, const QueueMessage *core, QueueHints hints, const guint8 *covered)
 {
     GArray *ways = g_array_new (FALSE, FALSE, sizeof (Way));
     g_autoptr (GHashTable) positions = NULL;
@@ -110,11 +110,18 @@ find_ways (Queue *queue, const QueueMessage *core, gboolean released, const guin
 
         if (queue_message_recipient (core, i)->state != QUEUE_RECIPIENT_PENDING || (covered != NULL && covered[i]))
             continue;
-        name = queue->route (core, i, released, queue->route_data);
+        name = queue->route (core, i, hints, queue->route_data);
         g_array_append_val (get_way (ways, &positions, name)->recipients, i);
     }
 
     return ways;
+}
+
+static QueueHints
+hints_of (const QueueHead *head)
+{
+    return ((head->flags & QUEUE_HEAD_RELEASED) != 0 ? QUEUE_HINT_RELEASED : 0) |
+           ((head->flags & QUEUE_HEAD_BOUNCED) != 0 ? QUEUE_HINT_BOUNCED : 0);
 }
 
 /* Mail that is due at once stands in the order of arrival. */
@@ -135,7 +142,7 @@ queue_sort_message (Queue *queue, QueueEntry *entry, const QueueMessage *core, g
         return;
 
     covered = covered_recipients (queue, entry);
-    ways = find_ways (queue, core, (entry->head.flags & QUEUE_HEAD_RELEASED) != 0, covered);
+    ways = find_ways (queue, core, hints_of (&entry->head), covered);
     queue_tally (queue, entry, -1);
     for (guint i = 0; i < ways->len; i++) {
         const Way *way = way_at (ways, i);

@@ -33,6 +33,9 @@ QueueMessage *queue_snapshot_copy (const QueueMessage *message);
 /* Replaces the recipient @index by a copy that nobody else has, and returns it. */
 QueueRecipient *queue_snapshot_change (QueueMessage *message, guint index);
 
+/* Gives the recipients, @n indexes, another address, here and in the envelope. */
+void queue_snapshot_redirect (QueueMessage *message, const guint *recipients, guint n, const gchar *address);
+
 /* Adds an entry to the history, which is in the order of time, and drops the oldest beyond QUEUE_HISTORY_MOST. @text is
  * copied. */
 void queue_snapshot_note (QueueMessage *message, gint64 usec, const gchar *text);

@@ -86,7 +86,7 @@ submit (Load *load)
 }
 
 static const gchar *
-route (const QueueMessage *message, guint recipient, gboolean released, gpointer user_data)
+route (const QueueMessage *message, guint recipient, QueueHints hints, gpointer user_data)
 {
     return "smarthost";
 }

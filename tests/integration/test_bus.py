@@ -201,7 +201,7 @@ def test_a_filter_by_remote(make_relay, client, receiver):
     ({"before": GLib.Variant("t", 0)}, "before"),
     ({"sender": GLib.Variant("s", "two words@example.org")}, "sender"),
 ])
-@pytest.mark.parametrize("method", ["ListMessages", "Retry", "Hold", "Release", "Delete"])
+@pytest.mark.parametrize("method", ["ListMessages", "Retry", "Hold", "Release", "Delete", "Bounce"])
 def test_a_bad_filter_touches_nothing(waiting, client, method, criteria, words):
     identifier = submit(client)
     with pytest.raises(BusError) as refused:
@@ -871,6 +871,7 @@ def test_polkit_decides_about_other_users_mail(shared, nobody, system):
         assert nobody("client.call('Subscribe', '(a{sv})', {})") is True
         assert nobody("client.call('Pause')") is None
         assert nobody("client.call('Reload')") is None
+        assert nobody("client.call('Redirect', '(a{sv}s)', {}, 'new@example.com')") == 1
         assert nobody("client.act('Delete')") == 1
         assert {action for action, _ in polkit.asked} == {"inspect", "manage", "read-content", "configure"}
     assert root.ids() == []
@@ -886,6 +887,7 @@ def test_polkit_is_not_asked_about_own_mail_or_for_root(shared, nobody, system):
         nobody(f"client.ids(user={NOBODY})")
         nobody(f"client.message('{own}')")
         nobody(f"client.act('Hold', ids=['{own}'])")
+        nobody(f"client.call('Redirect', '(s)', 'new@example.com', path='{ROOT}/message/{own}', interface='Message')")
         root.act("Release", everyone=True)
         root.call("Pause")
         assert polkit.asked == []

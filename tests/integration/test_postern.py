@@ -241,8 +241,8 @@ def test_colours_are_for_terminals_only(waiting):
 def test_delete_all_asks_a_person(waiting):
     waiting.send()
     waiting.send()
-    assert "Nothing was deleted" in on_terminal(waiting, "delete", "--all", answer="n", status=FAILED)
-    assert "Nothing was deleted" in on_terminal(waiting, "delete", "--all", answer="", status=FAILED)
+    assert "Nothing was done" in on_terminal(waiting, "delete", "--all", answer="n", status=FAILED)
+    assert "Nothing was done" in on_terminal(waiting, "delete", "--all", answer="", status=FAILED)
     assert len(waiting.queue()) == 2
     assert "Deleted 2 messages." in on_terminal(waiting, "delete", "--all", answer="y")
     waiting.send()

@@ -226,6 +226,16 @@ test_steering_is_told (Fixture *fixture, gconstpointer data)
 }
 
 static void
+test_a_redirection_is_told_with_the_new_address (Fixture *fixture, gconstpointer data)
+{
+    fixture->event.recipient = "new@example.net";
+    log_queue (fixture, QUEUE_EVENT_REDIRECTED);
+
+    assert_id (LOG_EVENT_REDIRECTED);
+    assert_logged ("POSTERN_RECIPIENT=new@example.net");
+}
+
+static void
 test_removal_is_not_told (Fixture *fixture, gconstpointer data)
 {
     log_queue (fixture, QUEUE_EVENT_REMOVED);
@@ -350,6 +360,7 @@ main (int argc, char **argv)
     add ("bounced-tells-the-reason", test_bounced_tells_the_reason);
     add ("expired-is-a-warning", test_expired_is_a_warning);
     add ("steering-is-told", test_steering_is_told);
+    add ("a-redirection-is-told-with-the-new-address", test_a_redirection_is_told_with_the_new_address);
     add ("removal-is-not-told", test_removal_is_not_told);
     add ("a-remote-goes-down-and-up", test_a_remote_goes_down_and_up);
     add ("a-refusal-tells-who-and-why", test_a_refusal_tells_who_and_why);

@@ -12,11 +12,12 @@
 static const gchar *
 event_name (QueueEventType type)
 {
-    static const gchar *const names[] = {[QUEUE_EVENT_QUEUED] = "queued",     [QUEUE_EVENT_DELIVERED] = "delivered",
-                                         [QUEUE_EVENT_DEFERRED] = "deferred", [QUEUE_EVENT_BOUNCED] = "bounced",
-                                         [QUEUE_EVENT_EXPIRED] = "expired",   [QUEUE_EVENT_HELD] = "held",
-                                         [QUEUE_EVENT_RELEASED] = "released", [QUEUE_EVENT_DELETED] = "deleted",
-                                         [QUEUE_EVENT_REMOVED] = "removed"};
+    static const gchar *const names[] = {
+        [QUEUE_EVENT_QUEUED] = "queued",         [QUEUE_EVENT_DELIVERED] = "delivered",
+        [QUEUE_EVENT_DEFERRED] = "deferred",     [QUEUE_EVENT_BOUNCED] = "bounced",
+        [QUEUE_EVENT_EXPIRED] = "expired",       [QUEUE_EVENT_HELD] = "held",
+        [QUEUE_EVENT_RELEASED] = "released",     [QUEUE_EVENT_DELETED] = "deleted",
+        [QUEUE_EVENT_REDIRECTED] = "redirected", [QUEUE_EVENT_REMOVED] = "removed"};
 
     return names[type];
 }

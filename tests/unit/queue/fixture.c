@@ -17,9 +17,11 @@
 #define WAIT_SECONDS 60
 
 static const gchar *const event_names[] = {
-    [QUEUE_EVENT_QUEUED] = "queued",     [QUEUE_EVENT_DELIVERED] = "delivered", [QUEUE_EVENT_DEFERRED] = "deferred",
-    [QUEUE_EVENT_BOUNCED] = "bounced",   [QUEUE_EVENT_EXPIRED] = "expired",     [QUEUE_EVENT_HELD] = "held",
-    [QUEUE_EVENT_RELEASED] = "released", [QUEUE_EVENT_DELETED] = "deleted",     [QUEUE_EVENT_REMOVED] = "removed",
+    [QUEUE_EVENT_QUEUED] = "queued",     [QUEUE_EVENT_DELIVERED] = "delivered",
+    [QUEUE_EVENT_DEFERRED] = "deferred", [QUEUE_EVENT_BOUNCED] = "bounced",
+    [QUEUE_EVENT_EXPIRED] = "expired",   [QUEUE_EVENT_HELD] = "held",
+    [QUEUE_EVENT_RELEASED] = "released", [QUEUE_EVENT_DELETED] = "deleted",
+    [QUEUE_EVENT_REMOVED] = "removed",   [QUEUE_EVENT_REDIRECTED] = "redirected",
 };
 
 static void
@@ -92,7 +94,7 @@ fixture_free (Fixture *fixture)
 }
 
 const gchar *
-fixture_route (const QueueMessage *message, guint recipient, gboolean released, gpointer user_data)
+fixture_route (const QueueMessage *message, guint recipient, QueueHints hints, gpointer user_data)
 {
     return message_address_domain (message_envelope_recipient (message->envelope, recipient)->address);
 }

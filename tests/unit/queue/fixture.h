@@ -25,7 +25,7 @@ void fixture_close (Fixture *fixture);
 void fixture_reopen (Fixture *fixture);
 
 /* The lane is the recipient's domain. */
-const gchar *fixture_route (const QueueMessage *message, guint recipient, gboolean released, gpointer user_data);
+const gchar *fixture_route (const QueueMessage *message, guint recipient, QueueHints hints, gpointer user_data);
 
 /* Runs the main loop until *@done; fails the test after half a minute. */
 void fixture_wait (gboolean *done);

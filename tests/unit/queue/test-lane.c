@@ -309,7 +309,7 @@ an_own_time_outlasts_the_lane (Fixture *fixture)
 }
 
 static const gchar *
-one_way (const QueueMessage *message, guint recipient, gboolean released, gpointer user_data)
+one_way (const QueueMessage *message, guint recipient, QueueHints hints, gpointer user_data)
 {
     return user_data;
 }
@@ -337,9 +337,9 @@ new_routes_sort_everything_anew (Fixture *fixture)
 }
 
 static const gchar *
-held_way (const QueueMessage *message, guint recipient, gboolean released, gpointer user_data)
+held_way (const QueueMessage *message, guint recipient, QueueHints hints, gpointer user_data)
 {
-    return released ? "after" : "before";
+    return hints & QUEUE_HINT_RELEASED ? "after" : "before";
 }
 
 static void

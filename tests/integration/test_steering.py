@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Messages that somebody gives up or sends elsewhere: postern bounce and redirect, and their calls on the bus."""
+
+import os
+import subprocess
+
+import pytest
+
+import mail
+from busclient import BusError, Client, Polkit, SystemBus
+from receiver import PATIENCE_SECONDS
+from relay import POSTERN, environment
+
+USAGE, NOT_FOUND = 2, 3
+
+
+@pytest.fixture
+def waiting(make_relay, receiver):
+    """A relay that sends nothing until it is told to."""
+    relay = make_relay(receiver)
+    relay.postern("pause")
+    return relay
+
+
+def ids(relay):
+    return [row["id"] for row in relay.queue()]
+
+
+# ---- giving up ----
+
+
+def test_a_bounced_message_goes_back_to_its_sender(waiting, receiver):
+    waiting.send(message=mail.text("unwanted", Message_ID="<one@example.org>"))
+    assert waiting.postern("bounce", *ids(waiting)) == "Bounced 1 message.\n"
+    waiting.wait_line("mail for <recipient@example.net> bounced: whoever looks after the mail relay gave the message up")
+    waiting.postern("resume")
+    notice = mail.Notice(receiver.wait_messages(1)[0])
+    fields = notice.recipient("recipient@example.net")
+    assert (fields["Action"], fields["Status"]) == ("failed", "5.3.0")
+    assert notice.returned["Message-ID"] == "<one@example.org>"
+    assert "gave the message up" in " ".join(notice.text.split())
+    waiting.wait_line("delivered to <sender@example.org>")
+    assert not waiting.queue()
+
+
+def test_a_held_message_can_be_bounced(waiting, receiver):
+    waiting.send()
+    waiting.postern("hold", "--all")
+    waiting.postern("bounce", "--all")
+    waiting.wait_line("bounced: ")
+    waiting.postern("resume")
+    assert mail.Notice(receiver.wait_messages(1)[0]).recipient("recipient@example.net")
+
+
+def test_what_has_no_sender_is_not_bounced(waiting):
+    waiting.send(sender="")
+    result = waiting.postern("bounce", *ids(waiting), status=NOT_FOUND)
+    assert "it has no sender to be told" in result.stderr
+    assert len(waiting.queue()) == 1
+
+
+def test_a_bounce_survives_the_end_of_the_daemon(make_relay, make_receiver):
+    receiver = make_receiver(up=False)
+    relay = make_relay(receiver)
+    for number in range(20):
+        relay.send(sender=f"s{number}@example.org")
+    relay.postern("bounce", "--all")
+    relay.kill9()
+    receiver.start()
+    relay.start()
+    relay.postern("retry", "--all")
+    receiver.wait_messages(20)
+    assert {m.sender for m in receiver.messages} == {""}
+    assert {m.recipients[0] for m in receiver.messages} == {f"s{number}@example.org" for number in range(20)}
+
+
+# ---- sending elsewhere ----
+
+
+def test_a_redirected_message_goes_to_the_new_address_only(waiting, receiver):
+    waiting.send(recipients=["a@example.net", "b@example.net"], message=mail.text("elsewhere"))
+    assert waiting.postern("redirect", *ids(waiting), "--to=c@example.com") == "Redirected 1 message.\n"
+    waiting.wait_line("mail of <sender@example.org> was redirected to <c@example.com>")
+    assert waiting.queue()[0]["recipient"] == "c@example.com"
+    assert "redirected to c@example.com" in waiting.postern("show", *ids(waiting))
+    waiting.restart()
+    message = receiver.wait_messages(1)[0]
+    assert message.recipients == ["c@example.com"], "an address that comes twice is named once"
+    waiting.wait_line("delivered to <c@example.com>", count=2)
+    assert not waiting.queue()
+    assert len(receiver.messages) == 1
+
+
+def test_a_notice_about_a_redirected_message_names_the_address_that_was_meant(waiting, receiver):
+    receiver.on("RCPT", "550 5.1.1 no such user", match="c@example.com")
+    waiting.send()
+    waiting.postern("redirect", "--all", "--to", "c@example.com")
+    waiting.postern("resume")
+    fields = mail.Notice(receiver.wait_messages(1)[0]).recipient("c@example.com")
+    assert fields["Original-Recipient"].replace(" ", "") == "rfc822;recipient@example.net"
+
+
+def test_a_redirection_needs_an_address(waiting):
+    waiting.send()
+    assert "--to=ADDRESS" in waiting.postern("redirect", "--all", status=USAGE).stderr
+    result = waiting.postern("redirect", "--all", "--to=nobody@", status=USAGE)
+    assert "“nobody@” is not an address" in result.stderr
+    assert waiting.queue()[0]["recipient"] == "recipient@example.net"
+
+
+def test_a_redirected_message_takes_the_new_addresss_route(make_relay, make_receiver):
+    world, house = make_receiver(), make_receiver()
+    relay = make_relay([world, house], {"Route house": {"Recipients": "house.example", "Smarthosts": "second"}})
+    relay.postern("pause")
+    relay.send()
+    relay.postern("redirect", "--all", "--to=me@house.example")
+    relay.postern("resume")
+    assert house.wait_messages(1)[0].recipients == ["me@house.example"]
+    assert not world.messages
+
+
+# ---- on the bus ----
+
+
+def test_the_message_object_does_it_too(waiting, bus):
+    waiting.send()
+    waiting.send()
+    with Client(bus) as client:
+        client.gather()
+        client.call("Subscribe", "(a{sv})", {})
+        first, second = client.ids()
+        client.call("Redirect", "(s)", "new@example.com", path=f"/org/postern/Relay1/message/{first}", interface="Message")
+        told = client.wait_named("MessageRedirected")
+        assert (told[0], told[2]) == (first, "new@example.com")
+        assert client.message(first)["Recipients"][0][0] == "new@example.com"
+        client.call("Bounce", path=f"/org/postern/Relay1/message/{second}", interface="Message")
+        assert client.wait_named("MessageBounced")[0] == second
+
+
+@pytest.mark.parametrize("address", ["", "bare", "a@b c", "<a@example.com", "a@example.com>x"])
+def test_the_bus_takes_no_bad_address(waiting, bus, address):
+    waiting.send()
+    with Client(bus) as client, pytest.raises(BusError) as raised:
+        client.call("Redirect", "(a{sv}s)", {}, address)
+    assert raised.value.name == "InvalidArgument"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_others_mail_is_neither_bounced_nor_redirected_without_polkit(cleanup, make_relay, receiver):
+    system = cleanup.enter_context(SystemBus())
+    relay = make_relay(receiver, bus="system", variables=system.variables)
+    cleanup.enter_context(Polkit(system.address))
+    with Client(system.address) as client:
+        client.call("Pause")
+        relay.send()
+        (other,) = client.ids()
+        for command in (["bounce", "--all"], ["redirect", "--to=me@example.com", other], ["bounce", other]):
+            result = subprocess.run([POSTERN, "--bus=system", *command], user="nobody", group="nogroup", extra_groups=[],
+                                    env=environment(**system.variables, HOME="/"), stdin=subprocess.DEVNULL, text=True,
+                                    capture_output=True, check=False, timeout=PATIENCE_SECONDS)
+            assert "1 message" not in result.stdout, result.stdout
+        assert client.message(other)["Recipients"][0][0] == "recipient@example.net"
