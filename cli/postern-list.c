@@ -40,6 +40,7 @@ typedef struct {
     gboolean ids_only;
 
     Table *table;
+    GString *out; /* of the page that is being printed, beside the table */
     gint64 now_usec;
     guint64 count;
     guint64 bytes;
@@ -126,7 +127,8 @@ print_row (List *list, const Row *row)
         fputs (list->count == 1 ? "[\n" : ",\n", stdout);
         print_json_row (row);
     } else if (list->ids_only) {
-        g_print ("%s\n", row->id);
+        g_string_append (list->out, row->id);
+        g_string_append_c (list->out, '\n');
     } else {
         add_to_table (list, row);
     }
@@ -160,6 +162,8 @@ print_page (List *list, GVariant *filter, const gchar *cursor, GError **error)
     }
     if (list->count > 0 && !list->line->json && !list->ids_only)
         table_print (list->table);
+    g_print ("%s", list->out->str);
+    g_string_truncate (list->out, 0);
     return g_steal_pointer (&next);
 }
 
@@ -258,7 +262,8 @@ command_list (int argc, char **argv, const gchar *bus)
     g_autoptr (CommandLine) line = command_line_new (
         "list", "[ID…]", "Lists the messages that wait in the queue, oldest first, and why they wait.", bus);
     g_autoptr (Table) table = table_new (columns, G_N_ELEMENTS (columns), style_columns ());
-    List list = {.line = line, .table = table, .now_usec = g_get_real_time ()};
+    g_autoptr (GString) out = g_string_new (NULL);
+    List list = {.line = line, .table = table, .out = out, .now_usec = g_get_real_time ()};
     const GOptionEntry entries[] = {
         {"limit", 'n', 0, G_OPTION_ARG_INT, &list.limit, "Not more than this many", "COUNT"},
         {"ids", 'q', 0, G_OPTION_ARG_NONE, &list.ids_only, "Print the ids only, one a line", NULL},

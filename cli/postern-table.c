@@ -134,64 +134,84 @@ shrink (Table *table)
 }
 
 static void
-append_cell (const Table *table, GString *line, guint column, const gchar *text, Style style)
+append_spaces (GString *out, guint count)
+{
+    for (guint i = 0; i < count; i++)
+        g_string_append_c (out, ' ');
+}
+
+static void
+append_styled (GString *out, const gchar *text, Style style)
+{
+    if (style != STYLE_PLAIN)
+        g_string_append (out, style_begin (style));
+    g_string_append (out, text);
+    if (style != STYLE_PLAIN)
+        g_string_append (out, style_end ());
+}
+
+static void
+append_cell (const Table *table, GString *out, guint column, const gchar *text, Style style)
 {
     gboolean may_cut = table->width > 0 && table->columns[column].least > 0;
-    g_autofree gchar *cell = may_cut ? text_fit (text, table->widths[column]) : g_strdup (text);
+    g_autofree gchar *cut = may_cut ? text_fit (text, table->widths[column]) : NULL;
+    const gchar *cell = may_cut ? cut : text;
     guint width = text_width (cell);
     guint padding = width < table->widths[column] ? table->widths[column] - width : 0;
 
     if (column > 0)
-        g_string_append_printf (line, "%*s", GAP, "");
+        append_spaces (out, GAP);
     if (table->columns[column].is_number)
-        g_string_append_printf (line, "%*s", (int) padding, "");
-    g_string_append_printf (line, "%s%s%s", style == STYLE_PLAIN ? "" : style_begin (style), cell,
-                            style == STYLE_PLAIN ? "" : style_end ());
+        append_spaces (out, padding);
+    append_styled (out, cell, style);
     if (!table->columns[column].is_number && column + 1 < table->n_columns)
-        g_string_append_printf (line, "%*s", (int) padding, "");
+        append_spaces (out, padding);
 }
 
 static void
-print_titles (const Table *table)
+append_titles (const Table *table, GString *out)
 {
-    g_autoptr (GString) line = g_string_new (NULL);
-
     for (guint i = 0; i < table->n_columns; i++)
-        append_cell (table, line, i, table->columns[i].title, STYLE_HEADING);
-    g_print ("%s\n", line->str);
+        append_cell (table, out, i, table->columns[i].title, STYLE_HEADING);
+    g_string_append_c (out, '\n');
 }
 
 static void
-print_note (const Table *table, const gchar *note)
+append_note (const Table *table, GString *out, const gchar *note)
 {
     gboolean may_cut = table->width > NOTE_INDENT;
     g_autofree gchar *text = may_cut ? text_fit (note, table->width - NOTE_INDENT) : g_strdup (note);
 
-    g_print ("%*s%s%s%s\n", NOTE_INDENT, "", style_begin (STYLE_FAINT), text, style_end ());
+    append_spaces (out, NOTE_INDENT);
+    append_styled (out, text, STYLE_FAINT);
+    g_string_append_c (out, '\n');
 }
 
 static void
-print_row (const Table *table, const Row *row)
+append_row (const Table *table, GString *out, const Row *row)
 {
-    g_autoptr (GString) line = g_string_new (NULL);
-
     for (guint i = 0; i < table->n_columns; i++)
-        append_cell (table, line, i, row->cells[i], i == row->styled ? row->style : STYLE_PLAIN);
-    g_print ("%s\n", line->str);
+        append_cell (table, out, i, row->cells[i], i == row->styled ? row->style : STYLE_PLAIN);
+    g_string_append_c (out, '\n');
     if (row->note != NULL && *row->note != '\0')
-        print_note (table, row->note);
+        append_note (table, out, row->note);
 }
 
 void
 table_print (Table *table)
 {
+    g_autoptr (GString) out = g_string_new (NULL);
+
     if (table->widths == NULL) {
         measure (table);
         shrink (table);
-        print_titles (table);
+        append_titles (table, out);
     }
 
     for (guint i = 0; i < table->rows->len; i++)
-        print_row (table, g_ptr_array_index (table->rows, i));
+        append_row (table, out, g_ptr_array_index (table->rows, i));
     g_ptr_array_set_size (table->rows, 0);
+
+    /* At once: each call flushes. */
+    g_print ("%s", out->str);
 }
