@@ -114,11 +114,12 @@ client_get_properties (const Client *client, const gchar *path, const gchar *int
 }
 
 int
-client_open_content (const Client *client, const gchar *path, GError **error)
+client_open (const Client *client, const gchar *path, const gchar *interface, const gchar *method,
+             GVariant *parameters, GError **error)
 {
     g_autoptr (GUnixFDList) fds = NULL;
     g_autoptr (GVariant) reply = g_dbus_connection_call_with_unix_fd_list_sync (
-        client->connection, RELAY_NAME, path, RELAY_MESSAGE_INTERFACE, "OpenContent", NULL, G_VARIANT_TYPE ("(h)"),
+        client->connection, RELAY_NAME, path, interface, method, parameters, G_VARIANT_TYPE ("(h)"),
         G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION, CALL_MSEC, NULL, &fds, NULL, error);
     gint handle;
 

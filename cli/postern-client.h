@@ -66,12 +66,15 @@ GVariant *client_call_manager (const Client *client, const gchar *method, GVaria
 GVariant *client_get_properties (const Client *client, const gchar *path, const gchar *interface, GError **error);
 
 /**
- * client_open_content:
- * @path: a message's object
+ * client_open:
+ * @parameters: (nullable): floating
  *
- * Returns: a descriptor to read its content from (transfer full), -1 with an error
+ * Calls a method that returns something to be read.
+ *
+ * Returns: a descriptor to read it from (transfer full), -1 with an error
  */
-int client_open_content (const Client *client, const gchar *path, GError **error);
+int client_open (const Client *client, const gchar *path, const gchar *interface, const gchar *method,
+                 GVariant *parameters, GError **error);
 
 /* Whether a relay has its name on the bus; none is started. */
 gboolean client_relay_runs (const Client *client);

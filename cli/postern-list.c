@@ -3,8 +3,8 @@
 /*
  * postern list
  *
- * The queue, oldest first, page by page: each page is printed before the next is asked for, so that a million
- * messages take no memory here either. The widths of the table are those of the first page.
+ * The queue, oldest first: rows are printed while the next come, so that a million messages take no memory here
+ * either.
  */
 
 #include <stdio.h>
@@ -12,26 +12,12 @@
 #include "postern-command.h"
 #include "postern-filter.h"
 #include "postern-json.h"
+#include "postern-rows.h"
 #include "postern-table.h"
 #include "postern-text.h"
 
-#define ROW_TYPE   "(ssxssuutttus)"
-#define ROW_FIELDS "(&s&sx&s&suutttu&s)"
-
-typedef struct {
-    const gchar *id;
-    const gchar *state;
-    gint64 user;
-    const gchar *sender;
-    const gchar *recipient;
-    guint32 recipients;
-    guint32 pending;
-    guint64 size;
-    guint64 arrived;
-    guint64 next;
-    guint32 attempts;
-    const gchar *reason;
-} Row;
+/* As many rows are printed at a time; the widths of the table are those of the first of these pages. */
+#define PAGE_ROWS 1000
 
 typedef struct {
     CommandLine *line;
@@ -50,16 +36,6 @@ static const TableColumn columns[] = {
     {"ID", FALSE, 0},   {"STATE", FALSE, 0}, {"AGE", TRUE, 0}, {"SIZE", TRUE, 0},
     {"NEXT", FALSE, 0}, {"FROM", FALSE, 6},  {"TO", FALSE, 6},
 };
-
-static Row
-read_row (GVariant *variant)
-{
-    Row row;
-
-    g_variant_get (variant, ROW_FIELDS, &row.id, &row.state, &row.user, &row.sender, &row.recipient, &row.recipients,
-                   &row.pending, &row.size, &row.arrived, &row.next, &row.attempts, &row.reason);
-    return row;
-}
 
 static gchar *
 next_text (const Row *row, gint64 now_usec)
@@ -134,37 +110,32 @@ print_row (List *list, const Row *row)
     }
 }
 
-static guint
-rows_wanted (const List *list)
+static void
+print_page (List *list)
 {
-    return list->limit == 0 ? 0 : (guint) list->limit - (guint) list->count;
-}
-
-/* Prints a page. Returns: (transfer full): the cursor of the next, "" at the end; NULL with an error */
-static gchar *
-print_page (List *list, GVariant *filter, const gchar *cursor, GError **error)
-{
-    g_autoptr (GVariant) reply = client_call_manager (
-        list->line->client, "ListMessages", g_variant_new ("(@a{sv}su)", filter, cursor, rows_wanted (list)),
-        "(a" ROW_TYPE "s)", error);
-    g_autoptr (GVariant) rows = NULL;
-    g_autofree gchar *next = NULL;
-
-    if (reply == NULL)
-        return NULL;
-
-    g_variant_get (reply, "(@a" ROW_TYPE "s)", &rows, &next);
-    for (gsize i = 0; i < g_variant_n_children (rows); i++) {
-        g_autoptr (GVariant) variant = g_variant_get_child_value (rows, i);
-        Row row = read_row (variant);
-
-        print_row (list, &row);
-    }
     if (list->count > 0 && !list->line->json && !list->ids_only)
         table_print (list->table);
     g_print ("%s", list->out->str);
     g_string_truncate (list->out, 0);
-    return g_steal_pointer (&next);
+}
+
+/* Prints all rows. Returns: FALSE with an error */
+static gboolean
+print_rows (List *list, Rows *rows, GError **error)
+{
+    GError *broken = NULL;
+    Row row;
+
+    while ((list->limit == 0 || list->count < (guint64) list->limit) && rows_next (rows, &row, &broken)) {
+        print_row (list, &row);
+        if (list->count % PAGE_ROWS == 0)
+            print_page (list);
+    }
+    print_page (list);
+
+    if (broken != NULL)
+        g_propagate_error (error, broken);
+    return broken == NULL;
 }
 
 static guint64
@@ -221,17 +192,11 @@ finish (const List *list)
 static ExitCode
 run_list (List *list, GVariant *filter)
 {
-    g_autofree gchar *cursor = g_strdup ("");
+    g_autoptr (GError) error = NULL;
+    g_autoptr (Rows) rows = rows_open (list->line->client, filter, &error);
 
-    do {
-        g_autoptr (GError) error = NULL;
-        g_autofree gchar *next = print_page (list, filter, cursor, &error);
-
-        if (next == NULL)
-            return client_explain (list->line->client, error);
-        g_free (cursor);
-        cursor = g_steal_pointer (&next);
-    } while (*cursor != '\0' && (list->limit == 0 || list->count < (guint64) list->limit));
+    if (rows == NULL || !print_rows (list, rows, &error))
+        return client_explain (list->line->client, error);
 
     return finish (list);
 }

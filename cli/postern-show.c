@@ -285,7 +285,7 @@ static ExitCode
 show_content (const Show *show, const gchar *path, GVariant *properties)
 {
     g_autoptr (GError) error = NULL;
-    int fd = client_open_content (show->line->client, path, &error);
+    int fd = client_open (show->line->client, path, RELAY_MESSAGE_INTERFACE, "OpenContent", NULL, &error);
     gint64 size = (gint64) properties_number (properties, "Size");
     gint64 copied;
 

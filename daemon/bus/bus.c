@@ -16,13 +16,13 @@
 
 #include "bus/bus.h"
 
-#include "bus/content.h"
 #include "bus/error.h"
 #include "bus/internal.h"
 #include "bus/manager.h"
 #include "bus/message-object.h"
 #include "bus/properties.h"
 #include "bus/remote-object.h"
+#include "bus/stream.h"
 #include "bus/subscribers.h"
 
 #define NAME_MSEC    5000
@@ -168,7 +168,7 @@ bus_new (const gchar *address, Queue *queue, Delivery *delivery, const BusCounte
     bus->authorization = bus_authorization_new (bus->connection, is_system);
     bus->subscribers = bus_subscribers_new (bus);
     bus->properties = bus_properties_new (bus);
-    bus->contents = bus_contents_new (bus);
+    bus->streams = bus_streams_new ();
 
     if (!register_objects (bus, error) || !request_name (bus, error))
         return NULL;
@@ -187,7 +187,7 @@ bus_free (Bus *bus)
     g_clear_signal_handler (&bus->closed_handler, bus->connection);
     unregister_objects (bus);
     release_name (bus);
-    g_clear_pointer (&bus->contents, bus_contents_free);
+    g_clear_pointer (&bus->streams, bus_streams_free);
     g_clear_pointer (&bus->properties, bus_properties_free);
     g_clear_pointer (&bus->subscribers, bus_subscribers_free);
     g_clear_pointer (&bus->authorization, bus_authorization_free);
@@ -222,5 +222,5 @@ bus_changed (Bus *bus)
 guint
 bus_calls_pending (const Bus *bus)
 {
-    return bus->calls_pending + bus_contents_count (bus->contents);
+    return bus->calls_pending + bus_streams_count (bus->streams);
 }

@@ -19,7 +19,7 @@
 
 typedef struct _BusSubscribers BusSubscribers;
 typedef struct _BusProperties BusProperties;
-typedef struct _BusContents BusContents;
+typedef struct _BusStreams BusStreams;
 
 struct _Bus {
     GDBusConnection *connection;
@@ -39,7 +39,7 @@ struct _Bus {
     BusAuthorization *authorization;
     BusSubscribers *subscribers;
     BusProperties *properties;
-    BusContents *contents;
+    BusStreams *streams;
     const BusCounters *counters;
     gint64 hurried_usec; /* monotonic; when a caller without privileges last hurried the delivery */
     guint calls_pending;

@@ -13,6 +13,7 @@
 #include "bus/act.h"
 #include "bus/call.h"
 #include "bus/check.h"
+#include "bus/list.h"
 #include "bus/message-object.h"
 #include "bus/properties.h"
 #include "bus/remote-object.h"
@@ -103,6 +104,42 @@ handle_list_messages (Bus *bus, GDBusMethodInvocation *invocation, GVariant *par
         bus_call_refuse (call, BUS_ERROR_INVALID_ARGUMENT, "“%s” is not a cursor", cursor);
     else
         bus_call_identify (call, on_list_caller);
+}
+
+static void
+open_list (BusCall *call)
+{
+    g_autoptr (GError) error = NULL;
+    BusFilter *filter = g_steal_pointer (&((Listing *) call->data)->filter);
+    int fd = bus_list_open (call->bus, filter, call->uid, &error);
+
+    if (fd < 0)
+        bus_call_fail (call, error);
+    else
+        bus_call_return_fd (call, fd);
+}
+
+static void
+on_open_list_caller (BusCall *call)
+{
+    const Listing *listing = call->data;
+
+    bus_call_narrow (call, listing->filter, FALSE, BUS_ACTION_INSPECT, open_list);
+}
+
+static void
+handle_open_list (Bus *bus, GDBusMethodInvocation *invocation, GVariant *parameters)
+{
+    Listing *listing = g_new0 (Listing, 1);
+    BusCall *call = bus_call_new (bus, invocation, listing, listing_free);
+    g_autoptr (GVariant) dictionary = g_variant_get_child_value (parameters, 0);
+    g_autoptr (GError) error = NULL;
+
+    listing->filter = bus_filter_new (dictionary, &error);
+    if (listing->filter == NULL)
+        bus_call_fail (call, error);
+    else
+        bus_call_identify (call, on_open_list_caller);
 }
 
 /* ---- One message ---- */
@@ -454,6 +491,7 @@ static const struct {
     Handle handle;
 } methods[] = {
     {"ListMessages", handle_list_messages},
+    {"OpenList", handle_open_list},
     {"GetMessage", handle_get_message},
     {"SubmitMessage", bus_submit},
     {"Retry", handle_retry},

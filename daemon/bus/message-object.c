@@ -116,7 +116,7 @@ open_content (BusCall *call)
 {
     const MessageCall *message_call = call->data;
     g_autoptr (GError) error = NULL;
-    int fd = bus_contents_open (call->bus->contents, message_call->id, call->uid, &error);
+    int fd = bus_content_open (call->bus, message_call->id, call->uid, &error);
 
     if (fd < 0)
         bus_call_fail (call, error);

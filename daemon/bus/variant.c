@@ -66,6 +66,53 @@ bus_variant_row (const QueueMessage *message)
     return g_variant_new_tuple (fields, G_N_ELEMENTS (fields));
 }
 
+static void
+append_field (GString *out, const gchar *text)
+{
+    g_autofree gchar *valid = NULL;
+
+    if (text != NULL && !g_utf8_validate (text, -1, NULL))
+        text = valid = g_utf8_make_valid (text, -1);
+    g_string_append (out, text != NULL ? text : "");
+    g_string_append_c (out, '\0');
+}
+
+static void
+append_number (GString *out, guint64 number)
+{
+    gchar digits[24];
+    gchar *start = digits + sizeof digits;
+
+    *--start = '\0';
+    do
+        *--start = (gchar) ('0' + number % 10);
+    while ((number /= 10) > 0);
+    g_string_append_len (out, start, digits + sizeof digits - start);
+}
+
+void
+bus_variant_append_row (GString *out, const QueueMessage *message)
+{
+    gchar id[QUEUE_ID_TEXT_BYTES];
+
+    queue_id_write (message->id, id);
+    append_field (out, id);
+    append_field (out, queue_state_name (message->state));
+    if (message->origin.uid < 0)
+        append_field (out, "-1");
+    else
+        append_number (out, (guint64) message->origin.uid);
+    append_field (out, message->envelope->sender);
+    append_field (out, recipient_address (message, first_pending (message)));
+    append_number (out, message->recipients->len);
+    append_number (out, queue_message_pending (message));
+    append_number (out, message->size);
+    append_number (out, (guint64) MAX (0, message->arrival_usec));
+    append_number (out, (guint64) MAX (0, message->next_usec));
+    append_number (out, message->attempts);
+    append_field (out, message->reason);
+}
+
 static GVariant *
 get_id (const QueueMessage *message)
 {

@@ -27,6 +27,9 @@ GVariant *bus_variant_time (gint64 usec);
 /* Returns: (transfer floating): a row of ListMessages */
 GVariant *bus_variant_row (const QueueMessage *message);
 
+/* Appends a row of OpenList: the fields of a row of ListMessages as text, each with a NUL byte behind it. */
+void bus_variant_append_row (GString *out, const QueueMessage *message);
+
 /* Returns: (transfer floating) (nullable): the property @name of the Message interface; %NULL if there is none */
 GVariant *bus_variant_property (const QueueMessage *message, const gchar *name);
 

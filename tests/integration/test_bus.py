@@ -14,7 +14,7 @@ import xml.etree.ElementTree
 
 import pytest
 
-from busclient import INTERFACES, NAME, ROOT, BusError, Client, Polkit, SystemBus, described
+from busclient import INTERFACES, NAME, ROOT, BusError, Client, Polkit, SystemBus, choose, described
 from gi.repository import GLib
 from receiver import PATIENCE_SECONDS
 from relay import POSTERN, SENDMAIL, environment
@@ -469,6 +469,49 @@ def test_content_of_any_size_in_little_memory(waiting, client, figure):
     figure(f"content of {len(content) >> 20} MiB read over D-Bus: daemon grew by {growth} KiB")
     for fd in unread:
         os.close(fd)
+
+
+def open_list(client, **criteria):
+    """The rows of OpenList as ListMessages has them, and whether the list is complete."""
+    data = read_all(client.call("OpenList", "(a{sv})", choose(**criteria)))
+    fields = data.split(b"\0")[:-1]
+    complete = len(fields) % 12 == 1 and fields[-1] == b""
+    rows = []
+    for at in range(0, len(fields) // 12 * 12, 12):
+        row = [field.decode() for field in fields[at:at + 12]]
+        rows.append(tuple(int(field) if number in (2, 5, 6, 7, 8, 9, 10) else field for number, field in enumerate(row)))
+    return rows, complete
+
+
+def test_an_opened_list_has_what_pages_have(waiting, client):
+    assert open_list(client) == ([], True)
+    first = submit(client, "a@example.org", ["one@example.net", "two@example.net"])
+    held = submit(client, "")
+    client.act("Hold", ids=[held])
+    assert [row[0] for row in client.list()[0]] == [first, held]
+    assert open_list(client) == (client.list()[0], True)
+    assert open_list(client, state="held") == (client.list(state="held")[0], True)
+    assert open_list(client, ids=[]) == ([], True)
+
+
+def test_an_opened_list_may_be_longer_than_a_page(waiting, client):
+    identifiers = [submit(client) for _ in range(1002)]
+    rows, complete = open_list(client)
+    assert complete
+    assert [row[0] for row in rows] == identifiers
+
+
+def test_a_list_needs_a_good_filter(waiting, client):
+    with pytest.raises(BusError) as refused:
+        open_list(client, state="elsewhere")
+    assert refused.value.name == "InvalidFilter"
+
+
+def test_a_list_that_nobody_reads_harms_nothing(waiting, client):
+    for _ in range(3):
+        os.close(client.call("OpenList", "(a{sv})", {}))
+    assert submit(client)
+    assert len(open_list(client)[0]) == 1
 
 
 def test_contents_that_nobody_reads_are_limited(waiting, client):

@@ -97,6 +97,29 @@ test_row_shows_the_first_pending_recipient (void)
 }
 
 static void
+test_a_row_of_a_list_is_twelve_fields (void)
+{
+    static const gchar expected[] =
+        "\0deferred\0001000\0\0two@example.net\0002\0001\0001234\0001795315321000000\0000\0003\000451 caf\357\277\275";
+    g_autoptr (GString) out = g_string_new (NULL);
+    gchar id[QUEUE_ID_TEXT_BYTES];
+    Sample sample;
+
+    sample_init (&sample);
+    sample.message.next_usec = QUEUE_NEXT_WITH_LANE;
+    bus_variant_append_row (out, &sample.message);
+    queue_id_write (42, id);
+    g_assert_cmpstr (out->str, ==, id);
+    g_assert_cmpmem (out->str + strlen (id), (gint) (out->len - strlen (id)), expected, (gint) sizeof expected);
+
+    g_string_truncate (out, 0);
+    sample.message.origin.uid = -1;
+    bus_variant_append_row (out, &sample.message);
+    g_assert_cmpstr (out->str + strlen (id) + sizeof "\0deferred", ==, "-1");
+    sample_clear (&sample);
+}
+
+static void
 test_properties_have_the_types_of_the_description (void)
 {
     static const struct {
@@ -194,6 +217,7 @@ main (int argc, char **argv)
     g_test_add_func ("/bus/variant/a-time-that-is-none-is-zero", test_a_time_that_is_none_is_zero);
     g_test_add_func ("/bus/variant/row-shows-the-first-pending-recipient",
                      test_row_shows_the_first_pending_recipient);
+    g_test_add_func ("/bus/variant/a-row-of-a-list-is-twelve-fields", test_a_row_of_a_list_is_twelve_fields);
     g_test_add_func ("/bus/variant/properties-have-the-types-of-the-description",
                      test_properties_have_the_types_of_the_description);
     g_test_add_func ("/bus/variant/recipients-tell-what-became-of-each", test_recipients_tell_what_became_of_each);
