@@ -56,11 +56,40 @@ value_kind (gchar letter, ValueKind *kind)
     return TRUE;
 }
 
+/* Why a mode of other sendmails is not one of this. */
+static const gchar *
+mode_refusal (gchar letter)
+{
+    switch (letter) {
+    case 'd':
+    case 'D':
+    case 'l':
+        return "no daemon is started this way; systemd starts it: systemctl enable --now postern.socket";
+    case 'v':
+        return "no address can be verified before its mail is sent; “postern list” shows what became of mail";
+    case 't':
+        return "how addresses are rewritten cannot be tried; “postern check” tries the configuration";
+    case 'h':
+    case 'H':
+        return "the state of hosts is shown by “postern remotes”";
+    case 'P':
+        return "the number of messages in the queue is shown by “postern status”";
+    case 'C':
+        return "the configuration is checked by “postern check”";
+    case 'S':
+        return "SMTP in batches is not spoken; -bs speaks it with replies";
+    default:
+        return "Postern's sendmail has no such mode, only -bm, -bs, -bp and -bi";
+    }
+}
+
 static gboolean
 set_mode (SendmailOptions *options, const gchar *value, GError **error)
 {
     switch (value[0]) {
     case 'm':
+    case 'a': /* lines that end with CRLF are understood anyhow */
+    case 'q': /* dma's: queue it. What else. */
         options->mode = SENDMAIL_MODE_SUBMIT;
         return TRUE;
     case 's':
@@ -72,19 +101,52 @@ set_mode (SendmailOptions *options, const gchar *value, GError **error)
     case 'i':
         options->mode = SENDMAIL_MODE_ALIASES;
         return TRUE;
-    case 'd':
-    case 'D':
-        return fail (error, 'b', value,
-                     "no daemon is started this way; systemd starts it: systemctl enable --now postern.socket");
     default:
-        return fail (error, 'b', value, "Postern's sendmail has no such mode, only -bm, -bs, -bp and -bi");
+        return fail (error, 'b', value, mode_refusal (value[0]));
     }
+}
+
+/* "-qRexample.org" means a site to Postfix and a part of an address to sendmail; here it is a domain or an address. */
+static gchar *
+select_recipient (const gchar *text)
+{
+    if (text[0] == '@')
+        text++;
+
+    return g_strconcat (strchr (text, '@') != NULL ? "--recipient=" : "--domain=", text, NULL);
+}
+
+/* What is not understood selects nothing, and all is tried: once too often does no harm. */
+static void
+set_retry (SendmailOptions *options, const gchar *value)
+{
+    options->mode = SENDMAIL_MODE_RETRY;
+    g_clear_pointer (&options->selection, g_free);
+    if (value[0] == '\0' || value[1] == '\0')
+        return;
+
+    if (value[0] == 'I')
+        options->selection = g_strdup (value + 1);
+    else if (value[0] == 'R')
+        options->selection = select_recipient (value + 1);
+    else if (value[0] == 'S')
+        options->selection = g_strconcat ("--sender=", value + 1, NULL);
 }
 
 static void
 set_error_mode (SendmailOptions *options, const gchar *value)
 {
     options->quiet = value[0] == 'q';
+}
+
+/* "/etc/aliases", or "hash:/etc/aliases" of whoever had a database. */
+static void
+set_alias_file (SendmailOptions *options, const gchar *value)
+{
+    const gchar *colon = strchr (value, ':');
+
+    g_free (options->alias_file);
+    options->alias_file = g_strdup (colon != NULL ? colon + 1 : value);
 }
 
 static void
@@ -94,6 +156,8 @@ set_old_option (SendmailOptions *options, const gchar *value)
         options->dot_is_content = TRUE;
     else if (value[0] == 'e')
         set_error_mode (options, value + 1);
+    else if (value[0] == 'A')
+        set_alias_file (options, value + 1);
 }
 
 static gboolean
@@ -220,6 +284,8 @@ set_option (SendmailOptions *options, gchar letter, const gchar *value, GError *
         return TRUE;
     case 'C':
         g_free (options->configuration);
+        g_free (options->alias_file);
+        g_free (options->selection);
         options->configuration = g_strdup (value);
         return TRUE;
     case 'F':
@@ -238,7 +304,7 @@ set_option (SendmailOptions *options, gchar letter, const gchar *value, GError *
         options->mode = SENDMAIL_MODE_ALIASES;
         return TRUE;
     case 'q':
-        options->mode = SENDMAIL_MODE_RETRY;
+        set_retry (options, value);
         return TRUE;
     case 't':
         options->recipients_from_header = TRUE;
@@ -249,6 +315,15 @@ set_option (SendmailOptions *options, gchar letter, const gchar *value, GError *
     default:
         return TRUE;
     }
+}
+
+/* Exim's "-oMr PROTOCOL", "-oX PORT" and their like, which have their value in the next argument. */
+static gboolean
+is_exims (gchar letter, const gchar *value)
+{
+    static const gchar *const names[] = {"Ma", "Maa", "Mai", "Mas", "Mi", "Mm", "Mr", "Ms", "Mt", "P", "X", NULL};
+
+    return letter == 'o' && g_strv_contains (names, value);
 }
 
 /* Reads the letters behind a "-"; @next is the argument behind, or NULL; sets @took_next. */
@@ -276,6 +351,7 @@ parse_cluster (SendmailOptions *options, const gchar *letters, const gchar *next
             *took_next = TRUE;
         }
 
+        *took_next = *took_next || (is_exims (*letter, value) && next != NULL);
         return set_option (options, *letter, value, error);
     }
 
@@ -345,6 +421,8 @@ sendmail_options_free (SendmailOptions *options)
     g_free (options->full_name);
     g_free (options->envid);
     g_free (options->configuration);
+    g_free (options->alias_file);
+    g_free (options->selection);
     g_ptr_array_unref (options->recipients);
     g_free (options);
 }

@@ -25,7 +25,9 @@ typedef struct {
     MessageNotify notify;            /* -N */
     MessageReturn ret;               /* -R */
     gchar *configuration;            /* (nullable) -C: counts for SENDMAIL_MODE_ALIASES alone */
-    GPtrArray *recipients;           /* of strings: the arguments that are no options */
+    gchar *alias_file;               /* (nullable) -oA: likewise */
+    gchar *selection;      /* (nullable) -qI, -qR, -qS: what of the queue is tried, as `postern retry` has it */
+    GPtrArray *recipients; /* of strings: the arguments that are no options */
 } SendmailOptions;
 
 /**

@@ -76,16 +76,24 @@ become_postern (const gchar *subcommand, const gchar *option, GError **error)
 
 /* Becomes `posternd --check-aliases`; returns if there is none, or if that fails. */
 static gboolean
-check_aliases (const gchar *configuration, GError **error)
+check_aliases (const SendmailOptions *options, GError **error)
 {
     g_autofree gchar *daemon = find_program ("../daemon/posternd", POSTERN_LIBEXECDIR "/posternd");
-    g_autofree gchar *option = configuration != NULL ? g_strconcat ("--config=", configuration, NULL) : NULL;
+    g_autoptr (GPtrArray) arguments = g_ptr_array_new_with_free_func (g_free);
+
+    g_ptr_array_add (arguments, g_strdup ("posternd"));
+    g_ptr_array_add (arguments, g_strdup ("--check-aliases"));
+    if (options->configuration != NULL)
+        g_ptr_array_add (arguments, g_strconcat ("--config=", options->configuration, NULL));
+    if (options->alias_file != NULL)
+        g_ptr_array_add (arguments, g_strconcat ("--aliases=", options->alias_file, NULL));
+    g_ptr_array_add (arguments, NULL);
 
     if (access (daemon, X_OK) != 0)
         return TRUE;
 
     signal (SIGPIPE, SIG_DFL);
-    execl (daemon, "posternd", "--check-aliases", option, NULL);
+    execv (daemon, (gchar **) arguments->pdata);
     g_set_error (error, SENDMAIL_ERROR, EX_UNAVAILABLE, "%s could not be started: %s", daemon, g_strerror (errno));
     return FALSE;
 }
@@ -101,9 +109,9 @@ run (const SendmailOptions *options, GError **error)
     case SENDMAIL_MODE_LIST:
         return become_postern ("mailq", NULL, error);
     case SENDMAIL_MODE_RETRY:
-        return become_postern ("retry", "--all", error);
+        return become_postern ("retry", options->selection != NULL ? options->selection : "--all", error);
     case SENDMAIL_MODE_ALIASES:
-        return check_aliases (options->configuration, error);
+        return check_aliases (options, error);
     }
 
     g_return_val_if_reached (FALSE);

@@ -22,8 +22,8 @@ print_lines (const GPtrArray *lines)
         printf ("%s\n", (const gchar *) g_ptr_array_index (lines, i));
 }
 
-static int
-check_file (const gchar *path)
+int
+alias_check_file (const gchar *path)
 {
     g_autoptr (GPtrArray) remarks = g_ptr_array_new_with_free_func (g_free);
     gboolean may_be_missing = g_str_equal (path, CONFIG_ALIASES_FILE);
@@ -59,7 +59,7 @@ alias_check (const ConfigSources *sources)
     }
 
     if (g_ascii_strcasecmp (path, CONFIG_NO_FILE) != 0)
-        return check_file (path);
+        return alias_check_file (path);
 
     printf ("no aliases are used: %s says File=%s in the group [Aliases]\n", entry->file, CONFIG_NO_FILE);
     return EX_OK;

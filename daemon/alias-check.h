@@ -12,3 +12,6 @@
  *   faults
  */
 int alias_check (const ConfigSources *sources);
+
+/* The same for the file @path. */
+int alias_check_file (const gchar *path);

@@ -33,6 +33,7 @@ typedef struct {
     gboolean check;
     gboolean offline;
     gboolean machine;
+    gchar *aliases;
     gboolean check_aliases;
     gboolean version;
 } Arguments;
@@ -49,6 +50,7 @@ arguments_clear (Arguments *arguments)
     g_free (arguments->config);
     g_free (arguments->state_directory);
     g_free (arguments->bus);
+    g_free (arguments->aliases);
     g_strfreev (arguments->listen);
     g_free (arguments->credentials);
     g_free (arguments->sender);
@@ -78,7 +80,8 @@ parse_arguments (Arguments *arguments, int *argc, char ***argv, GError **error)
         {"machine", 0, 0, G_OPTION_ARG_NONE, &arguments->machine, "With --check: print the report for programs",
          NULL},
         {"check-aliases", 0, 0, G_OPTION_ARG_NONE, &arguments->check_aliases,
-         "Read the alias file that the configuration names, report on it, and exit", NULL},
+         "Read the alias file that the configuration names, report on it, and end", NULL},
+        {"aliases", 0, 0, G_OPTION_ARG_FILENAME, &arguments->aliases, "With --check-aliases: this file", "FILE"},
         {"version", 0, 0, G_OPTION_ARG_NONE, &arguments->version, "Print the version", NULL},
         G_OPTION_ENTRY_NULL};
     g_autoptr (GOptionContext) context = g_option_context_new (NULL);
@@ -263,6 +266,9 @@ static int
 check_aliases (Arguments *arguments)
 {
     RelayOptions options = make_options (arguments);
+
+    if (arguments->aliases != NULL)
+        return alias_check_file (arguments->aliases);
 
     return alias_check (&(ConfigSources){.path = options.config, .may_be_missing = options.config_may_be_missing});
 }

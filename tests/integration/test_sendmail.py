@@ -640,8 +640,9 @@ def test_smtp_session_ends_with_its_input(stand_in):
 
 @pytest.mark.parametrize("name, arguments, expected", [
     ("sendmail", ["-bp"], "mailq"), ("mailq", [], "mailq"), ("mailq", ["-v"], "mailq"),
-    ("sendmail", ["-q"], "retry --all"), ("sendmail", ["-q15m"], "retry --all"), ("newaliases", [], None),
-    ("sendmail", ["-bi"], None)])
+    ("sendmail", ["-q"], "retry --all"), ("sendmail", ["-q15m"], "retry --all"),
+    ("sendmail", ["-qIabc"], "retry abc"), ("sendmail", ["-qRexample.org"], "retry --domain=example.org"),
+    ("newaliases", [], None), ("sendmail", ["-bi"], None)])
 def test_other_names_call_postern(tmp_path, name, arguments, expected):
     shutil.copy(SENDMAIL, tmp_path / "sendmail")
     if name != "sendmail":

@@ -77,6 +77,19 @@ def test_retry_tries_the_queue(make_relay, make_receiver):
     receiver.wait_messages(1)
 
 
+def test_retry_of_some_mail(make_relay, make_receiver):
+    receiver = make_receiver()
+    receiver.on("RCPT", "451 4.2.0 later", times=2)
+    relay = make_relay(receiver)
+    relay.sendmail("x@one.example")
+    relay.sendmail("y@two.example")
+    relay.wait_line("deferred", count=2)
+    relay.sendmail("-qRtwo.example", message="")
+    assert receiver.wait_messages(1)[0].recipients == ["y@two.example"]
+    relay.sendmail("-qI" + relay.queue()[0]["id"], message="")
+    assert receiver.wait_messages(2)[1].recipients == ["x@one.example"]
+
+
 def check_aliases(relay, text, status=0):
     """What newaliases says of an alias file."""
     (relay.folder / "aliases").write_text(text)
@@ -96,6 +109,13 @@ def test_newaliases_tells_each_line_that_is_wrong(make_relay):
     assert [line.split(":")[1] for line in lines[:3]] == ["2", "3", "4"], lines
     assert "expected NAME: TARGET" in lines[0] and "left out" in lines[1] and "“a@b@c”" in lines[2]
     assert "has faults" in lines[-1]
+
+
+def test_newaliases_checks_the_file_that_it_is_given(make_relay):
+    relay = make_relay(start=False)
+    (relay.folder / "other").write_text("x: y\n")
+    result = relay.sendmail("-bi", f"-oAhash:{relay.folder}/other", message="")
+    assert result.stdout.startswith(f"{relay.folder}/other: 1 alias;")
 
 
 def test_newaliases_is_content_with_what_is_only_left_out(make_relay):

@@ -4,6 +4,8 @@
  * Every way in which programs are known to call sendmail is understood, and nothing that matters is ignored.
  */
 
+#include <string.h>
+
 #include "cli/sendmail-error.h"
 #include "cli/sendmail-options.h"
 
@@ -122,20 +124,82 @@ mode_is_the_last_one_named (void)
     static const struct {
         const gchar *words;
         SendmailMode mode;
-    } cases[] = {{"sendmail x", SENDMAIL_MODE_SUBMIT},         {"sendmail -bm x", SENDMAIL_MODE_SUBMIT},
-                 {"sendmail -b m x", SENDMAIL_MODE_SUBMIT},    {"sendmail -bs", SENDMAIL_MODE_SMTP},
-                 {"sendmail -bp", SENDMAIL_MODE_LIST},         {"sendmail -v -bp", SENDMAIL_MODE_LIST},
-                 {"/usr/bin/mailq", SENDMAIL_MODE_LIST},       {"mailq -v", SENDMAIL_MODE_LIST},
-                 {"sendmail -bi", SENDMAIL_MODE_ALIASES},      {"sendmail -I", SENDMAIL_MODE_ALIASES},
-                 {"newaliases", SENDMAIL_MODE_ALIASES},        {"sendmail -q", SENDMAIL_MODE_RETRY},
-                 {"sendmail -q30m", SENDMAIL_MODE_RETRY},      {"sendmail -qf", SENDMAIL_MODE_RETRY},
-                 {"sendmail -qRdomain", SENDMAIL_MODE_RETRY},  {"mailq -q", SENDMAIL_MODE_RETRY},
-                 {"/usr/lib/sendmail x", SENDMAIL_MODE_SUBMIT}};
+    } cases[] = {{"sendmail x", SENDMAIL_MODE_SUBMIT},      {"sendmail -bm x", SENDMAIL_MODE_SUBMIT},
+                 {"sendmail -b m x", SENDMAIL_MODE_SUBMIT}, {"sendmail -ba -bq x", SENDMAIL_MODE_SUBMIT},
+                 {"sendmail -bs", SENDMAIL_MODE_SMTP},      {"sendmail -bp", SENDMAIL_MODE_LIST},
+                 {"sendmail -v -bp", SENDMAIL_MODE_LIST},   {"/usr/bin/mailq", SENDMAIL_MODE_LIST},
+                 {"mailq -v", SENDMAIL_MODE_LIST},          {"sendmail -bi", SENDMAIL_MODE_ALIASES},
+                 {"sendmail -I", SENDMAIL_MODE_ALIASES},    {"newaliases", SENDMAIL_MODE_ALIASES},
+                 {"sendmail -q", SENDMAIL_MODE_RETRY},      {"sendmail -q30m", SENDMAIL_MODE_RETRY},
+                 {"sendmail -qf", SENDMAIL_MODE_RETRY},     {"sendmail -qRdomain", SENDMAIL_MODE_RETRY},
+                 {"mailq -q", SENDMAIL_MODE_RETRY},         {"/usr/lib/sendmail x", SENDMAIL_MODE_SUBMIT}};
 
     for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
         g_autoptr (SendmailOptions) options = parse (cases[i].words);
 
         g_assert_cmpint (options->mode, ==, cases[i].mode);
+    }
+}
+
+static void
+what_of_the_queue_is_tried (void)
+{
+    static const struct {
+        const gchar *words;
+        const gchar *selection;
+    } cases[] = {{"sendmail -q", NULL},
+                 {"sendmail -q30m", NULL},
+                 {"sendmail -qf", NULL},
+                 {"sendmail -q!Rx", NULL},
+                 {"sendmail -qIabc", "abc"},
+                 {"sendmail -qRexample.org", "--domain=example.org"},
+                 {"sendmail -qI", NULL},
+                 {"sendmail -qR@example.org", "--domain=example.org"},
+                 {"mailq -qSa@b", "--sender=a@b"},
+                 {"sendmail -qRa@example.org", "--recipient=a@example.org"}};
+
+    for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+        g_autoptr (SendmailOptions) options = parse (cases[i].words);
+
+        g_assert_cmpint (options->mode, ==, SENDMAIL_MODE_RETRY);
+        g_assert_cmpstr (options->selection, ==, cases[i].selection);
+    }
+}
+
+static void
+another_alias_file_can_be_checked (void)
+{
+    g_autoptr (SendmailOptions) plain = parse ("sendmail -bi -oA/x/aliases");
+    g_autoptr (SendmailOptions) typed = parse ("newaliases -oAhash:/x/aliases");
+
+    g_assert_cmpstr (plain->alias_file, ==, "/x/aliases");
+    g_assert_cmpstr (typed->alias_file, ==, "/x/aliases");
+    expect_recipients ("sendmail -oAhash:/x a@b", "a@b");
+}
+
+static void
+values_of_exims_options_are_no_recipients (void)
+{
+    expect_recipients ("sendmail -oMr spam-scanned -oMs host -oX 25 -oP /run/x a@b", "a@b");
+    expect_recipients ("sendmail -oMrUUCP -oMx -odi a@b", "a@b");
+    expect_recipients ("sendmail -oMr", "");
+}
+
+static void
+refused_modes_say_what_to_do (void)
+{
+    static const gchar *const cases[][2] = {
+        {"-bd", "systemctl enable"}, {"-bl", "systemctl"},      {"-bv", "postern list"}, {"-bt", "postern check"},
+        {"-bh", "postern remotes"},  {"-bP", "postern status"}, {"-bS", "-bs"},          {"-bx", "only -bm"}};
+
+    for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+        g_autofree gchar *words = g_strdup_printf ("sendmail %s x", cases[i][0]);
+        g_auto (GStrv) argv = g_strsplit (words, " ", -1);
+        g_autoptr (GError) error = NULL;
+
+        g_assert_null (sendmail_options_parse ((gint) g_strv_length (argv), argv, &error));
+        if (!g_str_has_prefix (error->message, cases[i][0]) || strstr (error->message, cases[i][1]) == NULL)
+            g_error ("“%s” is missing in: %s", cases[i][1], error->message);
     }
 }
 
@@ -233,6 +297,11 @@ main (gint argc, gchar **argv)
     g_test_add_func ("/cli/sendmail-options/recipients-are-what-is-no-option", recipients_are_what_is_no_option);
     g_test_add_func ("/cli/sendmail-options/mode-is-the-last-one-named", mode_is_the_last_one_named);
     g_test_add_func ("/cli/sendmail-options/absent-modes-are-refused", absent_modes_are_refused);
+    g_test_add_func ("/cli/sendmail-options/refused-modes-say-what-to-do", refused_modes_say_what_to_do);
+    g_test_add_func ("/cli/sendmail-options/what-of-the-queue-is-tried", what_of_the_queue_is_tried);
+    g_test_add_func ("/cli/sendmail-options/another-alias-file-can-be-checked", another_alias_file_can_be_checked);
+    g_test_add_func ("/cli/sendmail-options/values-of-exims-options-are-no-recipients",
+                     values_of_exims_options_are_no_recipients);
     g_test_add_func ("/cli/sendmail-options/unknown-options-are-refused", unknown_options_are_refused);
     g_test_add_func ("/cli/sendmail-options/missing-values-are-refused", missing_values_are_refused);
     g_test_add_func ("/cli/sendmail-options/senseless-values-are-refused", senseless_values_are_refused);
