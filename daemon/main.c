@@ -15,6 +15,7 @@
 #include "log.h"
 #include "message/address.h"
 #include "relay.h"
+#include "service.h"
 
 #include <gio/gio.h>
 #include <glib-unix.h>
@@ -233,10 +234,12 @@ complain (const GError *error)
 {
     if (error->domain == CONFIG_ERROR || error->domain == SMTP_TLS_ERROR) {
         log_event_configuration_bad (error, FALSE);
+        service_failed (error->message, "correct the configuration, then: systemctl restart postern");
         return EX_CONFIG;
     }
 
     log_event_not_started (error);
+    service_failed (error->message, "mend that, then: systemctl restart postern");
     return g_error_matches (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT) ? EX_USAGE : EXIT_FAILURE;
 }
 

@@ -14,6 +14,9 @@
 
 #define STATUS_INTERVAL_SECONDS 1
 
+/* The service manager reads at once, or is busy with worse. */
+#define FAREWELL_USEC (2 * G_USEC_PER_SEC)
+
 struct _Service {
     ServiceStatus status;
     gpointer user_data;
@@ -105,4 +108,15 @@ service_touch (Service *self)
 {
     if (self->status_source == 0)
         self->status_source = g_timeout_add_seconds (STATUS_INTERVAL_SECONDS, tell_status, self);
+}
+
+void
+service_failed (const gchar *why, const gchar *advice)
+{
+    g_auto (GStrv) lines = g_strsplit (why, "\n", -1);
+    guint n = g_strv_length (lines);
+    g_autofree gchar *more = n > 1 ? g_strdup_printf (" (and %u more, in the journal)", n - 1) : NULL;
+
+    sd_notifyf (0, "STATUS=%s%s; %s", n > 0 ? lines[0] : "", more != NULL ? more : "", advice);
+    sd_notify_barrier (0, FAREWELL_USEC);
 }

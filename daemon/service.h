@@ -23,4 +23,14 @@ void service_stopping (Service *service);
 /* The status may have changed: it is asked for within a second, and told if it has. */
 void service_touch (Service *service);
 
+/**
+ * service_failed:
+ * @why: may have several lines; the first one is told, and how many more there are
+ * @advice: what to do about it
+ *
+ * Tells why the daemon does not start, as the line that `systemctl status` shows. Waits until the service manager has
+ * read it: it would not know any more whose word it is once the process is gone.
+ */
+void service_failed (const gchar *why, const gchar *advice);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Service, service_free)

@@ -69,6 +69,23 @@ def test_all_errors_of_a_configuration_are_told_at_once(make_relay):
     assert f"{drop_ins}/10-more.conf" in told and "ConnectTimeout=-1" in told
 
 
+def test_systemctl_status_shows_in_a_line_why_it_does_not_start(make_relay):
+    relay = make_relay(configuration="[Relay]\nDomian=x\n[Queue]\nLifetime=long\n", start=False)
+    relay.spawn()
+    assert relay.wait_exit() == EX_CONFIG
+    (status,) = [line for line in relay.notifications.lines if line.startswith("STATUS=")]
+    assert status.startswith(f"STATUS={relay.configuration_file}: [Relay] Domian")
+    assert "and 1 more" in status and "correct" in status and "systemctl restart postern" in status
+
+    relay.configure("")
+    relay.start()
+    second = make_relay(start=False, state=relay.state)
+    second.spawn()
+    assert second.wait_exit() == 1
+    (status,) = [line for line in second.notifications.lines if line.startswith("STATUS=")]
+    assert str(relay.state) in status and "systemctl restart postern" in status
+
+
 def test_a_configuration_that_cannot_be_read(make_relay):
     relay = make_relay(start=False)
     relay.configuration_file.unlink()
