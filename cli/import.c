@@ -22,10 +22,9 @@
 #define FILE_LONGEST_BYTES (16 * 1024 * 1024)
 
 static const ImportKind kinds[] = {
-    {"nullmailer", "/etc/nullmailer", import_nullmailer},
-    {"msmtp", "/etc/msmtprc", import_msmtp},
-    {"ssmtp", "/etc/ssmtp/ssmtp.conf", import_ssmtp},
-    {"dma", "/etc/dma/dma.conf", import_dma},
+    {"nullmailer", "/etc/nullmailer", import_nullmailer}, {"msmtp", "/etc/msmtprc", import_msmtp},
+    {"ssmtp", "/etc/ssmtp/ssmtp.conf", import_ssmtp},     {"dma", "/etc/dma/dma.conf", import_dma},
+    {"postfix", "/etc/postfix/main.cf", import_postfix},
 };
 
 const ImportKind *
@@ -221,6 +220,11 @@ import_take_seconds (Import *import, const ImportLine *line, const gchar *group,
 
     if (!g_ascii_string_to_unsigned (text, 10, 0, 3650 * G_GUINT64_CONSTANT (24) * 3600, &seconds, NULL)) {
         import_note (import, IMPORT_LOST, line, NULL, "“%s” is no number of seconds", text);
+        return FALSE;
+    }
+
+    if (seconds == 0 && !g_str_equal (key, "DelayNotice")) {
+        import_note (import, IMPORT_LOST, line, NULL, "%s= is at least a second", key);
         return FALSE;
     }
 

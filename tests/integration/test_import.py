@@ -451,3 +451,183 @@ def test_dma_without_a_smarthost(machine):
 def test_two_mail_systems_are_one_too_many(machine):
     machine.file("/etc/dma/dma.conf", "SMARTHOST h.example\n").file("/etc/msmtprc", "account default\nhost x\n")
     assert "more than one" in machine.run("auto", status=1)
+
+
+# ---- Postfix ----
+
+
+def test_postfix_as_a_null_client(machine):
+    machine.file("/etc/postfix/main.cf", """# a null client
+myhostname = pi.example.org
+mydomain = example.org
+myorigin = $mydomain
+mydestination = $myhostname, localhost.$mydomain,
+    localhost, ${mydomain}
+# a comment in between
+    alias.example.net
+relayhost = [smtp.example.org]:submission
+smtp_sasl_auth_enable = yes
+smtp_sasl_password_maps = hash:$config_directory/sasl_passwd
+smtp_sasl_security_options = noanonymous
+smtp_sasl_mechanism_filter = plain, login
+smtp_tls_security_level = encrypt
+smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt
+smtp_generic_maps = hash:/etc/postfix/generic
+sender_canonical_maps = texthash:/etc/postfix/sender_canonical regexp:/etc/postfix/sender_regexp
+masquerade_domains = !lab.example.org example.org
+masquerade_exceptions = root
+virtual_alias_maps = hash:/etc/postfix/virtual
+alias_maps = hash:/etc/postfix/aliases
+alias_database = $alias_maps
+luser_relay = admin@example.org
+message_size_limit = 20480000
+maximal_queue_lifetime = 3d
+delay_warning_time = 2h
+minimal_backoff_time = 300s
+maximal_backoff_time = 2h
+smtp_connect_timeout = 20
+mynetworks = 127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128 192.0.2.0/24
+inet_interfaces = loopback-only
+smtpd_milters = unix:/run/opendkim
+frobnicate = yes
+""")
+    machine.file("/etc/postfix/sasl_passwd", f"other.example hunter2:hunter2\n[smtp.example.org]:submission\tme@example.org:{SECRET}\n",
+                 0o600)
+    machine.file("/etc/postfix/generic", "root@pi.example.org  alerts@example.org\n@pi.example.org\n\t@example.org\n"
+                                         "root@sender.example.org x@example.org\n")
+    machine.file("/etc/postfix/sender_canonical", "root@sender.example.org first@example.org\n")
+    machine.file("/etc/postfix/virtual", "two@example.org a@example.org, b@example.org\nexample.net anything\n"
+                                         "one@example.org a@example.org\n")
+    assert machine.take("postfix") == {
+        "Smarthost": {"Host": "smtp.example.org", "Port": "587", "TLS": "starttls", "User": "me@example.org",
+                      "Mechanisms": "PLAIN LOGIN", "PasswordCredential": "smarthost"},
+        "Relay": {"HostName": "pi.example.org", "Domain": "example.org",
+                  "LocalDomains": "localhost.example.org example.org alias.example.net", "AdminAddress": "admin@example.org"},
+        "Aliases": {"File": "/etc/postfix/aliases"},
+        "Server": {"MaxMessageSize": "20480000", "TrustedNetworks": "127.0.0.0/8 ::1/128 192.0.2.0/24"},
+        "Queue": {"Lifetime": "3d", "DelayNotice": "2h", "RetryFirst": "5min", "RetryLongest": "2h"},
+        "Delivery": {"ConnectTimeout": "20s"},
+        "Rewrite": {"SenderTable": f"{machine.place}/senders", "RecipientTable": f"{machine.place}/recipients",
+                    "Masquerade": "!lab.example.org example.org", "MasqueradeExcept": "root"}}
+    assert machine.password() == SECRET + "\n"
+    assert machine.table("senders") == [
+        ("root@sender.example.org", "first@example.org"), ("root@pi.example.org", "alerts@example.org"),
+        ("@pi.example.org", "@example.org")]
+    assert machine.table("recipients") == [
+        ("one@example.org", "a@example.org"), ("root@pi.example.org", "alerts@example.org"), ("@pi.example.org", "@example.org"),
+        ("root@sender.example.org", "x@example.org")]
+    for lost in ("two@example.org", "example.net", "smtpd_milters = unix:/run/opendkim", "frobnicate = yes"):
+        assert machine.fate(lost)[0].startswith("no counterpart")
+    assert "“regexp” cannot be imported" in machine.told
+
+
+@pytest.mark.parametrize("settings, tls", [
+    ("", "none"), ("smtp_tls_security_level = none", "none"), ("smtp_use_tls = yes", "opportunistic"),
+    ("smtp_tls_security_level = may", "opportunistic"), ("smtp_tls_security_level = encrypt", "starttls"),
+    ("smtp_tls_security_level = secure", "starttls"), ("smtp_enforce_tls = yes", "starttls"),
+    ("smtp_tls_security_level = encrypt\nsmtp_tls_wrappermode = yes", "implicit"),
+    ("smtp_use_tls = yes\nsmtp_tls_security_level =\nsmtp_use_tls = no", "none")])
+def test_tls_of_postfix(machine, settings, tls):
+    machine.file("/etc/postfix/main.cf", f"relayhost = [h.example]\n{settings}\n")
+    assert machine.take("postfix")["Smarthost"] == {"Host": "h.example", "Port": "25", "TLS": tls}
+
+
+@pytest.mark.parametrize("relayhost, host, port", [
+    ("[h.example]", "h.example", "25"), ("[h.example]:587", "h.example", "587"), ("h.example:26", "h.example", "26"),
+    ("[192.0.2.1]", "192.0.2.1", "25"), ("[IPv6:2001:db8::1]:465", "2001:db8::1", "465"),
+    ("[2001:db8::1]", "2001:db8::1", "25"), ("[$a.${b}.$(c)${d?}${d:.example}]:${e?{587}}", "a.b.c.example", "587")])
+def test_relayhosts_of_postfix(machine, relayhost, host, port):
+    machine.file("/etc/postfix/main.cf", f"a = a\nb = b\nc = c\ne = $$\nrelayhost = {relayhost}\n")
+    taken = machine.take("postfix")
+    assert taken["Smarthost"] == {"Host": host, "Port": port, "TLS": "none"}
+    assert ("mail exchangers" in machine.told) == (not relayhost.startswith("["))
+
+
+def test_servers_by_sender_and_recipient_of_postfix(machine):
+    machine.file("/etc/postfix/main.cf", """relayhost = [main.example]:587
+smtp_tls_security_level = encrypt
+smtp_sasl_auth_enable = yes
+smtp_sender_dependent_authentication = yes
+smtp_sasl_password_maps = hash:/etc/postfix/sasl_passwd
+sender_dependent_relayhost_maps = hash:/etc/postfix/relayhosts
+transport_maps = hash:/etc/postfix/transport
+""")
+    machine.file("/etc/postfix/sasl_passwd", "[main.example]:587 main:hunter2\nwork@example.org work:hunter2-work\n"
+                                             "two@example.org two:hunter2-two\n", 0o600)
+    machine.file("/etc/postfix/relayhosts", "work@example.org [work.example]:587\n@club.example [main.example]:587\n")
+    machine.file("/etc/postfix/transport", "inside.example smtp:[inside.example]:25\n.lab.example relay:[main.example]:587\n"
+                                           "void.example discard:\nnews.example uucp:news\n")
+    taken = machine.take("postfix")
+    assert {name: (group.get("Host"), group.get("User")) for name, group in taken.items() if name.startswith("Smarthost")} == {
+        "Smarthost": ("main.example", "main"), "Smarthost work-example.org": ("work.example", "work"),
+        "Smarthost two-example.org": ("main.example", "two"), "Smarthost inside.example": ("inside.example", None)}
+    routes = [(group, tuple(keys.items())) for group, keys in taken.items() if group.startswith("Route")]
+    assert routes == [
+        ("Route work-example.org", (("Senders", "work@example.org"), ("Smarthosts", "work-example.org"))),
+        ("Route club.example", (("Senders", "club.example"), ("Smarthosts", "default"))),
+        ("Route two-example.org", (("Senders", "two@example.org"), ("Smarthosts", "two-example.org"))),
+        ("Route inside.example", (("Recipients", "inside.example"), ("Smarthosts", "inside.example"))),
+        ("Route -.lab.example", (("Recipients", "*.lab.example"), ("Smarthosts", "default"))),
+        ("Route void.example", (("Recipients", "void.example"), ("Action", "discard"))),
+        ("Route rest", (("Smarthosts", "default"),))]
+    assert machine.password("smarthost-work-example.org") == "hunter2-work\n"
+    assert machine.fate("news.example")[0].startswith("no counterpart")
+
+
+def test_a_password_in_main_cf_is_not_shown(machine):
+    machine.file("/etc/postfix/main.cf", "relayhost = [h.example]\nsmtp_sasl_auth_enable = yes\nsmtp_tls_security_level = encrypt\n"
+                                         "smtp_sasl_password_maps = static:me:wrong-hunter2\n"
+                                         f"smtp_sasl_password_maps = hash:/gone static:{{me:{SECRET}}} inline:{{hunter2}}\n")
+    assert machine.take("postfix")["Smarthost"]["User"] == "me"
+    assert machine.password() == SECRET + "\n"
+
+
+def test_the_file_that_the_package_of_postfix_writes(machine):
+    machine.file("/etc/mailname", "pi.example.org\n")
+    machine.file("/etc/postfix/main.cf", """# See /usr/share/postfix/main.cf.dist for a commented, more complete version
+
+# Debian specific:  Specifying a file name will cause the first
+# line of that file to be used as the name.  The Debian default
+# is /etc/mailname.
+#myorigin = /etc/mailname
+
+smtpd_banner = $myhostname ESMTP $mail_name (Debian/GNU)
+biff = no
+
+# appending .domain is the MUA's job.
+append_dot_mydomain = no
+
+readme_directory = no
+compatibility_level = 3.6
+
+# TLS parameters
+smtpd_tls_cert_file=/etc/ssl/certs/ssl-cert-snakeoil.pem
+smtpd_tls_key_file=/etc/ssl/private/ssl-cert-snakeoil.key
+smtpd_tls_security_level=may
+
+smtp_tls_CApath=/etc/ssl/certs
+smtp_tls_security_level=may
+smtp_tls_session_cache_database = btree:${data_directory}/smtp_scache
+
+smtpd_relay_restrictions = permit_mynetworks permit_sasl_authenticated defer_unauth_destination
+myhostname = pi.example.org
+alias_maps = hash:/etc/aliases
+alias_database = hash:/etc/aliases
+myorigin = /etc/mailname
+mydestination = $myhostname, pi, localhost.localdomain, , localhost
+relayhost = smtp.example.org
+mynetworks = 127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128
+mailbox_size_limit = 0
+recipient_delimiter = +
+inet_interfaces = loopback-only
+inet_protocols = all
+""")
+    assert machine.take("postfix") == {
+        "Smarthost": {"Host": "smtp.example.org", "Port": "25", "TLS": "opportunistic"},
+        "Relay": {"HostName": "pi.example.org", "LocalDomains": "pi"}}
+    assert "set AdminAddress=" in machine.told
+
+
+def test_names_of_postfix_that_lead_in_a_circle(machine):
+    machine.file("/etc/postfix/main.cf", "a = $b$b\nb = $a$a\nrelayhost = [h.example]\nmyorigin = $a\n  \nno equals sign\n")
+    assert machine.take("postfix")["Smarthost"]["Host"] == "h.example"
