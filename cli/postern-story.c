@@ -21,7 +21,7 @@ typedef struct {
     Style style;
 } Event;
 
-typedef enum { QUEUED, DELIVERED, DEFERRED, BOUNCED, EXPIRED, HELD, RELEASED, DELETED, OTHER } EventKind;
+typedef enum { QUEUED, DELIVERED, DEFERRED, BOUNCED, EXPIRED, HELD, RELEASED, REDIRECTED, DELETED, OTHER } EventKind;
 
 static const Event events[] = {
     [QUEUED] = {"09b177d01fd8434681db143b4851c9f0", "queued", STYLE_PLAIN},
@@ -31,6 +31,7 @@ static const Event events[] = {
     [EXPIRED] = {"1b019b2f8612470fb57283275980939a", "expired", STYLE_BAD},
     [HELD] = {"24b1af6434544061bc47a1d3160bc62d", "held", STYLE_BAD},
     [RELEASED] = {"3bfe7e9fa8ca48a4a9997dcbb400fdab", "released", STYLE_PLAIN},
+    [REDIRECTED] = {"c9b1a5d0f3f84b1e9f2c6d7a80e14b95", "redirected", STYLE_PLAIN},
     [DELETED] = {"3ce9f660115045bdad671aec7ff70fc9", "deleted", STYLE_BAD},
 };
 
