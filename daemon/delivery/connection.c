@@ -4,7 +4,7 @@
  * A connection to a smarthost
  *
  * Ties what makes up one session together: a descriptor from delivery_connect (), a channel with TLS on it, the
- * protocol engine, a reader of the queue's content. It owns all of them, and turns whatever ends the session into one
+ * protocol engine, the parcel that it carries. It owns all of them, and turns whatever ends the session into one
  * DeliveryFailure whose reason names the host and says what can be done.
  *
  * The engine calls back while it is being fed. To spare everybody above the question what may be called from where,
@@ -21,8 +21,7 @@
 #include "delivery/connection.h"
 
 #include "delivery/connect.h"
-#include "delivery/content.h"
-#include "message/address.h"
+#include "delivery/parcel.h"
 #include "smtp/channel.h"
 
 #include <string.h>
@@ -70,14 +69,8 @@ struct _DeliveryConnection {
     gboolean progressed;
     guint later; /* source id of settle_later (), 0: none */
 
-    /* The message under way. */
-    QueueMessage *message; /* (nullable) */
-    guint *recipients;     /* (nullable) of it, until the transaction is begun */
-    guint n_recipients;
-    DeliveryContent *content; /* (nullable) */
-    gboolean wanted;          /* the engine waits for a piece of it */
-    gboolean is_whole;        /* all of it was given to the engine */
-    guint lines;              /* that came in since its begin */
+    DeliveryParcel parcel; /* the message under way */
+    guint lines;           /* that came in since its begin */
 };
 
 static void settle_down (DeliveryConnection *self);
@@ -87,15 +80,6 @@ hold (DeliveryConnection *self)
 {
     self->references++;
     return self;
-}
-
-static void
-drop_message (DeliveryConnection *self)
-{
-    g_clear_pointer (&self->content, delivery_content_free);
-    g_clear_pointer (&self->message, queue_message_unref);
-    g_clear_pointer (&self->recipients, g_free);
-    self->wanted = FALSE;
 }
 
 static void
@@ -167,7 +151,7 @@ on_want_content (gpointer user_data)
     DeliveryConnection *self = user_data;
 
     self->progressed = TRUE;
-    self->wanted = TRUE;
+    self->parcel.wanted = TRUE;
 }
 
 static void
@@ -186,7 +170,7 @@ on_done (gpointer user_data)
 
     self->progressed = TRUE;
     self->is_done = TRUE;
-    self->wanted = FALSE;
+    self->parcel.wanted = FALSE;
 }
 
 static void
@@ -247,7 +231,7 @@ on_content (gpointer user_data)
 static void
 abandon (DeliveryConnection *self)
 {
-    const gchar *why = delivery_content_fault (self->content);
+    const gchar *why = delivery_content_fault (self->parcel.content);
 
     fail (self, delivery_failure_new (DELIVERY_FAILURE_LOCAL, NULL,
                                       g_strdup_printf ("the message cannot be read from the queue: %s", why)));
@@ -259,60 +243,47 @@ abandon (DeliveryConnection *self)
 static void
 refuse_content (DeliveryConnection *self)
 {
-    g_autoptr (SmtpReply) reply = delivery_content_refusal (self->content);
+    g_autoptr (SmtpReply) reply = delivery_content_refusal (self->parcel.content);
 
-    for (guint i = 0; i < self->n_recipients; i++)
-        on_result (self->recipients[i], reply, self);
+    for (guint i = 0; i < self->parcel.n_recipients; i++)
+        on_result (self->parcel.recipients[i], reply, self);
+    g_clear_pointer (&self->parcel.recipients, g_free);
     self->is_done = TRUE;
     self->is_ready = TRUE;
 }
 
-/* Begins the transaction once it is known what can be sent. */
-static void
-begin_transaction (DeliveryConnection *self)
+/* Returns: whether to go on */
+static gboolean
+heed (DeliveryConnection *self, DeliveryParcelStep step)
 {
-    const SmtpTransaction transaction = {.envelope = self->message->envelope,
-                                         .recipients = self->recipients,
-                                         .n_recipients = self->n_recipients,
-                                         .size = delivery_content_size (self->content)};
-
-    switch (delivery_content_state (self->content)) {
-    case DELIVERY_CONTENT_SURVEYED:
-        self->progressed = TRUE; /* by its own work, which the remote is not to pay for */
-        if (delivery_content_fault (self->content))
-            abandon (self);
-        return;
-    case DELIVERY_CONTENT_OPEN:
-        smtp_client_begin (self->client, &transaction);
-        break;
-    case DELIVERY_CONTENT_REFUSED:
+    switch (step) {
+    case DELIVERY_PARCEL_MOVES:
+        return TRUE;
+    case DELIVERY_PARCEL_WAITS:
+        return FALSE;
+    case DELIVERY_PARCEL_REFUSED:
         refuse_content (self);
-        break;
+        return FALSE;
+    case DELIVERY_PARCEL_LOST:
+        abandon (self);
+        return FALSE;
     }
 
-    g_clear_pointer (&self->recipients, g_free);
+    g_return_val_if_reached (FALSE);
 }
 
 static void
 pump_content (DeliveryConnection *self)
 {
-    if (self->content && self->recipients)
-        begin_transaction (self);
-
-    while (self->stage == STAGE_BUSY && self->content && self->wanted &&
-           smtp_channel_backlog (self->channel) < BACKLOG_LOW_BYTES) {
-        gboolean last;
-        g_autoptr (GBytes) piece = delivery_content_take (self->content, &last);
-
-        if (!piece && delivery_content_fault (self->content))
-            abandon (self);
-        if (!piece)
+    if (delivery_parcel_is_closed (&self->parcel)) {
+        self->progressed = TRUE; /* by its own work, which the remote is not to pay for */
+        if (!heed (self, delivery_parcel_begin (&self->parcel, self->client)))
             return;
-
-        self->wanted = FALSE;
-        self->is_whole = last;
-        smtp_client_content (self->client, piece, last);
     }
+
+    while (self->stage == STAGE_BUSY && smtp_channel_backlog (self->channel) < BACKLOG_LOW_BYTES &&
+           heed (self, delivery_parcel_pour (&self->parcel, self->client)))
+        ;
 }
 
 /* ---- Events ---- */
@@ -335,7 +306,7 @@ end (DeliveryConnection *self)
 {
     g_autoptr (DeliveryFailure) failure = delivery_failure_copy (self->failure);
 
-    drop_message (self);
+    delivery_parcel_drop (&self->parcel);
     if (self->channel && !self->broken)
         smtp_channel_finish (g_steal_pointer (&self->channel));
     g_clear_pointer (&self->channel, smtp_channel_free);
@@ -348,7 +319,7 @@ static void
 tell_done (DeliveryConnection *self)
 {
     self->is_done = FALSE;
-    drop_message (self);
+    delivery_parcel_drop (&self->parcel);
     self->events->done (self->user_data);
 }
 
@@ -597,26 +568,10 @@ delivery_connection_free (DeliveryConnection *self)
     g_clear_handle_id (&self->later, g_source_remove);
     g_cancellable_cancel (self->connecting);
     g_clear_object (&self->connecting);
-    drop_message (self);
+    delivery_parcel_drop (&self->parcel);
     if (self->channel && self->stage != STAGE_OVER)
         g_clear_pointer (&self->channel, smtp_channel_free);
     release (self);
-}
-
-/* SMTPUTF8 comes with 8BITMIME (RFC 6531 3.1); a message that needs it and cannot have it is refused by the engine. A
- * server that offers it alone is given what it can take. */
-static gboolean
-must_convert (const DeliveryConnection *self, const MessageEnvelope *envelope)
-{
-    if (envelope->body != MESSAGE_BODY_8BITMIME || smtp_client_offers_8bitmime (self->client) ||
-        !message_address_is_ascii (envelope->sender))
-        return FALSE;
-
-    for (guint i = 0; i < self->n_recipients; i++)
-        if (!message_address_is_ascii (message_envelope_recipient (envelope, self->recipients[i])->address))
-            return FALSE;
-
-    return TRUE;
 }
 
 void
@@ -626,14 +581,10 @@ delivery_connection_begin (DeliveryConnection *self, Queue *queue, QueueMessage 
     g_return_if_fail (self->stage == STAGE_IDLE);
 
     self->stage = STAGE_BUSY;
-    self->message = queue_message_ref (message);
-    self->recipients = g_memdup2 (recipients, n_recipients * sizeof *recipients);
-    self->n_recipients = n_recipients;
-    self->is_whole = FALSE;
     self->lines = 0;
 
     self->depth++;
-    self->content = delivery_content_new (queue, message, must_convert (self, message->envelope), on_content, self);
+    delivery_parcel_take (&self->parcel, queue, message, recipients, n_recipients, self->client, on_content, self);
     pump_content (self);
     leave (self);
 }
@@ -669,7 +620,7 @@ delivery_connection_offers_dsn (const DeliveryConnection *self)
 gboolean
 delivery_connection_awaits_end (const DeliveryConnection *self)
 {
-    return self->stage == STAGE_BUSY && self->is_whole;
+    return self->stage == STAGE_BUSY && self->parcel.is_whole;
 }
 
 gboolean
