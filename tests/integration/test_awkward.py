@@ -17,7 +17,8 @@ WAYS = ("sendmail", "local", "tcp")
 SENDER, RECIPIENT = "sender@example.org", "recipient@example.net"
 ADDED = {"Date": rb" [A-Z][a-z]{2}, \d\d? [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}",
          "Message-ID": rb" <[^<>@\s]+@relay\.example\.org>",
-         "From": rb" (\S+ )?(<sender@example\.org>|sender@example\.org)"}
+         "From": rb" (\S+ )?(<sender@example\.org>|sender@example\.org)",
+         "Sender": rb" (\S+ )?(<sender@example\.org>|sender@example\.org)"}
 
 
 def crlf(text):
@@ -83,13 +84,40 @@ Cc: "(no comment)" <a@example.net> (a \) "comment" (b)), (only a comment)''', ad
          added=("Resent-From", "Resent-Date", "Resent-Message-ID")),
     Case("traces-of-others", "Received: from a by b; Sun, 22 Nov 2026 02:42:01 +0000\nReceived: from c by a;\n\tSun, 22 Nov 2026 02:42:00"
          " +0000\n" + FULL + "DKIM-Signature: v=1; d=example.org; b=abc\n def\n\nhello\n", added=()),
-    Case("resent", FULL + "To: x@example.net\n\nhello\n", added=()),
+    Case("resent", "Resent-From: Joe <joe@example.org>\nResent-To: x@example.net,\n y@example.net\nResent-Date: Sun, 22 Nov 2026 03:00:00"
+         " +0000\nResent-Message-ID: <2@example.org>\n" + FULL + "To: z@example.net\n\nhello\n", added=()),
     Case("resent-without-all-of-it", "Resent-To: root\n" + FULL + "To: x@example.net\n\nhello\n",
          header="Resent-To: root@example.org\n" + FULL + "To: x@example.net",
          added=("Resent-From", "Resent-Date", "Resent-Message-ID")),
     Case("resent-twice", "Resent-From: b@example.net\nResent-Date: Sun, 22 Nov 2026 02:42:02 +0000\nResent-Message-ID: <3@x>\n"
          "Resent-To: c@example.net\nResent-From: a@example.net\nResent-Date: Sun, 22 Nov 2026 02:42:01 +0000\n"
          "Resent-Message-ID: <2@x>\nResent-To: b@example.net\n" + FULL + "\nhello\n", added=()),
+    Case("resent-again-without-all-of-it", "Resent-To: c@example.net\nReceived: from a by b; Sun, 22 Nov 2026 02:42:01 +0000\n"
+         "Resent-From: a@example.net\nResent-Date: Sun, 22 Nov 2026 02:42:01 +0000\nResent-Message-ID: <2@x>\n" + FULL + "\nhello\n",
+         added=("Resent-From", "Resent-Date", "Resent-Message-ID")),
+    Case("local-host-addresses", FULL + "To: root@localhost, \"J, D\" <jane@LocalHost> (x@localhost),\n  pi@localhost.localdomain\n"
+         "Reply-To: \"a b\"@localhost\nX-To: root@localhost\nSubject: root@localhost\n\nroot@localhost\n",
+         header=FULL + "To: root@example.org, \"J, D\" <jane@example.org> (x@localhost),\n  pi@example.org\n"
+         "Reply-To: \"a b\"@example.org\nX-To: root@localhost\nSubject: root@localhost", added=()),
+    Case("several-authors", FULL.replace("jane@example.org>", "jane@example.org>, joe@example.org") + "Subject: x\n\nhello\n",
+         added=("Sender",)),
+    Case("old-fashioned-fields", FULL + "Apparently-To: x@example.net\nContent-Length: 6\nErrors-To: root\nStatus: RO\n\nhello\n",
+         added=()),
+    Case("names-of-all-forms", FULL + "To: J. Doe <x@example.net>, =?us-ascii?q?J?= Doe <root>, O'Neil <root>, J.R. <\tpi >\n\nhello\n",
+         header=FULL + "To: J. Doe <x@example.net>, =?us-ascii?q?J?= Doe <root@example.org>, O'Neil <root@example.org>, J.R. <\tpi@example.org >",
+         added=()),
+    Case("date-and-id-in-odd-forms", "From: jane@example.org\nDate: 22 Nov 26 02:42 EST\nMessage-Id: nonsense\n\nhello\n", added=()),
+    Case("header-that-ends-in-a-fold", FULL + "Subject: x\n y\n", header=FULL + "Subject: x\n y", body="", added=()),
+    Case("fields-without-a-body-or-name", FULL + "X:\nX-:x\n: no name\n\nhello\n", header=FULL + "X:\nX-:x",
+         body=": no name\n\nhello\n", added=()),
+    Case("comments-that-nest-deep", FULL + "To: root " + "(" * 2000 + ")" * 2000 + "\n\nhello\n",
+         header=FULL + "To: root@example.org " + "(" * 2000 + ")" * 2000, added=()),
+    Case("parts-that-nest-deep", FULL + "".join(f"Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n" for n in range(300))
+         + "\nhello\n", added=()),
+    Case("forwarded-as-mbox", FULL + "Subject: x\n\nFrom a@example.net Sun Nov 22 02:42:01 2026\nFrom: a@example.net\nBcc: b@example.net\n"
+         "To: root\n\nhello\n", added=()),
+    Case("text-with-an-encoding-that-nobody-knows", FULL + "Content-Type: text/plain\nContent-Transfer-Encoding: x-uuencode\n\n"
+         "begin 644 x\n#:&5L\n`\nend\n", added=()),
     Case("raw-utf8-header", FULL + "Subject: Grüße\nTo: Jürgen <x@example.net>, Käthe <root>\nX-Ü: ü\n\nhello\n",
          header=FULL + "Subject: Grüße\nTo: Jürgen <x@example.net>, Käthe <root@example.org>", body="X-Ü: ü\n\nhello\n",
          added=()),
