@@ -144,6 +144,18 @@ bus_keeper_free (BusKeeper *self)
     g_free (self);
 }
 
+void
+bus_keeper_release (BusKeeper *self, void (*released) (gpointer user_data), gpointer user_data)
+{
+    Bus *bus = bus_keeper_bus (self);
+
+    g_clear_handle_id (&self->retry_source, g_source_remove);
+    if (bus != NULL)
+        bus_release (bus, released, user_data);
+    else
+        released (user_data);
+}
+
 Bus *
 bus_keeper_bus (const BusKeeper *self)
 {

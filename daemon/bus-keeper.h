@@ -24,4 +24,7 @@ void bus_keeper_free (BusKeeper *keeper);
 /* Returns: (transfer none) (nullable): the bus, if it is there */
 Bus *bus_keeper_bus (const BusKeeper *keeper);
 
+/* Gives the name on the bus back for good, see bus_release (). Without a bus @released is called at once. */
+void bus_keeper_release (BusKeeper *keeper, void (*released) (gpointer user_data), gpointer user_data);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (BusKeeper, bus_keeper_free)

@@ -22,6 +22,7 @@ expected (ConfigKind kind)
 {
     switch (kind) {
     case KIND_SPAN:
+    case KIND_SHORT_SPAN:
         return "a span of time such as 30s, 5min, 1h 30min, 5d";
     case KIND_SIZE:
         return "a number of bytes, or one with K, M or G such as 64M";
@@ -122,6 +123,8 @@ parse_number (ConfigKind kind, const gchar *text, guint64 *number)
     switch (kind) {
     case KIND_SPAN:
         return config_value_span (text, number);
+    case KIND_SHORT_SPAN:
+        return config_value_short_span (text, number);
     case KIND_SIZE:
         return config_value_size (text, number);
     default:
@@ -140,11 +143,26 @@ store_number (ConfigKind kind, gpointer field, guint64 number)
         *(guint *) field = (guint) number;
 }
 
+static const gchar *
+unit_of (ConfigKind kind)
+{
+    switch (kind) {
+    case KIND_SPAN:
+        return " seconds";
+    case KIND_SHORT_SPAN:
+        return " milliseconds";
+    case KIND_SIZE:
+        return " bytes";
+    default:
+        return "";
+    }
+}
+
 /* Returns: (transfer full) (nullable): what was expected, if it was not that */
 static gchar *
 read_number (ConfigKind kind, const gchar *text, const ConfigBounds *bounds, gpointer field)
 {
-    const gchar *unit = kind == KIND_SPAN ? " seconds" : kind == KIND_SIZE ? " bytes" : "";
+    const gchar *unit = unit_of (kind);
     guint64 number;
 
     if (!parse_number (kind, text, &number))
@@ -326,6 +344,7 @@ config_kind_read (ConfigKind kind, const gchar *text, const ConfigBounds *bounds
 {
     switch (kind) {
     case KIND_SPAN:
+    case KIND_SHORT_SPAN:
     case KIND_SIZE:
     case KIND_COUNT:
     case KIND_COUNT64:

@@ -24,6 +24,9 @@
 /* Longer is a slip of the pen, and sums of such spans stay far from any overflow. */
 #define SPAN_MOST_SECONDS (3650 * DAYS)
 
+/* A relay that sleeps only after a day never does. */
+#define IDLE_EXIT_MOST_MSEC (DAYS * 1000)
+
 /* A value in a complaint is cut here. */
 #define SHOWN_MOST_CHARACTERS 60
 
@@ -52,6 +55,7 @@ static const Key keys[] = {
     {"Relay", "Domain",       KIND_DOMAIN,    CONFIG (domain)},
     {"Relay", "AdminAddress", KIND_MAILBOXES, CONFIG (admin_addresses)},
     {"Relay", "LocalDomains", KIND_DOMAINS,   CONFIG (local_domains)},
+    {"Relay", "IdleExit",     KIND_SHORT_SPAN, CONFIG (idle_exit_msec), 0, IDLE_EXIT_MOST_MSEC, "1min"},
 
     {"Aliases", "File", KIND_FILE, CONFIG (aliases_file), 0, 0, "/etc/aliases"},
 

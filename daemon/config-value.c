@@ -147,6 +147,17 @@ config_value_span (const gchar *text, guint64 *seconds)
 }
 
 gboolean
+config_value_short_span (const gchar *text, guint64 *msec)
+{
+    const gchar *rest = text;
+
+    if (read_digits (&rest, msec) && g_ascii_strcasecmp (rest, "ms") == 0)
+        return TRUE;
+
+    return config_value_span (text, msec) && g_uint64_checked_mul (msec, *msec, 1000);
+}
+
+gboolean
 config_value_boolean (const gchar *text, gboolean *value)
 {
     static const gchar *const yes[] = {"yes", "true", "1", NULL};

@@ -16,6 +16,9 @@ gboolean config_value_size (const gchar *text, guint64 *bytes);
 /* A span of time in whole seconds: "90", "30s", "1h 30min", "5d". */
 gboolean config_value_span (const gchar *text, guint64 *seconds);
 
+/* The same in milliseconds; a part of a second is "500ms". */
+gboolean config_value_short_span (const gchar *text, guint64 *msec);
+
 /* yes, no, true, false, 1, 0 in any case. */
 gboolean config_value_boolean (const gchar *text, gboolean *value);
 

@@ -21,6 +21,7 @@ typedef struct {
     gchar *domain;         /* completes bare addresses */
     GStrv admin_addresses; /* (nullable) who gets the mail of local recipients that have no alias */
     GStrv local_domains;   /* (nullable) beside the host's own names */
+    guint idle_exit_msec;  /* 0: never */
 
     /* [Aliases] */
     gchar *aliases_file; /* a path, or CONFIG_NO_FILE */

@@ -57,6 +57,7 @@ static const Kind kinds[LOG_N_EVENTS] = {
     [LOG_EVENT_BUS_LOST] = {"8e355862902f440c8edccb1bc10d21ee", PRIORITY (LOG_WARNING)},
     [LOG_EVENT_BUS_FOUND] = {"b455e1d24080489892c8f813065ee569", PRIORITY (LOG_NOTICE)},
     [LOG_EVENT_STOPPING] = {"bd4c48f6fc974eaba45fbe0a5e638c5e", PRIORITY (LOG_INFO)},
+    [LOG_EVENT_ASLEEP] = {"8e8cfff0e71e4873b255923390c70c72", PRIORITY (LOG_INFO)},
 };
 
 /* An entry on its way to the log; lives on the stack, and points to what the caller has. */
@@ -491,4 +492,10 @@ log_event_stopping (guint sessions)
     g_autofree gchar *sentence = g_strdup_printf ("stopping, %u sessions are told to come again", sessions);
 
     log_sentence (LOG_EVENT_STOPPING, sentence);
+}
+
+void
+log_event_asleep (void)
+{
+    log_sentence (LOG_EVENT_ASLEEP, "nothing to do: asleep until the next message or call");
 }

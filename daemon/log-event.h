@@ -33,9 +33,10 @@ typedef enum {
     LOG_EVENT_DISK_WELL,
     LOG_EVENT_BUS_LOST,
     LOG_EVENT_BUS_FOUND,
-    LOG_EVENT_STOPPING
+    LOG_EVENT_STOPPING,
+    LOG_EVENT_ASLEEP
 } LogEvent;
-#define LOG_N_EVENTS (LOG_EVENT_STOPPING + 1)
+#define LOG_N_EVENTS (LOG_EVENT_ASLEEP + 1)
 
 /* The 128-bit id in hexadecimal that the catalog knows the event by. */
 const gchar *log_event_id (LogEvent event);
@@ -73,3 +74,4 @@ void log_event_configuration_warning (const gchar *warning);
 void log_event_disk (const GError *trouble); /* NULL: it is over */
 void log_event_bus (const GError *trouble);  /* NULL: it is there again */
 void log_event_stopping (guint sessions);
+void log_event_asleep (void);

@@ -5,7 +5,8 @@
  *
  * Reads the command line, makes the relay, and runs the main loop until a signal ends it: SIGTERM and SIGINT stop in good order
  * (a second one at once), SIGHUP reads the configuration anew. What goes wrong at the start is told in one line, and by
- * the exit status of sysexits(3): 64 for the command line, 78 for the configuration, 1 for everything else.
+ * the exit status of sysexits(3): 64 for the command line, 78 for the configuration, 1 for everything else. 75 asks the service
+ * manager for another start: mail came while the relay was falling asleep.
  */
 
 #include "alias-check.h"
@@ -43,6 +44,7 @@ typedef struct {
     GMainLoop *loop;
     Relay *relay;
     gboolean is_stopping;
+    gboolean is_asleep;
 } Program;
 
 static void
@@ -218,6 +220,20 @@ asked_to_stop (gpointer user_data)
     return G_SOURCE_CONTINUE;
 }
 
+/* There is nothing to do. */
+static void
+asleep (gpointer user_data)
+{
+    Program *program = user_data;
+
+    if (program->is_stopping)
+        return;
+
+    program->is_stopping = TRUE;
+    program->is_asleep = TRUE;
+    relay_stop (program->relay, stopped, program);
+}
+
 /* SIGHUP */
 static gboolean
 asked_to_reload (gpointer user_data)
@@ -250,19 +266,23 @@ run (Arguments *arguments)
     g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
     g_autoptr (GError) error = NULL;
     Program program = {.loop = loop};
+    int status;
 
     /* Before the first client can know of us: a signal that comes during the start is served right after it. */
     g_unix_signal_add (SIGTERM, asked_to_stop, &program);
     g_unix_signal_add (SIGINT, asked_to_stop, &program);
     g_unix_signal_add (SIGHUP, asked_to_reload, &program);
 
+    options.asleep = asleep;
+    options.user_data = &program;
     program.relay = relay_new (&options, &error);
     if (program.relay == NULL)
         return complain (error);
 
     g_main_loop_run (loop);
+    status = program.is_asleep && relay_has_mail (program.relay) ? EX_TEMPFAIL : EXIT_SUCCESS;
     relay_free (program.relay);
-    return EXIT_SUCCESS;
+    return status;
 }
 
 static int

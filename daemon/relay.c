@@ -10,6 +10,19 @@
  * The configuration is read whole at the start and at each reload, and handed round. If any room does not take it, the old one
  * stays in force everywhere.
  *
+ * A relay with nothing to do costs nothing: it ends, and is started by the next connection or call. From the moment that it
+ * decides to, what comes has to find somebody:
+ *  - A connection stays in the backlog of a socket that the service manager holds; none is accepted any more. The manager
+ *    looks at its sockets when the process has ended.
+ *  - A call on the bus comes to us as long as we have the name, and is answered. After that the bus asks the manager for another
+ *    relay. The manager would take one that is about to end for one that is there; so it is told first.
+ * A call that came in between may have brought a message. Its relay ends as well, with a status by which the manager starts
+ * another.
+ *
+ * With mail in the queue it stays. A timer could wake it for each retry; but then nobody would notice that the network is back,
+ * each retry would have to read the queue first, and what is known of a remote's health would be forgotten: all for a few
+ * megabytes of memory during the few minutes in a month in which mail has to wait.
+ *
  * The end has an order: no more connections; sessions are told to come again, those with a message in the queue's hands only when
  * it is answered; deliveries end or are put back; then the queue is closed, which waits for the disk. All of it has a
  * deadline: what it cuts off is in the queue, or was not acknowledged.
@@ -21,11 +34,13 @@
 #include "bus/error.h"
 #include "check.h"
 #include "fd-submission.h"
+#include "idle.h"
 #include "listener.h"
 #include "log-event.h"
 #include "service.h"
 #include "sessions.h"
 #include "sleep-watch.h"
+#include "status-line.h"
 
 #include <errno.h>
 #include <gio/gio.h>
@@ -57,6 +72,12 @@ struct _Relay {
     SleepWatch *sleep_watch; /* (nullable) without a bus */
     BusCounters counters;
     Service *service;
+
+    Idle *idle;         /* (nullable) nobody would start us again */
+    guint64 calls_seen; /* on the bus */
+    gboolean is_dozing; /* about to stop, since there is nothing to do */
+    void (*asleep) (gpointer user_data);
+    gpointer asleep_data;
 
     gboolean is_stopping;
     guint stop_waits; /* sessions, submissions and deliveries that have not ended */
@@ -92,11 +113,19 @@ relay_bus (const Relay *self)
 /* ---- What the rooms tell ---- */
 
 static void
+touch (Relay *self)
+{
+    if (self->idle != NULL)
+        idle_touch (self->idle);
+}
+
+static void
 queue_event (const QueueEvent *event, gpointer user_data)
 {
     Relay *self = user_data;
     Bus *bus = relay_bus (self);
 
+    touch (self);
     log_event_queue (event);
     bus_counters_count (&self->counters, event);
     if (bus != NULL)
@@ -153,58 +182,13 @@ delivery_changed (gpointer user_data)
 
 static const DeliveryListener delivery_listener = {.remote = delivery_remote, .changed = delivery_changed};
 
-/* ---- Status ---- */
-
-static guint
-count_remotes_down (const GArray *remotes)
-{
-    guint down = 0;
-
-    for (guint i = 0; i < remotes->len; i++)
-        if (g_array_index (remotes, DeliveryRemoteInfo, i).state == DELIVERY_REMOTE_DOWN)
-            down++;
-
-    return down;
-}
-
-static void
-append_queue (GString *text, const QueueStatistics *statistics)
-{
-    guint64 deferred = statistics->by_state[QUEUE_STATE_DEFERRED];
-    guint64 held = statistics->by_state[QUEUE_STATE_HELD];
-
-    g_string_append_printf (text, "%" G_GUINT64_FORMAT " message%s queued", statistics->messages,
-                            statistics->messages == 1 ? "" : "s");
-    if (deferred > 0 && held > 0)
-        g_string_append_printf (text, " (%" G_GUINT64_FORMAT " deferred, %" G_GUINT64_FORMAT " held)", deferred,
-                                held);
-    else if (deferred > 0)
-        g_string_append_printf (text, " (%" G_GUINT64_FORMAT " deferred)", deferred);
-    else if (held > 0)
-        g_string_append_printf (text, " (%" G_GUINT64_FORMAT " held)", held);
-}
-
 /* A ServiceStatus */
 static void
 write_status (GString *text, gpointer user_data)
 {
     Relay *self = user_data;
-    g_autoptr (GArray) remotes = delivery_remotes (self->delivery);
-    guint down = count_remotes_down (remotes);
-    QueueStatistics statistics;
 
-    queue_statistics (self->queue, &statistics);
-    append_queue (text, &statistics);
-    if (down > 0)
-        g_string_append_printf (text, ", %u remote%s down", down, down == 1 ? "" : "s");
-    if (remotes->len == 0)
-        g_string_append (text, ", no smarthost configured");
-    if (delivery_is_paused (self->delivery))
-        g_string_append (text, ", deliveries paused");
-    if (!delivery_is_online (self->delivery))
-        g_string_append (text, ", no network");
-    if (statistics.trouble != NULL)
-        g_string_append_printf (text, ", accepting no mail: %s", statistics.trouble->message);
+    status_line_append (text, self->queue, self->delivery);
 }
 
 /* ---- Configuration ---- */
@@ -241,6 +225,8 @@ apply_config (Relay *self, Config *config, GError **error)
     give_aliases (self, config);
     queue_set_limits (self->queue, &config->queue);
     sessions_set_config (self->sessions, config);
+    if (self->idle != NULL)
+        idle_set_after (self->idle, config->idle_exit_msec);
     config_unref (self->config);
     self->config = config_ref (config);
     return TRUE;
@@ -373,6 +359,7 @@ accepted (ListenKind kind, int fd, const struct sockaddr *peer, gpointer user_da
 {
     Relay *self = user_data;
 
+    touch (self);
     sessions_accept (self->sessions, kind, fd, peer);
 }
 
@@ -419,6 +406,92 @@ listen_on_named (Relay *self, const gchar *const *places, GError **error)
     }
 
     return TRUE;
+}
+
+/* ---- Sleep ---- */
+
+gboolean
+relay_has_mail (Relay *self)
+{
+    QueueStatistics statistics;
+
+    queue_statistics (self->queue, &statistics);
+    return statistics.messages > 0;
+}
+
+/* Whether there was a call on the bus since this was last asked. */
+static gboolean
+was_called (Relay *self)
+{
+    Bus *bus = relay_bus (self);
+    guint64 calls = bus != NULL ? bus_calls_begun (bus) : 0;
+    gboolean differs = calls != self->calls_seen;
+
+    self->calls_seen = calls;
+    return differs;
+}
+
+/* A pause is an order that the next relay would not know of. */
+static gboolean
+is_busy (gpointer user_data)
+{
+    Relay *self = user_data;
+    Bus *bus = relay_bus (self);
+
+    return was_called (self) || relay_has_mail (self) || sessions_count (self->sessions) > 0 ||
+           self->fd_submissions.length > 0 || delivery_is_paused (self->delivery) ||
+           (bus != NULL && bus_is_in_use (bus));
+}
+
+static void
+fall_asleep (gpointer user_data)
+{
+    Relay *self = user_data;
+
+    g_clear_handle_id (&self->stop_timer, g_source_remove);
+    if (!self->is_stopping)
+        self->asleep (self->asleep_data);
+}
+
+static gboolean
+doze_deadline (gpointer user_data)
+{
+    Relay *self = user_data;
+
+    self->stop_timer = 0;
+    fall_asleep (self);
+    return G_SOURCE_REMOVE;
+}
+
+/* The order of these steps is what this file's head tells. */
+static void
+doze (gpointer user_data)
+{
+    Relay *self = user_data;
+
+    self->is_dozing = TRUE;
+    log_event_asleep ();
+    g_ptr_array_set_size (self->listeners, 0);
+    service_sleeping (self->service);
+    self->stop_timer = g_timeout_add_seconds (STOP_SECONDS, doze_deadline, self);
+    if (self->bus_keeper != NULL)
+        bus_keeper_release (self->bus_keeper, fall_asleep, self);
+    else
+        fall_asleep (self);
+}
+
+static const IdleListener idle_listener = {.is_busy = is_busy, .fell_idle = doze};
+
+/* A relay with a socket of its own takes that with it. */
+static void
+watch_idleness (Relay *self, const RelayOptions *options)
+{
+    if (self->listeners->len == 0 || options->listen != NULL || !service_is_managed ())
+        return;
+
+    self->asleep = options->asleep;
+    self->asleep_data = options->user_data;
+    self->idle = idle_new (self->config->idle_exit_msec, &idle_listener, self);
 }
 
 /* ---- The beginning ---- */
@@ -514,6 +587,7 @@ relay_new (const RelayOptions *options, GError **error)
     }
 
     service_ready (self->service);
+    watch_idleness (self, options);
     return g_steal_pointer (&self);
 }
 
@@ -550,8 +624,12 @@ relay_stop (Relay *self, void (*stopped) (gpointer user_data), gpointer user_dat
     self->is_stopping = TRUE;
     self->stopped = stopped;
     self->user_data = user_data;
-    log_event_stopping (sessions_count (self->sessions));
-    service_stopping (self->service);
+    g_clear_pointer (&self->idle, idle_free);
+    g_clear_handle_id (&self->stop_timer, g_source_remove);
+    if (!self->is_dozing) {
+        log_event_stopping (sessions_count (self->sessions));
+        service_stopping (self->service);
+    }
 
     g_ptr_array_set_size (self->listeners, 0);
     for (GList *link = self->fd_submissions.head; link != NULL; link = link->next)
@@ -567,6 +645,7 @@ void
 relay_free (Relay *self)
 {
     g_clear_handle_id (&self->stop_timer, g_source_remove);
+    g_clear_pointer (&self->idle, idle_free);
     g_clear_pointer (&self->listeners, g_ptr_array_unref);
     g_clear_pointer (&self->sessions, sessions_free);
     while (self->checks.head != NULL)

@@ -15,6 +15,10 @@ typedef struct {
     const gchar *state_directory; /* made if it is missing, mode 0700; the queue is in its "queue" */
     const gchar *bus;             /* see bus_new (); "none" for no bus */
     const gchar *const *listen;   /* (nullable) see listen_socket_bind () */
+
+    /* There is nothing to do, and whoever holds the sockets starts the relay again: it should be stopped now. Called once. */
+    void (*asleep) (gpointer user_data);
+    gpointer user_data;
 } RelayOptions;
 
 /**
@@ -42,5 +46,8 @@ gboolean relay_reload (Relay *relay, GError **error);
  * done, at the latest after some seconds; then the relay can be freed.
  */
 void relay_stop (Relay *relay, void (*stopped) (gpointer user_data), gpointer user_data);
+
+/* Whether there is mail in the queue. */
+gboolean relay_has_mail (Relay *relay);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Relay, relay_free)

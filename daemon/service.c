@@ -10,7 +10,11 @@
 
 #include "service.h"
 
+#include "config-value.h"
+
+#include <string.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #define STATUS_INTERVAL_SECONDS 1
 
@@ -101,6 +105,24 @@ service_stopping (Service *self)
 {
     g_clear_handle_id (&self->status_source, g_source_remove);
     sd_notify (0, "STOPPING=1\nSTATUS=stopping");
+}
+
+void
+service_sleeping (Service *self)
+{
+    g_clear_handle_id (&self->status_source, g_source_remove);
+    sd_notify (0, "STOPPING=1\nSTATUS=asleep; the next message or call wakes it");
+    sd_notify_barrier (0, FAREWELL_USEC);
+}
+
+gboolean
+service_is_managed (void)
+{
+    const gchar *manager_says = g_getenv ("SYSTEMD_EXEC_PID");
+    guint64 pid;
+
+    /* The variable goes on to children, who are not meant. */
+    return manager_says != NULL && config_value_number (manager_says, &pid) && pid == (guint64) getpid ();
 }
 
 void

@@ -20,6 +20,13 @@ void service_ready (Service *service);
 void service_reloading (Service *service);
 void service_stopping (Service *service);
 
+/* Stopping because there is nothing to do. Returns when the service manager knows it: whatever starts the service from then on
+ * does so when this process has ended. */
+void service_sleeping (Service *service);
+
+/* Whether this process was started by a service manager, which holds its sockets and can start it anew. */
+gboolean service_is_managed (void);
+
 /* The status may have changed: it is asked for within a second, and told if it has. */
 void service_touch (Service *service);
 

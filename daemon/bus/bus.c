@@ -10,6 +10,9 @@
  * holds it back while it starts the daemon) finds them. The name is waited for, so that whoever is told that the relay
  * is ready can call it.
  *
+ * A daemon that goes to sleep gives the name back first. The bus hands over messages in order, and GDBus dispatches them in
+ * order, so by the time its answer is dispatched every call that was sent by our name is here.
+ *
  * Calls that are waiting when the bus is closed hold on to it, and are answered with an error when their question
  * comes back: see bus_call_identify () and its kin.
  */
@@ -111,13 +114,13 @@ request_name (Bus *bus, GError **error)
     return FALSE;
 }
 
-/* Nobody waits for the answer. A connection that is shared in the process would keep the name. */
+/* @answered: (nullable): nobody waits for the answer */
 static void
-release_name (Bus *bus)
+release_name (Bus *bus, GAsyncReadyCallback answered, gpointer user_data)
 {
     g_dbus_connection_call (bus->connection, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                            "ReleaseName", g_variant_new ("(s)", BUS_NAME), NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL,
-                            NULL, NULL);
+                            "ReleaseName", g_variant_new ("(s)", BUS_NAME), NULL, G_DBUS_CALL_FLAGS_NONE, NAME_MSEC,
+                            NULL, answered, user_data);
 }
 
 static gboolean
@@ -186,7 +189,10 @@ bus_free (Bus *bus)
     bus->closed = TRUE;
     g_clear_signal_handler (&bus->closed_handler, bus->connection);
     unregister_objects (bus);
-    release_name (bus);
+    bus->released = NULL;
+    /* A connection that is shared in the process would keep the name. */
+    if (!bus->has_no_name)
+        release_name (bus, NULL, NULL);
     g_clear_pointer (&bus->streams, bus_streams_free);
     g_clear_pointer (&bus->properties, bus_properties_free);
     g_clear_pointer (&bus->subscribers, bus_subscribers_free);
@@ -219,8 +225,47 @@ bus_changed (Bus *bus)
     bus_properties_touch (bus->properties);
 }
 
-guint
-bus_calls_pending (const Bus *bus)
+gboolean
+bus_is_in_use (const Bus *bus)
 {
-    return bus->calls_pending + bus_streams_count (bus->streams);
+    return bus->calls_pending > 0 || bus_streams_count (bus->streams) > 0 ||
+           bus_subscribers_count (bus->subscribers) > 0;
+}
+
+guint64
+bus_calls_begun (const Bus *bus)
+{
+    return bus->calls_begun;
+}
+
+void
+bus_call_ended (Bus *bus)
+{
+    void (*released) (gpointer user_data) = bus->released;
+
+    if (released == NULL || !bus->has_no_name || bus->calls_pending > 0)
+        return;
+
+    bus->released = NULL;
+    released (bus->released_data);
+}
+
+static void
+on_name_released (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr (GVariant) reply = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, NULL);
+    Bus *bus = user_data;
+
+    /* A bus that does not answer is gone, and so is the name. */
+    bus->has_no_name = TRUE;
+    bus_call_ended (bus);
+    bus_unref (bus);
+}
+
+void
+bus_release (Bus *bus, void (*released) (gpointer user_data), gpointer user_data)
+{
+    bus->released = released;
+    bus->released_data = user_data;
+    release_name (bus, on_name_released, bus_ref (bus));
 }

@@ -67,7 +67,19 @@ void bus_queue_event (Bus *bus, const QueueEvent *event);
 void bus_remote_event (Bus *bus, const DeliveryRemoteInfo *remote);
 void bus_changed (Bus *bus); /* paused, online, queue trouble, limits: properties of the Manager */
 
-/* Calls that wait for an answer: the daemon should not go to sleep with one. */
-guint bus_calls_pending (const Bus *bus);
+/* Whether somebody needs the daemon to stay: a call waits for its answer, content is being read, or there are
+ * subscribers, whom only this daemon knows. */
+gboolean bus_is_in_use (const Bus *bus);
+
+/* How many calls there were so far. */
+guint64 bus_calls_begun (const Bus *bus);
+
+/**
+ * bus_release:
+ *
+ * Gives the name back: calls that come from now on go to another daemon, which the bus has started. Those that came before
+ * are answered; then @released is called, from the main loop.
+ */
+void bus_release (Bus *bus, void (*released) (gpointer user_data), gpointer user_data);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Bus, bus_free)

@@ -27,6 +27,7 @@ bus_call_new (Bus *bus, GDBusMethodInvocation *invocation, gpointer data, GDestr
     call->data = data;
     call->data_free = data_free;
     bus->calls_pending++;
+    bus->calls_begun++;
     return call;
 }
 
@@ -34,6 +35,7 @@ static void
 call_free (BusCall *call)
 {
     call->bus->calls_pending--;
+    bus_call_ended (call->bus);
     if (call->data != NULL && call->data_free != NULL)
         call->data_free (call->data);
     bus_unref (call->bus);

@@ -43,8 +43,16 @@ struct _Bus {
     const BusCounters *counters;
     gint64 hurried_usec; /* monotonic; when a caller without privileges last hurried the delivery */
     guint calls_pending;
+    guint64 calls_begun;
+
+    void (*released) (gpointer user_data); /* (nullable) of bus_release (), until it was called */
+    gpointer released_data;
+    gboolean has_no_name; /* the bus has taken it back, and all calls that came by it are here */
 };
 
 /* A bus lives as long as its owner, and a little longer if calls are waiting for the queue or the delivery. */
 Bus *bus_ref (Bus *bus);
 void bus_unref (Bus *bus);
+
+/* A call was answered: it may have been the last that bus_release () waits for. */
+void bus_call_ended (Bus *bus);

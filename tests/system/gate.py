@@ -3,6 +3,7 @@
 
 import json
 
+from machine import UNIT_SUCCEEDED
 from network import WORLD_ADDRESS
 from relay import configuration_text
 
@@ -71,6 +72,12 @@ class Gate:
     def wait_unit(self, message_id, unit=SERVICE, **options):
         """Waits until systemd says this of a unit."""
         return self.machine.journal.wait(since=options.pop("since", self.began), UNIT=unit, MESSAGE_ID=message_id, **options)
+
+    def wait_until_asleep(self):
+        """Waits until the relay has ended by itself, having been woken once more."""
+        since = self.machine.journal.mark()
+        self.postern("status")
+        self.wait_unit(UNIT_SUCCEEDED, since=since)
 
     @property
     def state(self):

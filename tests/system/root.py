@@ -20,7 +20,7 @@ SUITE = "bookworm"
 PACKAGES = [
     "systemd", "systemd-sysv", "dbus", "polkitd", "libpam-systemd", "init-system-helpers", "adduser",
     "libglib2.0-0", "libgdbm6", "libgsasl18", "libgnutls30", "libidn2-0", "libjson-glib-1.0-0", "libpolkit-gobject-1-0",
-    "libxxhash0", "iproute2", "procps", "openssl", "python3",
+    "libxxhash0", "iproute2", "procps", "openssl", "python3", "python3-gi", "gir1.2-glib-2.0",
 ]
 
 # The users of every machine; their passwords are their names.

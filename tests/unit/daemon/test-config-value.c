@@ -86,6 +86,23 @@ test_spans_add_up (void)
 }
 
 static void
+test_a_short_span_may_be_in_milliseconds (void)
+{
+    guint64 msec;
+
+    g_assert_true (config_value_short_span ("250ms", &msec));
+    g_assert_cmpuint (msec, ==, 250);
+    g_assert_true (config_value_short_span ("1min 30s", &msec));
+    g_assert_cmpuint (msec, ==, 90000);
+    g_assert_true (config_value_short_span ("0", &msec));
+    g_assert_cmpuint (msec, ==, 0);
+    g_assert_false (config_value_short_span ("ms", &msec));
+    g_assert_false (config_value_short_span ("1s 5ms", &msec));
+    g_assert_false (config_value_short_span ("99999999999999999999ms", &msec));
+    g_assert_false (config_value_short_span ("18446744073709551s", &msec) && msec < 1000);
+}
+
+static void
 test_booleans_are_yes_or_no (void)
 {
     static const gchar *const yes[] = {"yes", "true", "1", "Yes", "TRUE"};
@@ -175,6 +192,8 @@ main (int argc, char **argv)
     g_test_add_func ("/daemon/config-value/numbers-are-taken-whole", test_numbers_are_taken_whole);
     g_test_add_func ("/daemon/config-value/sizes-have-units-of-1024", test_sizes_have_units_of_1024);
     g_test_add_func ("/daemon/config-value/spans-add-up", test_spans_add_up);
+    g_test_add_func ("/daemon/config-value/a-short-span-may-be-in-milliseconds",
+                     test_a_short_span_may_be_in_milliseconds);
     g_test_add_func ("/daemon/config-value/booleans-are-yes-or-no", test_booleans_are_yes_or_no);
     g_test_add_func ("/daemon/config-value/domains-are-lower-case-and-ascii", test_domains_are_lower_case_and_ascii);
     g_test_add_func ("/daemon/config-value/hosts-are-names-or-addresses", test_hosts_are_names_or_addresses);
