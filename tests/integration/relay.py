@@ -6,6 +6,8 @@ and notifications, never for time to pass. A daemon that a test leaves running i
 stop cleanly then.
 """
 
+import atexit
+import functools
 import json
 import os
 import re
@@ -26,6 +28,18 @@ BUILD = Path(os.environ.get("POSTERN_BUILD", TOP / "build")).resolve()
 POSTERND = BUILD / "daemon" / "posternd"
 POSTERN = BUILD / "cli" / "postern"
 SENDMAIL = BUILD / "cli" / "sendmail"
+
+
+@functools.cache
+def for_everybody(program):
+    """Where other users find a program of the build: a checkout may lie in a home that is closed to them."""
+    if all(folder.stat().st_mode & 0o001 for folder in program.parents):
+        return program
+    folder = Path(tempfile.mkdtemp(prefix="postern-programs-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder.chmod(0o755)
+    return Path(shutil.copy(program, folder))
+
 
 # What a sanitizer or GLib says of a programming error; no test may pass with such a line in its output.
 FAULTS = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|CRITICAL \*\*|^(error|warning): G[A-Za-z]+[A-Za-z-]*: ", re.M)

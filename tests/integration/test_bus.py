@@ -17,7 +17,7 @@ import pytest
 from busclient import INTERFACES, NAME, ROOT, BusError, Client, Polkit, SystemBus, choose, described
 from gi.repository import GLib
 from receiver import PATIENCE_SECONDS
-from relay import POSTERN, SENDMAIL, environment
+from relay import POSTERN, SENDMAIL, environment, for_everybody
 
 NOBODY = pwd.getpwnam("nobody").pw_uid
 MESSAGE = b"From: a@example.org\r\nSubject: test\r\n\r\nhello\r\n"
@@ -68,14 +68,14 @@ def submit(client, *arguments, data=MESSAGE, **options):
 
 def as_nobody(command, system, **options):
     """Runs postern as the user nobody on the system bus."""
-    return subprocess.run([POSTERN, "--bus=system", *command], user="nobody", group="nogroup", extra_groups=[],
+    return subprocess.run([for_everybody(POSTERN), "--bus=system", *command], user="nobody", group="nogroup", extra_groups=[],
                           env=environment(**system.variables, HOME="/"), stdin=subprocess.DEVNULL, text=True,
                           capture_output=True, check=False, timeout=PATIENCE_SECONDS, **options)
 
 
 def send_as_nobody(relay, recipient="recipient@example.net"):
     """A message that the user nobody submits by the local socket."""
-    subprocess.run([SENDMAIL, "-f", "nobody@example.org", recipient], input="Subject: mine\n\nx\n", text=True,
+    subprocess.run([for_everybody(SENDMAIL), "-f", "nobody@example.org", recipient], input="Subject: mine\n\nx\n", text=True,
                    env=environment(POSTERN_SOCKET=relay.socket, HOME="/"), user="nobody", group="nogroup",
                    extra_groups=[], check=True, timeout=PATIENCE_SECONDS)
 
@@ -811,10 +811,10 @@ class Nobody:
 
     PROGRAM = r"""
 import json, os, sys
-os.setgroups([]); os.setgid(65534); os.setuid(int(sys.argv[3]))
 sys.path.insert(0, sys.argv[1])
 from busclient import BusError, Client
 from gi.repository import GLib
+os.setgroups([]); os.setgid(65534); os.setuid(int(sys.argv[3]))
 client = Client(sys.argv[2])
 print("ready", flush=True)
 for line in sys.stdin:

@@ -12,7 +12,7 @@ import journalfile
 import mail
 from busclient import SystemBus, Polkit
 from receiver import PATIENCE_SECONDS
-from relay import BUILD, POSTERN, Lines, environment
+from relay import BUILD, POSTERN, Lines, environment, for_everybody
 
 SERVICE = BUILD / "journal" / "postern-journal"
 NOBODY = pwd.getpwnam("nobody").pw_uid
@@ -168,7 +168,7 @@ def system(cleanup, folder):
 
 
 def as_nobody(bus, *arguments, status=0):
-    result = subprocess.run([POSTERN, *arguments], user="nobody", group="nogroup", extra_groups=[],
+    result = subprocess.run([for_everybody(POSTERN), *arguments], user="nobody", group="nogroup", extra_groups=[],
                             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE_SECONDS,
                             env=environment(HOME="/", **bus.variables), check=False)
     assert result.returncode == status, result.stdout + result.stderr

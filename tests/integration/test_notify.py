@@ -12,7 +12,7 @@ import pytest
 from busclient import Client, SystemBus, connect
 from gi.repository import Gio, GLib
 from receiver import PATIENCE_SECONDS
-from relay import BUILD, POSTERN, POSTERND, SENDMAIL, Lines, Notifications, environment
+from relay import BUILD, POSTERN, POSTERND, SENDMAIL, Lines, Notifications, environment, for_everybody
 
 NOTIFY = BUILD / "cli" / "postern-notify"
 INTERFACE = """<node><interface name="org.freedesktop.Notifications">
@@ -162,8 +162,8 @@ def test_other_users_mail_is_not_told(make_relay, receiver, desktop, start_notif
     relay.socket.chmod(0o777)
     start_notify(system=system.address)
     wait_subscribed(system.address)
-    subprocess.run([SENDMAIL, "theirs@example.net"], input=b"Subject: x\n\nx\n", user="nobody", group="nogroup",
-                   extra_groups=[], check=True, env=environment(HOME="/", POSTERN_SOCKET=relay.socket))
+    subprocess.run([for_everybody(SENDMAIL), "theirs@example.net"], input=b"Subject: x\n\nx\n", user="nobody",
+                   group="nogroup", extra_groups=[], check=True, env=environment(HOME="/", POSTERN_SOCKET=relay.socket))
     relay.wait_line("theirs@example.net.*bounced")
     relay.sendmail("ours@example.net")
     desktop.wait("ours@example.net")

@@ -9,7 +9,7 @@ import pytest
 import mail
 from busclient import BusError, Client, Polkit, SystemBus
 from receiver import PATIENCE_SECONDS
-from relay import POSTERN, environment
+from relay import POSTERN, environment, for_everybody
 
 USAGE, NOT_FOUND = 2, 3
 
@@ -155,7 +155,8 @@ def test_others_mail_is_neither_bounced_nor_redirected_without_polkit(cleanup, m
         relay.send()
         (other,) = client.ids()
         for command in (["bounce", "--all"], ["redirect", "--to=me@example.com", other], ["bounce", other]):
-            result = subprocess.run([POSTERN, "--bus=system", *command], user="nobody", group="nogroup", extra_groups=[],
+            result = subprocess.run([for_everybody(POSTERN), "--bus=system", *command], user="nobody",
+                                    group="nogroup", extra_groups=[],
                                     env=environment(**system.variables, HOME="/"), stdin=subprocess.DEVNULL, text=True,
                                     capture_output=True, check=False, timeout=PATIENCE_SECONDS)
             assert "1 message" not in result.stdout, result.stdout
