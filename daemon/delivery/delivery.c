@@ -238,20 +238,22 @@ on_settled (DeliveryAttempt *attempt, gpointer user_data)
         wake_up (self);
 }
 
-static void
+static gboolean
 on_available (DeliveryRemote *remote, gpointer user_data)
 {
     Delivery *self = user_data;
+    gboolean more = FALSE;
 
     /* A former remote may have to go, and a stop may be at its end: not within this event. */
     if (self->stopping || !delivery_lanes_use (self->lanes, remote)) {
         wake_up (self);
-        return;
+        return FALSE;
     }
 
     if (may_take (self) && !self->paused)
-        delivery_lanes_serve (self->lanes, remote);
+        more = delivery_lanes_serve (self->lanes, remote);
     set_clock (self);
+    return more;
 }
 
 static void

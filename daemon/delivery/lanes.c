@@ -187,17 +187,22 @@ delivery_lanes_pump (DeliveryLanes *self)
         delivery_sink_pump (sink_at (self, i));
 }
 
-void
+gboolean
 delivery_lanes_serve (DeliveryLanes *self, DeliveryRemote *remote)
 {
     guint first = self->turn++;
+    gboolean more = FALSE;
 
     for (guint i = 0; i < self->lanes->len; i++) {
         DeliveryLane *lane = lane_at (self, (first + i) % self->lanes->len);
 
-        if (delivery_lane_uses (lane, remote))
-            delivery_lane_pump (lane);
+        if (!delivery_lane_uses (lane, remote))
+            continue;
+        delivery_lane_pump (lane);
+        more |= delivery_lane_in_hand (lane) > 0;
     }
+
+    return more;
 }
 
 void

@@ -36,8 +36,9 @@ DeliveryLane *delivery_lanes_find (const DeliveryLanes *lanes, const gchar *name
 /* Does what can be done now in all of them. */
 void delivery_lanes_pump (DeliveryLanes *lanes);
 
-/* The same in those that go by @remote, which has something to give: another one is the first each time. */
-void delivery_lanes_serve (DeliveryLanes *lanes, DeliveryRemote *remote);
+/* The same in those that go by @remote, which has something to give: another one is the first each time. Returns:
+ * whether one of them has taken jobs that are not with a remote yet */
+gboolean delivery_lanes_serve (DeliveryLanes *lanes, DeliveryRemote *remote);
 
 /* They take no more jobs and put those back that are in no session; or go on. */
 void delivery_lanes_stop (DeliveryLanes *lanes);

@@ -155,6 +155,7 @@ on_ready (gpointer user_data)
 {
     Session *session = user_data;
     DeliveryRemote *self = session->remote;
+    gboolean more;
 
     self->moved_usec = now ();
     if (!session->opened) {
@@ -170,8 +171,8 @@ on_ready (gpointer user_data)
     if (self->retired || session->outdated || session->locked)
         session_quit (session);
 
-    self->events->available (self, self->user_data);
-    if (self->idle.length > 0)
+    more = self->events->available (self, self->user_data);
+    if (self->idle.length > 0 && !more)
         relax (self);
 }
 

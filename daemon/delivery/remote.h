@@ -12,8 +12,9 @@ typedef struct _DeliveryRemote DeliveryRemote;
 
 /* None is called from within delivery_remote_open () or delivery_remote_start (). None may free the remote. */
 typedef struct {
-    /* A session can take a message, or there is place for another session. */
-    void (*available) (DeliveryRemote *remote, gpointer user_data);
+    /* A session can take a message, or there is place for another session. Returns: whether messages are on their way to
+     * it that are being read from the disk yet: then it has not kept up, even if a session has nothing to do now. */
+    gboolean (*available) (DeliveryRemote *remote, gpointer user_data);
 
     /* The attempt is over: its answers say how. */
     void (*finished) (DeliveryRemote *remote, DeliveryAttempt *attempt, gpointer user_data);

@@ -109,10 +109,20 @@ office_turn (const gchar *what, gint64 begin_usec)
 
 /* ---- Life ---- */
 
+static void
+open_queue (Office *office)
+{
+    const QueueLimits limits = {.generation_bytes = 64 * 1024 * 1024};
+    g_autoptr (GError) error = NULL;
+
+    office->queue = queue_open (office->folder, &limits, &error);
+    g_assert_no_error (error);
+    queue_set_listener (office->queue, &queue_listener, office);
+}
+
 Office *
 office_new (guint n_smarthosts)
 {
-    const QueueLimits limits = {.generation_bytes = 64 * 1024 * 1024};
     g_autoptr (GError) error = NULL;
     Office *office = g_new0 (Office, 1);
 
@@ -125,10 +135,15 @@ office_new (guint n_smarthosts)
 
     office->poller = smtp_poller_new (NULL, &error);
     g_assert_no_error (error);
-    office->queue = queue_open (office->folder, &limits, &error);
-    g_assert_no_error (error);
-    queue_set_listener (office->queue, &queue_listener, office);
+    open_queue (office);
     return office;
+}
+
+void
+office_reopen (Office *office)
+{
+    queue_close (office->queue);
+    open_queue (office);
 }
 
 Smarthost *

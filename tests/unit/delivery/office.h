@@ -27,6 +27,9 @@ DeliverySettings *office_settings (Office *office);
 DeliverySmarthost *office_smarthost_settings (Office *office, guint index);
 Smarthost *office_smarthost (Office *office, guint index);
 
+/* Before the start: what is in the queue has to be read from the disk then. */
+void office_reopen (Office *office);
+
 void office_start (Office *office);
 void office_reload (Office *office);
 void office_stop (Office *office, guint deadline_seconds);

@@ -89,6 +89,22 @@ test_limit (void)
 }
 
 static void
+test_limit_from_disk (void)
+{
+    g_autoptr (Office) office = office_new (1);
+    Smarthost *smarthost = office_smarthost (office, 0);
+
+    for (guint i = 0; i < 200; i++)
+        office_submit (office, SENDER, "b@example.net", MESSAGE);
+    office_reopen (office);
+    office_smarthost_settings (office, 0)->connections_most = 3;
+    office_start (office);
+    WAIT_UNTIL (smarthost_messages (smarthost) == 200 && office_queued (office) == 0);
+
+    g_assert_cmpuint (smarthost_most_open (smarthost), ==, 3);
+}
+
+static void
 test_burst (void)
 {
     g_autoptr (Office) office = office_new (1);
@@ -573,6 +589,7 @@ main (int argc, char **argv)
     g_test_add_func ("/delivery/delivery/a-large-message-arrives-as-it-was", test_large);
     g_test_add_func ("/delivery/delivery/one-connection-serves-many-messages", test_reused);
     g_test_add_func ("/delivery/delivery/many-messages-use-all-connections-and-no-more", test_limit);
+    g_test_add_func ("/delivery/delivery/many-messages-from-the-disk-use-all-connections", test_limit_from_disk);
     g_test_add_func ("/delivery/delivery/a-burst-costs-one-connection", test_burst);
     g_test_add_func ("/delivery/delivery/an-idle-connection-quits", test_idle_quits);
     g_test_add_func ("/delivery/delivery/a-connection-closed-between-messages-punishes-none", test_closed_between);
