@@ -105,6 +105,14 @@ client_call_manager (const Client *client, const gchar *method, GVariant *parame
 }
 
 GVariant *
+client_call_manager_for_long (const Client *client, const gchar *method, const gchar *type, GError **error)
+{
+    return g_dbus_connection_call_sync (client->connection, RELAY_NAME, RELAY_MANAGER_PATH, RELAY_MANAGER_INTERFACE,
+                                        method, NULL, G_VARIANT_TYPE (type),
+                                        G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION, G_MAXINT, NULL, error);
+}
+
+GVariant *
 client_get_properties (const Client *client, const gchar *path, const gchar *interface, GError **error)
 {
     g_autoptr (GVariant) reply = client_call (client, path, "org.freedesktop.DBus.Properties", "GetAll",

@@ -62,6 +62,9 @@ GVariant *client_call_service (const Client *client, const gchar *name, const gc
 GVariant *client_call_manager (const Client *client, const gchar *method, GVariant *parameters, const gchar *type,
                                GError **error);
 
+/* The same of a method without arguments that may work for hours. */
+GVariant *client_call_manager_for_long (const Client *client, const gchar *method, const gchar *type, GError **error);
+
 /* Returns: (transfer full): all properties, a{sv}; or %NULL */
 GVariant *client_get_properties (const Client *client, const gchar *path, const gchar *interface, GError **error);
 

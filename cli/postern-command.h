@@ -76,5 +76,6 @@ ExitCode command_mailq (int argc, char **argv, const gchar *bus);
 ExitCode command_monitor (int argc, char **argv, const gchar *bus);
 ExitCode command_log (int argc, char **argv, const gchar *bus);
 ExitCode command_trace (int argc, char **argv, const gchar *bus);
+ExitCode command_verify (int argc, char **argv, const gchar *bus);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CommandLine, command_line_free)

@@ -34,6 +34,7 @@ static const Command commands[] = {
     {"setup", "Set the relay up: the server that takes mail, the login, a trial", command_setup},
     {"import", "Take over what another mail system was told", command_import},
     {"check", "Is the configuration good, and do the smarthosts take mail?", command_check},
+    {"verify", "Can everything that the relay keeps be read?", command_verify},
     {"reload", "Read the configuration anew", command_reload},
 };
 

@@ -17,6 +17,7 @@
 #include "message/address.h"
 #include "relay.h"
 #include "service.h"
+#include "store-command.h"
 
 #include <gio/gio.h>
 #include <glib-unix.h>
@@ -37,6 +38,8 @@ typedef struct {
     gboolean machine;
     gchar *aliases;
     gboolean check_aliases;
+    gboolean verify;
+    gchar *salvage;
     gboolean version;
 } Arguments;
 
@@ -57,6 +60,7 @@ arguments_clear (Arguments *arguments)
     g_strfreev (arguments->listen);
     g_free (arguments->credentials);
     g_free (arguments->sender);
+    g_free (arguments->salvage);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Arguments, arguments_clear)
@@ -85,6 +89,10 @@ parse_arguments (Arguments *arguments, int *argc, char ***argv, GError **error)
         {"check-aliases", 0, 0, G_OPTION_ARG_NONE, &arguments->check_aliases,
          "Read the alias file that the configuration names, report on it, and end", NULL},
         {"aliases", 0, 0, G_OPTION_ARG_FILENAME, &arguments->aliases, "With --check-aliases: this file", "FILE"},
+        {"verify", 0, 0, G_OPTION_ARG_NONE, &arguments->verify,
+         "Read all of the queue, which no relay may have open, tell what is damaged, and end", NULL},
+        {"salvage", 0, 0, G_OPTION_ARG_FILENAME, &arguments->salvage,
+         "Write all mail of the queue that can be read into a new state directory, and end", "DIR"},
         {"version", 0, 0, G_OPTION_ARG_NONE, &arguments->version, "Print the version", NULL},
         G_OPTION_ENTRY_NULL};
     g_autoptr (GOptionContext) context = g_option_context_new (NULL);
@@ -296,6 +304,17 @@ check_aliases (Arguments *arguments)
     return alias_check (&(ConfigSources){.path = options.config, .may_be_missing = options.config_may_be_missing});
 }
 
+static int
+look_after_store (Arguments *arguments)
+{
+    RelayOptions options = make_options (arguments);
+
+    if (arguments->salvage != NULL)
+        return store_command_salvage (options.state_directory, arguments->salvage);
+
+    return store_command_verify (options.state_directory);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -317,6 +336,8 @@ main (int argc, char **argv)
     signal (SIGPIPE, SIG_IGN);
     if (arguments.check)
         return check (&arguments);
+    if (arguments.verify || arguments.salvage != NULL)
+        return look_after_store (&arguments);
 
     raise_descriptor_limit ();
     return run (&arguments);

@@ -20,6 +20,7 @@
 #include "bus/submit.h"
 #include "bus/subscribers.h"
 #include "bus/variant.h"
+#include "bus/verify.h"
 #include "dbus/relay-interface.h"
 
 /* Some hundred bytes each; a reply of a few hundred kilobytes. */
@@ -504,6 +505,7 @@ static const struct {
     {"Resume", handle_resume},
     {"Reload", handle_reload},
     {"Check", bus_check},
+    {"Verify", bus_verify},
     {"ListRemotes", handle_list_remotes},
     {"GetRemote", handle_get_remote},
     {"GetStatistics", handle_get_statistics},

@@ -167,3 +167,17 @@ queue_generation_path (const gchar *directory, guint32 number, const gchar *kind
 {
     return g_strdup_printf ("%s/%010u.%s", directory, number, kind);
 }
+
+gboolean
+queue_generation_parse_name (const gchar *name, guint32 *number, const gchar **kind)
+{
+    gchar *end;
+    guint64 value = g_ascii_strtoull (name, &end, 10);
+
+    if (end == name || *end != '.' || value == 0 || value > G_MAXUINT32)
+        return FALSE;
+    *number = (guint32) value;
+    *kind = end + 1;
+
+    return TRUE;
+}

@@ -64,4 +64,7 @@ GBytes *queue_generation_read (QueueGeneration *generation, const QueuePlace *pl
 #define QUEUE_GENERATION_DAMAGED "damaged"  /* put aside: nothing of ours reads it any more */
 gchar *queue_generation_path (const gchar *directory, guint32 number, const gchar *kind);
 
+/* "0000000012.gdbm": the number and what follows the dot. FALSE: no name of ours */
+gboolean queue_generation_parse_name (const gchar *name, guint32 *number, const gchar **kind);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (QueueGeneration, queue_generation_unref)

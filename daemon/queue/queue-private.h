@@ -24,6 +24,7 @@ typedef struct {
 
 typedef struct _QueueWork QueueWork;
 typedef struct _QueueSweep QueueSweep;
+typedef struct _QueueInspection QueueInspection;
 
 struct _Queue {
     gchar *directory;
@@ -51,12 +52,13 @@ struct _Queue {
     guint seal_retry_seconds;
     GSource *tick; /* (nullable) */
     gboolean ticking;
-    GError *write_trouble; /* (nullable) of writing */
-    GError *space_trouble; /* (nullable) of the reserve */
-    GSource *space_timer;  /* (nullable) while there is such */
-    GError *roll_trouble;  /* (nullable) of beginning journals */
-    GError *seal_trouble;  /* (nullable) of sealing them */
-    GError *trouble;       /* (nullable) the one that is shown */
+    GError *write_trouble;       /* (nullable) of writing */
+    GError *space_trouble;       /* (nullable) of the reserve */
+    GSource *space_timer;        /* (nullable) while there is such */
+    GError *roll_trouble;        /* (nullable) of beginning journals */
+    GError *seal_trouble;        /* (nullable) of sealing them */
+    GError *trouble;             /* (nullable) the one that is shown */
+    QueueInspection *inspection; /* (nullable) that goes on */
     gboolean closing;
 
     /* The queue over it. */

@@ -7,12 +7,9 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
+#include "queue/lock.h"
 #include "queue/store.h"
 
 G_DEFINE_QUARK (postern - queue - error, queue_error)
@@ -20,64 +17,6 @@ G_DEFINE_QUARK (postern - queue - error, queue_error)
 /* Content and snapshots of what just arrived. A message is dropped when it leaves, so that this fills up only while mail
  * comes faster than it goes. */
 #define CACHE_MOST_BYTES (4 * 1024 * 1024)
-
-#define LOCK_NAME "lock"
-
-/* ---- The lock ---- */
-
-/* What the process that has the lock wrote into it. Returns: 0 if nothing */
-static gint
-read_owner (gint fd)
-{
-    gchar text[32] = "";
-    gssize n = pread (fd, text, sizeof text - 1, 0);
-
-    return n <= 0 ? 0 : atoi (text);
-}
-
-static void
-write_owner (gint fd)
-{
-    g_autofree gchar *text = g_strdup_printf ("%d\n", (gint) getpid ());
-
-    /* For people only: the lock itself does not depend on it. */
-    if (ftruncate (fd, 0) != 0 || pwrite (fd, text, strlen (text), 0) < 0)
-        g_info ("cannot write the process id into the queue's lock: %s", g_strerror (errno));
-}
-
-/* Returns: the descriptor that holds the lock, -1 with an error */
-static gint
-lock_directory (const gchar *directory, GError **error)
-{
-    g_autofree gchar *path = g_build_filename (directory, LOCK_NAME, NULL);
-    gint fd = open (path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    gint saved_errno = errno, owner;
-
-    if (fd < 0) {
-        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_IO, "cannot open %s: %s. It must belong to the user %s runs as.",
-                     path, g_strerror (saved_errno), g_get_prgname () == NULL ? "the relay" : g_get_prgname ());
-        return -1;
-    }
-    if (flock (fd, LOCK_EX | LOCK_NB) == 0) {
-        write_owner (fd);
-        return fd;
-    }
-    saved_errno = errno;
-    owner = read_owner (fd);
-    close (fd);
-    if (saved_errno != EWOULDBLOCK)
-        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_IO, "cannot lock %s: %s", path, g_strerror (saved_errno));
-    else if (owner > 0)
-        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_BUSY,
-                     "the queue in %s is in use by process %d: stop that one first, or use another directory",
-                     directory, owner);
-    else
-        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_BUSY,
-                     "the queue in %s is in use by another process: stop that one first, or use another directory",
-                     directory);
-
-    return -1;
-}
 
 /* ---- Opening ---- */
 
@@ -134,10 +73,10 @@ queue_open (const gchar *directory, const QueueLimits *limits, GError **error)
                      g_strerror (errno));
         return NULL;
     }
-    lock_fd = lock_directory (directory, error);
+    lock_fd = queue_lock_directory (directory, error);
     if (lock_fd < 0)
         return NULL;
-    if (!queue_recover (directory, catalog, &recovered, error)) {
+    if (!queue_recover (directory, FALSE, catalog, &recovered, error)) {
         close (lock_fd);
         return NULL;
     }

@@ -284,9 +284,70 @@ typedef struct {
 
 void queue_statistics (Queue *queue, QueueStatistics *statistics);
 
+/* ---- Looking whether all of it can be read ---- */
+
+/* Something that is wrong. */
+typedef struct {
+    QueueId id;  /* the message; 0: not about one */
+    gchar *file; /* (nullable) path */
+    gchar *text;
+} QueueFinding;
+
+typedef struct {
+    guint journals; /* generations that were read */
+    guint sealed;
+    guint64 records; /* of journals, index pages, and parts of messages */
+    guint64 bytes;
+    guint64 messages; /* that are in the queue */
+    guint64 damaged;  /* of these, messages that cannot be read whole */
+    guint64 n_findings;
+    GPtrArray *findings; /* of QueueFinding: the first thousand */
+} QueueVerified;
+
+QueueVerified *queue_verified_new (void);
+void queue_verified_free (QueueVerified *verified);
+
+/* @verified: %NULL with @error. (transfer none) */
+typedef void (*QueueVerifiedFunc) (const QueueVerified *verified, const GError *error, gpointer user_data);
+
+/**
+ * queue_verify:
+ *
+ * Reads all of the store while it serves, on a thread of its own. @done is called with QUEUE_ERROR_BUSY at once if that is
+ * going on already, with QUEUE_ERROR_GONE if the queue is closed meanwhile.
+ */
+void queue_verify (Queue *queue, QueueVerifiedFunc done, gpointer user_data);
+
+/**
+ * queue_verify_directory:
+ *
+ * The same of a queue that nobody has open; waits until it is done. Nothing is changed. Damage that concerns no message is
+ * told in the log, too.
+ *
+ * Returns: (transfer full): or %NULL with QUEUE_ERROR_BUSY, _VERSION or _IO
+ */
+QueueVerified *queue_verify_directory (const gchar *directory, GError **error);
+
+/* What was read of a file of the damaged store, in words. */
+typedef void (*QueueRescued) (const gchar *line, gpointer user_data);
+
+/**
+ * queue_rescue:
+ * @from: the queue, however damaged; it is only read
+ * @to: a directory that is made, or is empty
+ *
+ * Writes every readable message into a new queue; waits until it is done. What a disk does not give is passed over.
+ *
+ * Returns: (transfer full): what the new queue has in it, with a finding for each message that is not whole; or %NULL with
+ *     QUEUE_ERROR_BUSY, _VERSION, or _FULL or _IO of writing
+ */
+QueueVerified *queue_rescue (const gchar *from, const gchar *to, QueueRescued rescued, gpointer user_data,
+                             GError **error);
+
 /* The submitting user of a message, for authorization: FALSE if there is no such message. */
 gboolean queue_owner (Queue *queue, QueueId id, gint64 *uid);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Queue, queue_close)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (QueueIntake, queue_intake_abort)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (QueueReader, queue_reader_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (QueueVerified, queue_verified_free)

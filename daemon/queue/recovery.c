@@ -48,6 +48,7 @@ typedef struct {
 
 typedef struct {
     const gchar *directory;
+    gboolean read_only;
     QueueCatalog *catalog;
     QueueRecovered *recovered;
     GPtrArray *found;     /* of Found, by number */
@@ -96,19 +97,10 @@ compare_found (gconstpointer a, gconstpointer b)
     return left->number < right->number ? -1 : left->number > right->number;
 }
 
-/* "0000000012.gdbm": the number and what follows the dot. FALSE: no name of ours */
 static gboolean
-parse_name (const gchar *name, guint32 *number, const gchar **kind)
+remove_file (Recovery *recovery, const gchar *path, GError **error)
 {
-    gchar *end;
-    guint64 value = g_ascii_strtoull (name, &end, 10);
-
-    if (end == name || *end != '.' || value == 0 || value > G_MAXUINT32)
-        return FALSE;
-    *number = (guint32) value;
-    *kind = end + 1;
-
-    return TRUE;
+    return recovery->read_only || queue_disk_remove (path, error);
 }
 
 static gboolean
@@ -127,14 +119,14 @@ list_directory (Recovery *recovery, GError **error)
         const gchar *kind;
         guint32 number;
 
-        if (!parse_name (name, &number, &kind))
+        if (!queue_generation_parse_name (name, &number, &kind))
             continue;
         recovery->recovered->last_generation = MAX (recovery->recovered->last_generation, number);
         if (strcmp (kind, QUEUE_GENERATION_JOURNAL) == 0)
             get_found (recovery, number)->journal = g_steal_pointer (&path);
         else if (strcmp (kind, QUEUE_GENERATION_SEALED) == 0)
             get_found (recovery, number)->gdbm = g_steal_pointer (&path);
-        else if (strcmp (kind, QUEUE_GENERATION_MAKING) == 0 && !queue_disk_remove (path, error))
+        else if (strcmp (kind, QUEUE_GENERATION_MAKING) == 0 && !remove_file (recovery, path, error))
             return FALSE;
     }
     g_ptr_array_sort (recovery->found, compare_found);
@@ -144,10 +136,16 @@ list_directory (Recovery *recovery, GError **error)
 
 /* Gets a file that cannot be used out of the way. */
 static void
-put_aside (const gchar *path, const GError *why)
+put_aside (Recovery *recovery, const gchar *path, const GError *why)
 {
     g_autofree gchar *aside = g_strconcat (path, "." QUEUE_GENERATION_DAMAGED, NULL);
 
+    recovery->recovered->lost_files++;
+    if (recovery->read_only) {
+        g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "MESSAGE", "nothing of %s can be read: %s", path,
+                          why->message);
+        return;
+    }
     g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "MESSAGE",
                       "the mail in %s is lost to the queue: %s. The file is kept as %s.", path, why->message, aside);
     if (rename (path, aside) != 0)
@@ -180,7 +178,7 @@ open_found (Recovery *recovery, Found *found, GError **error)
         g_propagate_error (error, is_damage (failed) ? g_steal_pointer (&again) : g_steal_pointer (&failed));
         return FALSE;
     }
-    put_aside (found->gdbm, failed);
+    put_aside (recovery, found->gdbm, failed);
     g_clear_pointer (&found->gdbm, g_free);
 
     return TRUE;
@@ -226,20 +224,20 @@ remove_replaced (Recovery *recovery, GError **error)
         gboolean replaced = is_replaced (recovery, found->number);
 
         if (found->journal != NULL && (replaced || found->gdbm != NULL)) {
-            if (!queue_disk_remove (found->journal, error))
+            if (!remove_file (recovery, found->journal, error))
                 return FALSE;
             g_clear_pointer (&found->journal, g_free);
             removed++;
         }
         if (found->gdbm != NULL && replaced) {
-            if (!queue_disk_remove (found->gdbm, error))
+            if (!remove_file (recovery, found->gdbm, error))
                 return FALSE;
             g_clear_pointer (&found->gdbm, g_free);
             removed++;
         }
     }
 
-    return removed == 0 || queue_disk_sync_directory (recovery->directory, error);
+    return removed == 0 || recovery->read_only || queue_disk_sync_directory (recovery->directory, error);
 }
 
 /* ---- Into the catalog ---- */
@@ -474,8 +472,10 @@ add_journal (Recovery *recovery, const Found *found, gint fd, guint64 seed)
 
 /* Cuts off what was never acknowledged, and makes sure of what will be relied on. */
 static gboolean
-tidy_journal (gint fd, const gchar *path, const QueueJournalScan *scan, GError **error)
+tidy_journal (const Recovery *recovery, gint fd, const gchar *path, const QueueJournalScan *scan, GError **error)
 {
+    if (recovery->read_only)
+        return TRUE;
     if ((scan->torn && ftruncate (fd, (off_t) scan->end) != 0) || fdatasync (fd) != 0) {
         queue_disk_set_error (error, "recover", path);
         return FALSE;
@@ -503,7 +503,7 @@ read_start (Recovery *recovery, const Found *found, gint fd, guint64 *seed, GErr
         return FALSE;
     }
     if (is_unborn (&status, start))
-        return queue_disk_remove (found->journal, error);
+        return remove_file (recovery, found->journal, error);
     if (queue_journal_read_start (start, &header, &failed)) {
         *seed = header.seed;
         recovery->recovered->last_id = MAX (recovery->recovered->last_id, header.next_id - 1);
@@ -513,7 +513,7 @@ read_start (Recovery *recovery, const Found *found, gint fd, guint64 *seed, GErr
         g_set_error (error, failed->domain, failed->code, "%s: %s", found->journal, failed->message);
         return FALSE;
     }
-    put_aside (found->journal, failed);
+    put_aside (recovery, found->journal, failed);
     recovery->has_damage = TRUE;
 
     return TRUE;
@@ -533,13 +533,13 @@ read_records (Recovery *recovery, const Found *found, gint fd, QueueGeneration *
     generation->damaged = scan.lost_bytes > 0;
     recovery->has_damage |= generation->damaged;
 
-    return tidy_journal (fd, found->journal, &scan, error);
+    return tidy_journal (recovery, fd, found->journal, &scan, error);
 }
 
 static gboolean
 read_journal (Recovery *recovery, const Found *found, GError **error)
 {
-    gint fd = open (found->journal, O_RDWR | O_CLOEXEC);
+    gint fd = open (found->journal, (recovery->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
     QueueGeneration *generation;
     guint64 seed;
 
@@ -707,13 +707,18 @@ read_generations (Recovery *recovery, GError **error)
 }
 
 gboolean
-queue_recover (const gchar *directory, QueueCatalog *catalog, QueueRecovered *recovered, GError **error)
+queue_recover (const gchar *directory, gboolean read_only, QueueCatalog *catalog, QueueRecovered *recovered,
+               GError **error)
 {
     g_autoptr (GPtrArray) found = g_ptr_array_new_with_free_func (found_free);
     g_autoptr (GHashTable) orphans =
         g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, (GDestroyNotify) g_array_unref);
-    Recovery recovery = {
-        .directory = directory, .catalog = catalog, .recovered = recovered, .found = found, .orphans = orphans};
+    Recovery recovery = {.directory = directory,
+                         .read_only = read_only,
+                         .catalog = catalog,
+                         .recovered = recovered,
+                         .found = found,
+                         .orphans = orphans};
 
     *recovered = (QueueRecovered){0};
     if (!list_directory (&recovery, error) || !open_sealed (&recovery, error) ||

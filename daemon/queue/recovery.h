@@ -7,11 +7,13 @@ typedef struct {
     QueueId last_id;          /* no id up to this may be given again */
     guint32 last_generation;  /* no number up to this may be given again */
     guint64 damaged_messages; /* cannot be delivered; each was named in the log */
+    guint lost_files;         /* that nothing could be read from; each was named in the log */
 } QueueRecovered;
 
 /**
  * queue_recover:
  * @directory: locked by us
+ * @read_only: nothing is changed on the disk
  * @catalog: empty
  *
  * Reads what is in the directory, removes what a crash left, and fills the catalog. All generations that it finds are
@@ -19,4 +21,5 @@ typedef struct {
  *
  * Returns: %FALSE with QUEUE_ERROR_IO or QUEUE_ERROR_VERSION, naming the file
  */
-gboolean queue_recover (const gchar *directory, QueueCatalog *catalog, QueueRecovered *recovered, GError **error);
+gboolean queue_recover (const gchar *directory, gboolean read_only, QueueCatalog *catalog, QueueRecovered *recovered,
+                        GError **error);

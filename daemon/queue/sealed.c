@@ -397,6 +397,12 @@ queue_sealed_read (QueueSealed *sealed, QueuePart part, QueueId id, guint32 numb
 }
 
 gboolean
+queue_sealed_is_damaged (const QueueSealed *sealed)
+{
+    return sealed->salvage != NULL;
+}
+
+gboolean
 queue_sealed_salvage (QueueSealed *sealed, QueueSalvaged found, gpointer user_data, GError **error)
 {
     return search (sealed, error) && queue_salvage_each (sealed->salvage, found, user_data, error);

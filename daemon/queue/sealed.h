@@ -58,6 +58,9 @@ QueueSealed *queue_sealed_open_damaged (const gchar *path, GError **error);
  */
 GBytes *queue_sealed_read (QueueSealed *sealed, QueuePart part, QueueId id, guint32 number, GError **error);
 
+/* Whether anything was met so far that had to be found without GDBM. */
+gboolean queue_sealed_is_damaged (const QueueSealed *sealed);
+
 /* Calls @found for every part that is still readable, for files whose index is damaged. FALSE with QUEUE_ERROR_IO if the
  * disk fails meanwhile. */
 gboolean queue_sealed_salvage (QueueSealed *sealed, QueueSalvaged found, gpointer user_data, GError **error);

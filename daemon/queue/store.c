@@ -386,6 +386,7 @@ queue_store_stop (Queue *queue)
     queue_writer_stop (queue->writer);
     queue_sealer_stop (queue->sealer);
     queue_loader_stop (queue->loader);
+    queue_inspection_stop (queue);
     queue_mailbox_drain (queue->mailbox);
     seal_last (queue);
     queue_writer_free (queue->writer);

@@ -12,3 +12,11 @@ void queue_store_start (Queue *queue, const QueueRecovered *recovered);
 
 /* Writes out what is under way, seals, ends the threads. All callbacks were called afterwards. */
 void queue_store_stop (Queue *queue);
+
+/* ---- inspect.c ---- */
+
+/* Ends what queue_verify () began; its last call waits in the mailbox. */
+void queue_inspection_stop (Queue *queue);
+
+/* Makes sure that no daemon has the directory open. *@fd: to be closed, -1 if it cannot be written to */
+gboolean queue_lock_for_reading (const gchar *directory, gint *fd, GError **error);

@@ -21,7 +21,7 @@ from relay import POSTERN, Bus, Lines, environment
 
 FAILED, USAGE, NOT_FOUND, NOT_ALLOWED, NOT_REACHABLE = 1, 2, 3, 4, 5
 COMMANDS = ["status", "list", "show", "retry", "hold", "release", "delete", "remotes", "stats", "monitor", "pause",
-            "resume", "reload"]
+            "resume", "verify", "reload"]
 
 
 @pytest.fixture
