@@ -136,6 +136,7 @@ typedef struct {
     QueueJob job; /* what the delivery sees */
     QueueWork *work;
     gint64 due_usec;   /* when it was due: for putting it back */
+    guint32 flags;     /* of the head when it was taken */
     guint *recipients; /* (nullable) as of a QueueWaiting, until the message is there */
     guint n_recipients;
     QueueTaken taken;

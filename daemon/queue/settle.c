@@ -317,6 +317,10 @@ fill_head (Settle *settle, const QueueResult *results, gint64 next_usec, gboolea
     if (deferred)
         settle->next_usec = next_usec == QUEUE_NEXT_WITH_LANE ? 0 : next_usec;
 
+    /* Somebody asked meanwhile to give it up, which need not wait. */
+    if (work->head.flags & ~settle->hand->flags & QUEUE_HEAD_BOUNCED)
+        settle->next_usec = 0;
+
     settle->head = work->head;
     queue_record_fill_head (settle->core, &settle->head);
     if (tried) {

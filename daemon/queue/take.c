@@ -121,6 +121,7 @@ take_waiting (Queue *queue, QueueWaiting *waiting, QueueTaken taken, gpointer us
     hand->work = queue_work_get (queue, entry);
     hand->job.lane = g_strdup (waiting->lane->name);
     hand->due_usec = waiting->item.key;
+    hand->flags = hand->work->head.flags;
     hand->recipients = g_steal_pointer (&waiting->recipients);
     hand->n_recipients = waiting->n_recipients;
     hand->taken = taken;

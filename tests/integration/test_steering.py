@@ -3,6 +3,7 @@
 
 import os
 import subprocess
+import threading
 
 import pytest
 
@@ -69,12 +70,42 @@ def test_a_bounce_survives_the_end_of_the_daemon(make_relay, make_receiver):
     receiver.start()
     relay.start()
     relay.postern("retry", "--all")
-    receiver.wait_messages(20)
+    everybody = {f"s{number}@example.org" for number in range(20)}
+    receiver.wait_for(lambda r: {m.recipients[0] for m in r.messages} >= everybody)
     assert {m.sender for m in receiver.messages} == {""}
-    assert {m.recipients[0] for m in receiver.messages} == {f"s{number}@example.org" for number in range(20)}
+    relay.wait_line("delivered to", count=20)
+
+
+def test_a_message_that_is_being_delivered_is_given_up_when_that_attempt_has_ended(make_relay, receiver):
+    gate = threading.Event()
+    receiver.on("RCPT", gate, match="recipient@", times=1)
+    receiver.on("END", "451 4.3.0 later", times=1)
+    relay = make_relay(receiver)
+    relay.send()
+    receiver.wait_for(lambda r: r.commands("RCPT"))
+    relay.postern("bounce", "--all")
+    assert not relay.log.find("bounced")
+    gate.set()
+    relay.wait_line("has to wait, deferred")
+    relay.wait_line("mail for <recipient@example.net> bounced")
+    assert mail.Notice(receiver.wait_messages(1)[0]).recipient("recipient@example.net")["Status"] == "5.3.0"
 
 
 # ---- sending elsewhere ----
+
+
+def test_who_just_gets_a_message_gets_it_and_the_new_address_does_not(make_relay, receiver):
+    gate = threading.Event()
+    receiver.on("RCPT", gate, times=1)
+    relay = make_relay(receiver)
+    relay.send()
+    receiver.wait_for(lambda r: r.commands("RCPT"))
+    relay.postern("redirect", "--all", "--to=new@example.com")
+    gate.set()
+    assert receiver.wait_messages(1)[0].recipients == ["recipient@example.net"]
+    relay.wait_line("delivered to")
+    assert not relay.queue()
+    assert len(receiver.messages) == 1
 
 
 def test_a_redirected_message_goes_to_the_new_address_only(waiting, receiver):

@@ -250,6 +250,23 @@ test_paused (void)
     WAIT_UNTIL (office_queued (office) == 0);
 }
 
+static void
+test_closed_route_expires (void)
+{
+    g_autoptr (Office) office = office_new (2);
+
+    add_route (office, "net", "example.net", "second");
+    office_settings (office)->expire_seconds = 2;
+    smarthost_stop (office_smarthost (office, 1));
+    office_start (office);
+    office_submit (office, SENDER, "b@example.net", MESSAGE);
+    WAIT_UNTIL (office_saw (office, "expired b@example.net could not be delivered within 2 seconds"));
+
+    /* The sender, on the way that is open, hears of it. */
+    WAIT_UNTIL (smarthost_messages (office_smarthost (office, 0)) == 1);
+    g_assert_cmpstr (recipient_at (office, 0, 0), ==, "<" SENDER ">");
+}
+
 /* One session, and one lane that always has more for it. */
 static void
 test_fair (void)
@@ -287,6 +304,8 @@ main (int argc, char **argv)
     g_test_add_func ("/delivery/routing/a-reload-sends-waiting-mail-the-new-way", test_reload);
     g_test_add_func ("/delivery/routing/a-reload-takes-back-what-waits-for-a-session", test_reload_in_hand);
     g_test_add_func ("/delivery/routing/paused-discards-nothing", test_paused);
+    g_test_add_func ("/delivery/routing/mail-expires-behind-a-closed-route-while-others-are-open",
+                     test_closed_route_expires);
     g_test_add_func ("/delivery/routing/a-busy-route-starves-no-other", test_fair);
     return g_test_run ();
 }
