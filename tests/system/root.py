@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 SUITE = "bookworm"
@@ -22,6 +23,9 @@ PACKAGES = [
     "libglib2.0-0", "libgdbm6", "libgsasl18", "libgnutls30", "libidn2-0", "libjson-glib-1.0-0", "libpolkit-gobject-1-0",
     "libxxhash0", "iproute2", "procps", "openssl", "python3", "python3-gi", "gir1.2-glib-2.0",
 ]
+
+# Several branches may be tested in turn, each with a root of its own.
+KEPT_SECONDS = 30 * 24 * 3600
 
 # The users of every machine; their passwords are their names.
 USERS = {"alice": 1001, "bob": 1002}
@@ -94,17 +98,23 @@ def debian_root():
     cache = cache_folder()
     folder = cache / f"root-{_recipe()}"
     cache.mkdir(parents=True, exist_ok=True)
-    with open(cache / "lock", "w", encoding="ascii") as lock:
+    with open(cache / f"{folder.name}.lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if folder.is_dir():
-            return folder
-        for old in cache.glob("root-*"):
-            shutil.rmtree(old, ignore_errors=True)
-        made = Path(tempfile.mkdtemp(prefix="new-root-", dir=cache))
-        made.chmod(0o755)
-        try:
-            _make(made, cache / "debootstrap.log")
-            made.rename(folder)
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
+        if not folder.is_dir():
+            _make_in(cache, folder)
+        os.utime(folder)
     return folder
+
+
+def _make_in(cache, folder):
+    """Makes the root; roots that nobody has used for long go."""
+    for old in cache.glob("root-????????????????"):
+        if old.stat().st_mtime < time.time() - KEPT_SECONDS:
+            shutil.rmtree(old, ignore_errors=True)
+    made = Path(tempfile.mkdtemp(prefix="new-", dir=cache))
+    made.chmod(0o755)
+    try:
+        _make(made, cache / f"{folder.name}.log")
+        made.rename(folder)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The relay is restarted, crashes, and cannot start: nobody who connects is refused, and no message is lost or doubled."""
+
+import threading
+
+import mail
+import pytest
+from machine import UNIT_RELOADED, UNIT_STARTED
+from receiver import PATIENCE_SECONDS
+
+# Sends messages one after the other, over the local socket and over TCP in turn. A session that the relay ends with
+# 421, or whose connection it closes before the message was accepted, is begun anew, as mail programs do; a connection
+# that is refused is an error. Prints "sent SUBJECT" or "again".
+CLIENT = """
+import smtplib, socket, sys
+name, count = sys.argv[1], int(sys.argv[2])
+class Local(smtplib.SMTP):
+    def _get_socket(self, host, port, timeout):
+        made = socket.socket(socket.AF_UNIX); made.settimeout(50); made.connect("/run/postern/submit"); return made
+def send(number, subject):
+    session = Local(timeout=50) if number % 2 else smtplib.SMTP(timeout=50)
+    code, _ = session.connect("local" if number % 2 else "127.0.0.1", 25)  # ConnectionRefusedError ends the program
+    try:
+        if code != 220:
+            return False
+        session.sendmail("a@example.org", ["b@example.net"], f"Subject: {subject}\\r\\n\\r\\nhello\\r\\n")
+        return True
+    except (smtplib.SMTPServerDisconnected, smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused) as error:
+        code = getattr(error, "smtp_code", 421)
+        assert code in (421, 451), error
+        return False
+    finally:
+        session.close()
+for number in range(count):
+    while not send(number, f"{name}-{number}"):
+        print("again", flush=True)
+    print(f"sent {name}-{number}", flush=True)
+"""
+
+
+class Load:
+    """Clients that send while something happens to the relay."""
+
+    def __init__(self, machine, clients, each):
+        self.expected = clients * each
+        self.sent, self.again, self.errors = [], 0, []
+        self.changed = threading.Condition()
+        self.processes = [machine.popen("python3", "-c", CLIENT, f"client{n}", each, stdout=-1, stderr=-1)
+                          for n in range(clients)]
+        self.threads = [threading.Thread(target=self._read, args=(process,)) for process in self.processes]
+        for thread in self.threads:
+            thread.start()
+
+    def _read(self, process):
+        for line in process.stdout:
+            with self.changed:
+                if line.startswith("sent "):
+                    self.sent.append(line.split()[1])
+                else:
+                    self.again += 1
+                self.changed.notify_all()
+        errors = process.stderr.read()
+        with self.changed:
+            self.errors += [errors] if process.wait() else []
+            self.changed.notify_all()
+        process.stdout.close()
+        process.stderr.close()
+
+    def wait_sent(self, count):
+        with self.changed:
+            assert self.changed.wait_for(lambda: self.errors or len(self.sent) >= count, 2 * PATIENCE_SECONDS)
+            assert not self.errors, self.errors[0]
+
+    def finish(self):
+        self.wait_sent(self.expected)
+        for thread in self.threads:
+            thread.join(PATIENCE_SECONDS)
+        assert not self.errors, self.errors[0]
+
+
+@pytest.mark.parametrize("clients, each, restarts", [(4, 200, 5), pytest.param(8, 2000, 40, marks=pytest.mark.long)])
+def test_restarts_under_load_refuse_lose_and_double_nothing(gate, receiver, figure, clients, each, restarts):
+    gate.send_to(receiver)
+    load = Load(gate.machine, clients, each)
+    for number in range(restarts):
+        load.wait_sent((number + 1) * clients * each // (restarts + 2))
+        gate.machine.run("systemctl", "restart", "postern.service")
+    load.finish()
+    receiver.wait_messages(load.expected)
+    receiver.wait_for(lambda r: not gate.queue())
+    assert mail.subjects(receiver.messages) == sorted(load.sent)
+    assert len(gate.machine.journal.find(since=gate.began, UNIT="postern.service", MESSAGE_ID=UNIT_STARTED)) > restarts
+    figure(f"{restarts} restarts while {clients} clients sent {load.expected} messages: 0 connections refused, "
+           f"{load.again} sessions told to come again, {len(receiver.messages)} received, none lost, none twice")
+
+
+def test_a_relay_that_crashes_again_and_again_keeps_its_sockets(gate, receiver, figure):
+    gate.send_to(receiver)
+    gate.drop_in("[Service]\nRestartSec=100ms\n")
+    gate.sendmail()
+    receiver.wait_messages(1)
+    load = Load(gate.machine, 2, 60)
+    kills = 12
+    for number in range(kills):
+        load.wait_sent(number * 5)
+        since = gate.machine.journal.mark()
+        gate.machine.run("systemctl", "kill", "--signal=KILL", "postern.service")
+        gate.machine.journal.wait(since=since, UNIT="postern.service", MESSAGE_ID=UNIT_STARTED)
+    load.finish()
+    receiver.wait_for(lambda r: set(mail.subjects(r.messages)) >= set(load.sent))
+    assert gate.machine.state("postern.socket") == "active"
+    twice = len(receiver.messages) - len(set(mail.subjects(receiver.messages)))
+    figure(f"{kills} crashes in a row: 0 connections refused, {load.expected} messages accepted, none lost, {twice} twice")
+
+
+def test_a_bad_configuration_is_told_in_one_line_and_mail_waits_for_a_good_one(gate, receiver):
+    gate.drop_in("[Service]\nRestartSec=2s\n")
+    gate.configure("[Smarthost]\nHots=mail.example.org\n")
+    sender = gate.machine.popen("sendmail", "you@example.net", stdin=-1)
+    sender.stdin.write("Subject: patient\n\nhello\n")
+    sender.stdin.close()
+    gate.machine.journal.wait("Scheduled restart job", since=gate.began, count=2, UNIT="postern.service")
+    gate.machine.journal.wait("Failed with result", since=gate.began, count=3, UNIT="postern.service")
+    status = gate.machine.run("systemctl", "status", "postern", check=False).stdout
+    line = next((line for line in status.splitlines() if line.lstrip().startswith("Status:")), status)
+    assert "Hots" in line and "systemctl restart postern" in line
+    assert gate.machine.state("postern.socket") == "active"
+    gate.send_to(receiver)
+    assert sender.wait(PATIENCE_SECONDS) == 0
+    assert mail.subjects(receiver.wait_messages(1)) == ["patient"]
+
+
+def test_reload_keeps_sessions(gate, receiver):
+    gate.send_to(receiver)
+    session = gate.machine.popen("python3", "-c", """
+import smtplib, sys
+session = smtplib.SMTP("127.0.0.1", 25)
+session.ehlo()
+session.mail("a@example.org")
+print("begun", flush=True)
+sys.stdin.readline()
+session.rcpt("b@example.net")
+print(session.data(b"Subject: kept\\r\\n\\r\\nhello\\r\\n")[0], flush=True)
+""", stdin=-1, stdout=-1)
+    assert session.stdout.readline() == "begun\n"
+    gate.machine.run("systemctl", "reload", "postern")
+    gate.wait_unit(UNIT_RELOADED)
+    session.stdin.write("go on\n")
+    session.stdin.close()
+    assert session.stdout.readline() == "250\n"
+    session.wait(PATIENCE_SECONDS)
+    session.stdout.close()
+    assert mail.subjects(receiver.wait_messages(1)) == ["kept"]
+
+
+def test_a_relay_that_hangs_is_started_anew(gate, receiver):
+    gate.send_to(receiver)
+    gate.drop_in("[Service]\nWatchdogSec=1s\nRestartSec=100ms\n")
+    gate.postern("status")
+    gate.machine.run("systemctl", "kill", "--signal=STOP", "postern.service")
+    gate.machine.journal.wait("Watchdog timeout", since=gate.began, UNIT="postern.service")
+    gate.sendmail()
+    receiver.wait_messages(1)
