@@ -22,9 +22,11 @@
 #define FILE_LONGEST_BYTES (16 * 1024 * 1024)
 
 static const ImportKind kinds[] = {
-    {"nullmailer", "/etc/nullmailer", import_nullmailer}, {"msmtp", "/etc/msmtprc", import_msmtp},
-    {"ssmtp", "/etc/ssmtp/ssmtp.conf", import_ssmtp},     {"dma", "/etc/dma/dma.conf", import_dma},
-    {"postfix", "/etc/postfix/main.cf", import_postfix},
+    {"nullmailer", "/etc/nullmailer", "/etc/nullmailer/remotes", import_nullmailer},
+    {"msmtp", "/etc/msmtprc", "/etc/msmtprc", import_msmtp},
+    {"ssmtp", "/etc/ssmtp/ssmtp.conf", "/etc/ssmtp/ssmtp.conf", import_ssmtp},
+    {"dma", "/etc/dma/dma.conf", "/etc/dma/dma.conf", import_dma},
+    {"postfix", "/etc/postfix/main.cf", "/etc/postfix/main.cf", import_postfix},
 };
 
 const ImportKind *

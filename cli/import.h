@@ -90,7 +90,8 @@ void import_miss_password (Import *import, const ImportLine *line, const gchar *
 
 typedef struct {
     const gchar *name;
-    const gchar *file; /* that shows it is there, and that --file= replaces */
+    const gchar *file; /* or folder; what --file= replaces */
+    const gchar *sign; /* that it is there; packages leave empty folders behind */
     void (*run) (Import *import, const gchar *file);
 } ImportKind;
 

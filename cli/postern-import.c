@@ -160,7 +160,7 @@ detect (const Import *import, gboolean *several)
     for (guint i = 0; import_kind_get (i) != NULL; i++) {
         const ImportKind *kind = import_kind_get (i);
 
-        if (!import_has (import, kind->file))
+        if (!import_has (import, kind->sign))
             continue;
         *several = found != NULL;
         g_print ("There is %s: %s%s\n", kind->name, import->root, kind->file);
