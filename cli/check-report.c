@@ -13,6 +13,7 @@
 #include "check-report.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "postern-json.h"
 #include "postern-style.h"
@@ -221,6 +222,20 @@ check_report_print_smarthost (const CheckedSmarthost *smarthost, gboolean verbos
     }
 }
 
+static gboolean
+names_credential (GVariant *problems)
+{
+    GVariantIter iter;
+    const gchar *line;
+
+    g_variant_iter_init (&iter, problems);
+    while (g_variant_iter_next (&iter, "&s", &line))
+        if (strstr (line, "] PasswordCredential=: no password can be read") != NULL)
+            return TRUE;
+
+    return FALSE;
+}
+
 static void
 print_configuration (GVariant *report)
 {
@@ -231,6 +246,9 @@ print_configuration (GVariant *report)
         g_print ("%sThe configuration is bad%s; a relay does not start with it, and does not reload it:\n",
                  style_begin (STYLE_BAD), style_end ());
         print_lines (problems);
+        if (names_credential (problems))
+            g_print (
+                "  systemd hands over passwords when the service starts: put it there, then “systemctl restart postern”.\n");
     } else {
         g_print ("%sThe configuration is good.%s\n", style_begin (STYLE_GOOD), style_end ());
     }

@@ -62,6 +62,7 @@ import_new (const gchar *root, ConfigPlan *plan)
     import->root = g_strdup (root != NULL && !g_str_equal (root, "/") ? root : "");
     import->plan = plan;
     import->notes = g_ptr_array_new_with_free_func ((GDestroyNotify) note_free);
+    import->missed = g_ptr_array_new_with_free_func (g_free);
     return import;
 }
 
@@ -70,6 +71,7 @@ import_free (Import *import)
 {
     g_free (import->root);
     g_ptr_array_unref (import->notes);
+    g_ptr_array_unref (import->missed);
     g_free (import);
 }
 
@@ -323,6 +325,7 @@ import_miss_password (Import *import, const ImportLine *line, const gchar *group
     g_autofree gchar *credential = credential_of (group);
 
     config_plan_set (import->plan, group, "PasswordCredential", credential);
+    g_ptr_array_add (import->missed, g_strdup (group));
     import_note (import, IMPORT_CHANGED, line, NULL,
                  "%s; until the password is in the file “%s” of the credentials, the relay does not start", why,
                  credential);

@@ -25,7 +25,8 @@ typedef struct {
 typedef struct {
     gchar *root; /* "" or a folder that everything is below */
     ConfigPlan *plan;
-    GPtrArray *notes; /* of ImportNote */
+    GPtrArray *notes;  /* of ImportNote */
+    GPtrArray *missed; /* of gchar: the groups whose password is not in the files */
 } Import;
 
 /* One line of a file. */

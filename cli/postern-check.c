@@ -121,7 +121,8 @@ command_check (int argc, char **argv, const gchar *bus)
     g_auto (Options) options = {NULL};
     const GOptionEntry entries[] = {
         {"offline", 0, 0, G_OPTION_ARG_NONE, &options.offline, "Only read; try no smarthost", NULL},
-        {"sender", 'f', 0, G_OPTION_ARG_STRING, &options.sender, "The sender to offer; else the null one", "ADDRESS"},
+        {"sender", 'f', 0, G_OPTION_ARG_STRING, &options.sender,
+         "The sender to offer; else the user, if that is an address, else the null one", "ADDRESS"},
         {"verbose", 'v', 0, G_OPTION_ARG_NONE, &options.verbose,
          "Show what was said to smarthosts that take mail, too", NULL},
         {"direct", 0, 0, G_OPTION_ARG_NONE, &options.direct, "Do not ask the relay that runs", NULL},

@@ -19,6 +19,7 @@
 #include "postern-command.h"
 #include "postern-style.h"
 #include "postern-text.h"
+#include "setup-terminal.h"
 
 typedef struct {
     gchar *root;
@@ -120,8 +121,25 @@ check_written (const ConfigPlaces *places)
     return check_report_is_good (report) ? EXIT_OK : EXIT_FAILED;
 }
 
+/* A password that another program had can be typed in; what is left empty is put in by hand, later. */
+static void
+ask_missed (Import *import)
+{
+    for (guint i = 0; i < import->missed->len && terminal_is_there (); i++) {
+        const gchar *group = g_ptr_array_index (import->missed, i);
+        g_autofree gchar *question = g_strdup_printf ("Password of %s at %s (not shown; empty: later)",
+                                                      config_plan_get (import->plan, group, "User"),
+                                                      config_plan_get (import->plan, group, "Host"));
+        gchar *password = terminal_ask_secret (question);
+
+        if (password != NULL && *password != '\0')
+            import_set_password (import, group, password);
+        terminal_wipe (password);
+    }
+}
+
 static ExitCode
-write_plan (const Import *import, const ConfigPlaces *places, const Options *options)
+write_plan (Import *import, const ConfigPlaces *places, const Options *options)
 {
     g_autofree gchar *backup = NULL;
     g_autoptr (GError) error = NULL;
@@ -131,6 +149,8 @@ write_plan (const Import *import, const ConfigPlaces *places, const Options *opt
         g_printerr ("postern: %s was left as it is; --force replaces it, and keeps a backup\n", places->config);
         return EXIT_FAILED;
     }
+
+    ask_missed (import);
     if (!config_write (import->plan, places, &backup, &error)) {
         g_printerr ("postern: %s\n", error->message);
         return EXIT_FAILED;

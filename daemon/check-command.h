@@ -9,7 +9,7 @@ typedef struct {
     const gchar *config; /* path of the main configuration file */
     gboolean config_may_be_missing;
     const gchar *credentials_folder; /* (nullable): $CREDENTIALS_DIRECTORY, else "credentials" beside the file */
-    const gchar *sender;             /* reverse-path to offer, "" for null */
+    const gchar *sender;             /* see check_new () */
     gboolean connect;                /* whether smarthosts are tried */
     gboolean machine;                /* print the report as the text of a GVariant */
 } CheckOptions;

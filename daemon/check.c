@@ -14,6 +14,9 @@
 #include "check.h"
 
 #include "delivery/trial.h"
+#include "message/address.h"
+
+#include <string.h>
 
 /* Somebody is sitting there. A smarthost that lets a person wait for longer is not one to rely on. */
 #define CHECK_WAIT_SECONDS 30
@@ -193,10 +196,22 @@ trial_over (DeliveryTrial *trial, gpointer user_data)
         self->idle = g_idle_add (finish, self);
 }
 
+/* The null sender is for notifications, and many providers take it from nobody; a user's own address they do take. */
+static gchar *
+choose_sender (const DeliverySmarthost *smarthost, const gchar *asked)
+{
+    gchar *own = NULL;
+
+    if (*asked == '\0' && smarthost->user != NULL && strchr (smarthost->user, '@') != NULL)
+        own = message_address_parse (smarthost->user, MESSAGE_PATH_UTF8, NULL);
+    return own != NULL ? own : g_strdup (asked);
+}
+
 static void
 try_smarthost (Check *self, SmtpPoller *poller, Row *row, const gchar *sender)
 {
     g_autoptr (GError) error = NULL;
+    g_autofree gchar *offered = NULL;
 
     if (row->smarthost->security != SMTP_SECURITY_NONE) {
         row->tls = smtp_tls_new_client (row->smarthost->trust_file, row->smarthost->verify, &error);
@@ -208,7 +223,8 @@ try_smarthost (Check *self, SmtpPoller *poller, Row *row, const gchar *sender)
     }
 
     self->pending++;
-    row->trial = delivery_trial_new (poller, row->tls, row->smarthost, self->config->delivery, sender, tested, row,
+    offered = choose_sender (row->smarthost, sender);
+    row->trial = delivery_trial_new (poller, row->tls, row->smarthost, self->config->delivery, offered, tested, row,
                                      trial_over, row);
 }
 

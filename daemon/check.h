@@ -24,7 +24,7 @@ typedef void (*CheckDone) (GVariant *report, gpointer user_data);
  * check_new:
  * @sources: not needed after the call
  * @connect: whether smarthosts are tried, or the configuration is only read
- * @sender: reverse-path to offer, "" for null
+ * @sender: reverse-path to offer; "" for the smarthost's user if that is an address, else for null
  * @done: called once, from the main loop, and the check is freed after it
  */
 Check *check_new (SmtpPoller *poller, const ConfigSources *sources, gboolean connect, const gchar *sender,

@@ -81,7 +81,7 @@ parse_arguments (Arguments *arguments, int *argc, char ***argv, GError **error)
          "Read the configuration, try the smarthosts, tell what is wrong, and end", NULL},
         {"offline", 0, 0, G_OPTION_ARG_NONE, &arguments->offline, "With --check: try no smarthost", NULL},
         {"sender", 0, 0, G_OPTION_ARG_STRING, &arguments->sender,
-         "With --check: the sender to offer; else the null one", "ADDRESS"},
+         "With --check: the sender to offer; else the user, if that is an address, else the null one", "ADDRESS"},
         {"credentials", 0, 0, G_OPTION_ARG_FILENAME, &arguments->credentials,
          "With --check: where passwords are (default: $CREDENTIALS_DIRECTORY, else credentials/ beside FILE)", "DIR"},
         {"machine", 0, 0, G_OPTION_ARG_NONE, &arguments->machine, "With --check: print the report for programs",

@@ -65,6 +65,14 @@ def test_all_is_well(make_check, make_receiver, certificates, tls):
     assert not receiver.messages and not receiver.commands("RCPT")
 
 
+@pytest.mark.parametrize("user, sender", [("me@example.org", "me@example.org"), ("me", "")])
+def test_the_user_is_offered_as_the_sender(make_check, make_receiver, certificates, user, sender):
+    receiver = make_receiver(**{**secured(certificates), "users": {user: PASSWORD}})
+    relay, check = make_check(receiver, login(certificates, User=user), credentials={"smarthost": PASSWORD})
+    check(status=0)
+    assert receiver.commands("MAIL")[0].split()[1] == f"FROM:<{sender}>"
+
+
 def test_a_wrong_password_is_told_with_what_to_do(make_check, make_receiver, certificates):
     receiver = make_receiver(**secured(certificates))
     relay, check = make_check(receiver, login(certificates), credentials={"smarthost": "wrong " + PASSWORD})
@@ -166,7 +174,7 @@ def test_posternd_check_has_an_exit_status_for_scripts(make_relay, make_receiver
 def test_only_root_reads_passwords(make_relay, make_receiver, certificates):
     relay = make_relay(make_receiver(**secured(certificates)), login(certificates), start=False)
     told = relay.postern("check", f"--config={relay.configuration_file}", status=1)
-    assert "no password can be read" in told.stdout
+    assert "no password can be read" in told.stdout and "systemctl restart postern" in told.stdout
 
 
 def test_a_bus_that_is_named_must_be_there(make_relay):

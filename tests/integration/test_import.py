@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from dialogue import Dialogue
 from relay import FAULTS, POSTERN, environment
 
 SECRET = 'hunter2 "#\\:='
@@ -307,6 +308,17 @@ def test_a_password_that_has_to_be_put_in_by_hand_is_missed(machine):
     machine.file("/etc/msmtprc", "account default\nhost h.example\nauth on\nuser me\ntls on\n")
     machine.run("msmtp", "--write", status=1)
     assert "key ring" in machine.told and "no password can be read" in machine.told
+
+
+def test_a_password_that_is_missed_can_be_typed_in(machine):
+    machine.file("/etc/msmtprc", "account default\nhost h.example\nauth on\nuser me\ntls on\n")
+    with Dialogue([POSTERN, "import", "msmtp", "--write", f"--root={machine.root}", f"--config={machine.place}/postern.conf"],
+                  environment()) as terminal:
+        terminal.expect(r"Password of me at h.example \(not shown")
+        terminal.send(SECRET + "\n")
+        assert terminal.end() == 0
+        assert "hunter2" not in terminal.shown
+    assert machine.password() == SECRET + "\n"
 
 
 def test_senders_of_msmtp_that_are_patterns(machine):
