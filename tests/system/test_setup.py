@@ -18,7 +18,7 @@ def provider(gate, make_receiver, certificates):
                          users={"me@example.org": PASSWORD})
 
 
-def setup(gate, receiver, *arguments, **options):
+def set_up(gate, receiver, *arguments, **options):
     return gate.postern("setup", f"--smarthost={WORLD_NAME}:{receiver.port}", "--tls=starttls", f"--trust-file={AUTHORITY}",
                         "--user=me@example.org", "--password-file=/root/password", "--admin=me@example.org", *arguments,
                         **options)
@@ -26,7 +26,7 @@ def setup(gate, receiver, *arguments, **options):
 
 def test_from_nothing_to_a_message_in_one_command(gate, provider):
     gate.machine.run("systemctl", "disable", "--now", "postern.socket")
-    told = setup(gate, provider, "--test=root").stdout
+    told = set_up(gate, provider, "--test=root").stdout
     message = provider.wait_messages(1)[0]
     assert message.user == "me@example.org" and message.recipients == ["me@example.org"]
     assert "It has gone out" in told
@@ -37,29 +37,29 @@ def test_from_nothing_to_a_message_in_one_command(gate, provider):
 
 
 def test_a_new_password_counts_at_once(gate, provider):
-    setup(gate, provider, "--test=me@example.org")
+    set_up(gate, provider, "--test=me@example.org")
     provider.users["me@example.org"] = "another"
     gate.machine.write("/root/password", "another\n", mode=0o600)
-    assert "It has gone out" in setup(gate, provider, "--test=me@example.org", "--force").stdout
+    assert "It has gone out" in set_up(gate, provider, "--test=me@example.org", "--force").stdout
     assert provider.logins[-1] == ("me@example.org", True)
 
 
 def test_check_asks_the_relay_that_runs(gate, provider):
-    setup(gate, provider, "--test=me@example.org")
+    set_up(gate, provider, "--test=me@example.org")
     assert gate.state == "active"
     assert "takes mail" in gate.postern("check").stdout
     gate.machine.run("rm", "/root/password")
 
 
 def test_check_needs_no_relay_and_starts_none(gate, provider):
-    setup(gate, provider)
+    set_up(gate, provider)
     gate.machine.run("systemctl", "stop", "postern.service")
     assert "takes mail" in gate.postern("check").stdout
     assert gate.state == "inactive"
 
 
 def test_check_by_a_user_tells_no_secret_and_says_what_it_takes(gate, provider):
-    setup(gate, provider)
+    set_up(gate, provider)
     gate.machine.run("systemctl", "stop", "postern.service")
     told = gate.postern("check", user="alice", check=False)
     assert told.returncode == 1 and "as root" in told.stderr and "no password can be read" in told.stdout
@@ -67,6 +67,6 @@ def test_check_by_a_user_tells_no_secret_and_says_what_it_takes(gate, provider):
 
 
 def test_check_by_a_user_asks_polkit_where_a_relay_runs(gate, provider):
-    setup(gate, provider, "--test=me@example.org")
+    set_up(gate, provider, "--test=me@example.org")
     told = gate.postern("check", user="alice", check=False)
     assert told.returncode == 4 and "org.postern.relay1.configure" in told.stderr
