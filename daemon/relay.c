@@ -37,6 +37,7 @@
 #include "idle.h"
 #include "listener.h"
 #include "log-event.h"
+#include "recipients.h"
 #include "service.h"
 #include "sessions.h"
 #include "sleep-watch.h"
@@ -193,6 +194,15 @@ write_status (GString *text, gpointer user_data)
 
 /* ---- Configuration ---- */
 
+/* A DeliveryResolve */
+static void
+resolve_recipients (const MessageEnvelope *envelope, MessageEnvelope *resolved, gpointer user_data)
+{
+    Relay *self = user_data;
+
+    recipients_resolve (envelope, self->config, resolved);
+}
+
 static Config *
 load_config (Relay *self, GError **error)
 {
@@ -202,6 +212,10 @@ load_config (Relay *self, GError **error)
     for (guint i = 0; i < warnings->len; i++)
         log_event_configuration_warning (g_ptr_array_index (warnings, i));
 
+    if (config != NULL) {
+        config->delivery->resolve = resolve_recipients;
+        config->delivery->resolve_data = self;
+    }
     return config;
 }
 

@@ -178,15 +178,23 @@ build (Settlement *settlement)
     return message_notice_build (&notice);
 }
 
-/* What the notice needs of the servers that it passes is what is in it, not what the original needed. */
+/* What the notice needs of the servers that it passes is what is in it, not what the original needed. A sender who is a user
+ * of this machine has no mailbox here: the notice goes where mail to that user goes. */
 static MessageEnvelope *
-address_notice (const MessageEnvelope *original, const gchar *content, gsize size)
+address_notice (const MessageEnvelope *original, const DeliverySettings *settings, const gchar *content, gsize size)
 {
     MessageEnvelope *envelope = message_envelope_new ("");
+    g_autoptr (MessageEnvelope) named = message_envelope_new ("");
 
     envelope->body = message_has_8bit (content, size) ? MESSAGE_BODY_8BITMIME : MESSAGE_BODY_7BIT;
     envelope->smtputf8 = !message_address_is_ascii (original->sender);
-    message_envelope_add (envelope, original->sender)->notify = MESSAGE_NOTIFY_NEVER;
+    if (settings->resolve == NULL) {
+        message_envelope_add (envelope, original->sender)->notify = MESSAGE_NOTIFY_NEVER;
+        return envelope;
+    }
+
+    message_envelope_add (named, original->sender)->notify = MESSAGE_NOTIFY_NEVER;
+    settings->resolve (named, envelope, settings->resolve_data);
     return envelope;
 }
 
@@ -243,7 +251,8 @@ send_notice (Settlement *settlement)
     g_autoptr (GBytes) content = build (settlement);
     gsize size;
     const gchar *data = g_bytes_get_data (content, &size);
-    g_autoptr (MessageEnvelope) envelope = address_notice (settlement->attempt->job->message->envelope, data, size);
+    g_autoptr (MessageEnvelope) envelope =
+        address_notice (settlement->attempt->job->message->envelope, settlement->notices->settings, data, size);
     g_autoptr (GError) error = NULL;
     QueueIntake *intake = queue_intake_new (settlement->notices->queue, &origin, size, NULL, NULL, &error);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "delivery/route.h"
+#include "message/envelope.h"
 #include "smtp/client.h"
 
 /*
@@ -24,6 +25,9 @@ typedef struct {
     guint weight;           /* its part where several share a route */
 } DeliverySmarthost;
 
+/* Adds to @resolved, which has no recipients, whom those of @envelope lead to: at least one for each. */
+typedef void (*DeliveryResolve) (const MessageEnvelope *envelope, MessageEnvelope *resolved, gpointer user_data);
+
 typedef struct {
     gchar *host_name;           /* EHLO, Reporting-MTA */
     gchar *domain;              /* MAILER-DAEMON's */
@@ -41,6 +45,8 @@ typedef struct {
     guint delay_notice_seconds; /* age at which the sender is told of a delay; 0: never */
     guint retry_first_seconds;
     guint retry_longest_seconds;
+    DeliveryResolve resolve; /* (nullable) who really gets a notice; %NULL: the original's sender */
+    gpointer resolve_data;
     guint64 notice_content_bytes; /* a notice returns the whole message up to this size, else its header */
 } DeliverySettings;
 

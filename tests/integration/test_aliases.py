@@ -95,3 +95,14 @@ def test_sender_is_told_of_the_recipient_that_the_sender_knows(make_aliased, rec
     relay.sendmail("-f", "me@example.org", "root")
     fields = mail.Notice(receiver.wait_messages(1)[0]).recipient("jane@example.net")
     assert fields["Original-Recipient"].split(";")[1].strip() == "root@example.org"
+
+
+def test_notice_to_a_local_sender_goes_where_mail_to_the_sender_goes(make_aliased, receiver):
+    receiver.on("RCPT", "550 5.1.1 no such user", match="gone@")
+    relay = make_aliased("pi: jane@example.net\n", AdminAddress="admin@example.net", LocalDomains="pi.lan")
+    relay.sendmail("-f", "pi@pi.lan", "gone@example.net")
+    relay.sendmail("-f", "backup@relay.example.org", "gone@example.net")
+    relay.sendmail("-f", "joe@elsewhere.example", "gone@example.net")
+    notices = receiver.wait_messages(3)
+    assert sorted((n.sender, *n.recipients) for n in notices) == [
+        ("", "admin@example.net"), ("", "jane@example.net"), ("", "joe@elsewhere.example")]
