@@ -563,11 +563,12 @@ a_lost_header_costs_no_message (Fixture *fixture)
         g_assert_cmpint (held->state, ==, QUEUE_STATE_HELD);
         for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
             check_number (fixture, ids[i], i);
-        for (guint i = 0; round == 0 && !g_file_test (aside, G_FILE_TEST_EXISTS); i++) {
-            g_assert_cmpuint (i, <, 5000);
+
+        /* So much that all of it together outweighs the damaged one, which is then merged with it. */
+        for (guint i = 0; round == 0 && i < 5 * G_N_ELEMENTS (ids); i++)
             commit_number (fixture, 100 + i);
-            fixture_settle_down ();
-        }
+        while (round == 0 && !g_file_test (aside, G_FILE_TEST_EXISTS))
+            g_main_context_iteration (NULL, TRUE);
         fixture_close (fixture);
     }
     fixture_open (fixture);
