@@ -15,15 +15,11 @@
  *
  * There is one clock for all: a source that is set to the earliest moment at which something is to be done that no
  * session will tell of. So ten thousand deferred messages cost no timer of their own.
- *
- * Mail that is found to be older than its lifetime is tried a last time where its lane is open, and has expired where
- * the lane has been closed for long; mail that is late is told of there too. Not so shortly after the lane closed: a
- * machine that was off for a week must not bounce its mail only because it starts faster than its network.
  */
 
 #include "delivery/delivery.h"
 
-#include "delivery/age-watch.h"
+#include "delivery/elders.h"
 #include "delivery/lanes.h"
 #include "delivery/notices.h"
 #include "delivery/retry.h"
@@ -38,14 +34,6 @@
 
 /* The clock is not set anew for less than this. */
 #define WAKE_SLACK_USEC (G_USEC_PER_SEC / 20)
-
-/* A lane must have been closed for so long (or for the age that counts, if that is shorter) before mail in it expires
- * or is called late. */
-#define CLOSED_LONG_SECONDS (60 * 60)
-
-/* How often expired mail is looked for, and how often late mail, which takes longer because it stays. */
-#define EXPIRED_EVERY_SECONDS 60
-#define LATE_EVERY_SECONDS    (60 * 60)
 
 /* Attempts that wait for their notices; beyond this no new jobs are taken. Each may hold an original of
  * notice_content_bytes. */
@@ -65,8 +53,7 @@ struct _Delivery {
     DeliveryLanes *lanes;
     DeliverySink *given_up;
     DeliveryNotices *notices;
-    DeliveryAgeWatch *expired;
-    DeliveryAgeWatch *late;
+    DeliveryElders *elders;
     GPtrArray *trials; /* of DeliveryTrial */
     GSource *clock;
     GNetworkMonitor *monitor;
@@ -91,51 +78,6 @@ is_running (const Delivery *self)
 
 /* ---- The clock ---- */
 
-/* When mail of that age has been behind a lane for long that is closed since then. */
-static gint64
-closed_long_usec (gint64 since_usec, guint age_seconds)
-{
-    if (since_usec == G_MAXINT64)
-        return G_MAXINT64;
-
-    return since_usec + delivery_usec (MIN (CLOSED_LONG_SECONDS, age_seconds));
-}
-
-static gint64
-expired_wakes (const Delivery *self)
-{
-    guint age_seconds = self->settings->expire_seconds;
-    gint64 wakes_usec = delivery_age_watch_wakes (self->expired, age_seconds);
-
-    if (!delivery_lanes_are_closed (self->lanes))
-        return wakes_usec;
-
-    return MAX (wakes_usec, closed_long_usec (delivery_lanes_closed_since (self->lanes), age_seconds));
-}
-
-static gint64
-late_wakes (const Delivery *self)
-{
-    guint age_seconds = self->settings->delay_notice_seconds;
-
-    if (age_seconds == 0)
-        return G_MAXINT64;
-
-    return MAX (delivery_age_watch_wakes (self->late, age_seconds),
-                closed_long_usec (delivery_lanes_closed_since (self->lanes), age_seconds));
-}
-
-static void
-look_for_old (Delivery *self)
-{
-    gint64 now_usec = g_get_monotonic_time ();
-
-    if (now_usec >= expired_wakes (self))
-        delivery_age_watch_look (self->expired, self->settings->expire_seconds);
-    if (now_usec >= late_wakes (self))
-        delivery_age_watch_look (self->late, self->settings->delay_notice_seconds);
-}
-
 static void
 set_clock (Delivery *self)
 {
@@ -149,8 +91,7 @@ set_clock (Delivery *self)
     if (!self->stopping)
         wakes_usec = delivery_sink_wakes (self->given_up);
     if (is_running (self))
-        wakes_usec =
-            MIN (MIN (wakes_usec, delivery_lanes_wakes (self->lanes)), MIN (expired_wakes (self), late_wakes (self)));
+        wakes_usec = MIN (wakes_usec, MIN (delivery_lanes_wakes (self->lanes), delivery_elders_wakes (self->elders)));
     if (wakes_usec == G_MAXINT64)
         wakes_usec = -1;
     if (wakes_usec != -1)
@@ -191,7 +132,7 @@ on_clock (gpointer user_data)
     g_source_set_ready_time (self->clock, -1);
     delivery_roster_tidy (self->roster);
     if (is_running (self))
-        look_for_old (self);
+        delivery_elders_look (self->elders);
     pump (self);
     set_clock (self);
     advance_stop (self);
@@ -299,42 +240,12 @@ on_lane_finished (DeliveryAttempt *attempt, gpointer user_data)
 static const DeliveryLaneEvents lane_events = {.finished = on_lane_finished};
 
 static void
-on_aged (Delivery *self, DeliveryAttempt *attempt, guint age_seconds, gboolean last_attempt)
+on_elders_looked (gpointer user_data)
 {
-    DeliveryLane *lane;
-    gint64 closed_usec;
-
-    wake_up (self);
-    if (!attempt)
-        return;
-
-    lane = delivery_lanes_find (self->lanes, attempt->job->lane);
-    closed_usec = lane ? delivery_lane_closed_since (lane) : G_MAXINT64;
-    if (is_running (self) && lane && last_attempt && closed_usec == G_MAXINT64) {
-        delivery_lane_add (lane, attempt);
-        return;
-    }
-
-    if (is_running (self) && g_get_monotonic_time () >= closed_long_usec (closed_usec, age_seconds))
-        delivery_lane_pass_over (lane, attempt);
-    finish (self, NULL, attempt);
+    wake_up (user_data);
 }
 
-static void
-on_expired (DeliveryAttempt *attempt, gpointer user_data)
-{
-    Delivery *self = user_data;
-
-    on_aged (self, attempt, self->settings->expire_seconds, TRUE);
-}
-
-static void
-on_late (DeliveryAttempt *attempt, gpointer user_data)
-{
-    Delivery *self = user_data;
-
-    on_aged (self, attempt, self->settings->delay_notice_seconds, FALSE);
-}
+static const DeliveryEldersEvents elders_events = {.finished = on_lane_finished, .looked = on_elders_looked};
 
 /* A QueueRoute */
 static const gchar *
@@ -410,6 +321,7 @@ adopt (Delivery *self, DeliverySettings *settings, GError **error)
             "no smarthost is configured: set Host= in the group [Smarthost] of " POSTERN_SYSCONFDIR "/postern.conf";
     delivery_lanes_set (self->lanes, settings, delivery_roster_remotes (self->roster), none);
     delivery_notices_set (self->notices, settings);
+    delivery_elders_set (self->elders, settings);
     if (!old || !delivery_routes_lead_alike (old->routes, settings->routes))
         queue_set_route (self->queue, choose_lane, self);
     wake_up (self);
@@ -440,8 +352,7 @@ delivery_new (Queue *queue, SmtpPoller *poller, DeliverySettings *settings, cons
     self->given_up =
         delivery_sink_new (queue, LANE_GIVEN_UP, DELIVERY_SINK_FAIL, REASON_GIVEN_UP, &lane_events, self);
     self->notices = delivery_notices_new (queue, settings, on_settled, self);
-    self->expired = delivery_age_watch_new (queue, EXPIRED_EVERY_SECONDS, on_expired, self);
-    self->late = delivery_age_watch_new (queue, LATE_EVERY_SECONDS, on_late, self);
+    self->elders = delivery_elders_new (queue, self->lanes, settings, &elders_events, self);
     start_clock (self);
     watch_network (self);
     if (!adopt (self, settings, error)) {
@@ -457,7 +368,7 @@ is_idle (const Delivery *self)
 {
     return delivery_roster_sessions (self->roster) == 0 && delivery_lanes_in_hand (self->lanes) == 0 &&
            delivery_sink_in_hand (self->given_up) == 0 && delivery_notices_pending (self->notices) == 0 &&
-           delivery_age_watch_pending (self->expired) == 0 && delivery_age_watch_pending (self->late) == 0;
+           delivery_elders_pending (self->elders) == 0;
 }
 
 static gboolean
@@ -511,6 +422,7 @@ delivery_stop (Delivery *self, guint deadline_seconds, void (*stopped) (gpointer
     g_return_if_fail (!self->stopping);
 
     self->stopping = TRUE;
+    delivery_elders_run (self->elders, FALSE);
     self->stopped = stopped;
     self->stopped_data = user_data;
     self->deadline = g_timeout_add_seconds (deadline_seconds, on_deadline, self);
@@ -524,6 +436,7 @@ void
 delivery_free (Delivery *self)
 {
     self->stopping = TRUE;
+    delivery_elders_run (self->elders, FALSE);
     queue_set_route (self->queue, NULL, NULL);
     g_clear_signal_handler (&self->monitoring, self->monitor);
     g_object_unref (self->monitor);
@@ -539,8 +452,7 @@ delivery_free (Delivery *self)
     delivery_roster_free (self->roster);
     delivery_lanes_free (self->lanes);
     delivery_sink_free (self->given_up);
-    delivery_age_watch_free (self->expired);
-    delivery_age_watch_free (self->late);
+    delivery_elders_free (self->elders);
     delivery_notices_free (self->notices);
     g_ptr_array_unref (self->trials);
     g_clear_pointer (&self->settings, delivery_settings_free);
@@ -563,6 +475,7 @@ delivery_pause (Delivery *self)
         return;
 
     self->paused = TRUE;
+    delivery_elders_run (self->elders, FALSE);
     delivery_lanes_stop (self->lanes);
     self->listener.changed (self->user_data);
 }
@@ -574,6 +487,7 @@ delivery_resume (Delivery *self)
         return;
 
     self->paused = FALSE;
+    delivery_elders_run (self->elders, !self->stopping);
     delivery_lanes_go (self->lanes);
     wake_up (self);
     self->listener.changed (self->user_data);
