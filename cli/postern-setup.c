@@ -462,11 +462,15 @@ start (Setup *setup, const ConfigPlaces *places)
 {
     g_autoptr (GError) error = NULL;
     g_autoptr (Client) client = client_new (setup->line->bus, &error);
+    SetupStarted started;
 
     if (setup->options.no_start)
         return EXIT_OK;
 
-    if (setup_start (places, client) && client != NULL)
+    started = setup_start (places, client);
+    if (started == SETUP_FAILED)
+        return EXIT_FAILED;
+    if (started == SETUP_STARTED && client != NULL)
         return send_test (setup, client);
     if (setup->options.test == NULL)
         return EXIT_OK;

@@ -39,7 +39,14 @@ start_service (void)
     static const gchar *const enable[] = {"systemctl", "enable", "--now", "postern.socket", NULL};
     static const gchar *const restart[] = {"systemctl", "try-restart", "postern.service", NULL};
 
-    return run_systemctl (enable) && run_systemctl (restart);
+    if (!run_systemctl (enable)) {
+        g_printerr (
+            "postern: does another mail system listen on port 25? “ss -lntp sport = 25” tells; remove it, then "
+            "systemctl start postern.socket\n");
+        return FALSE;
+    }
+
+    return run_systemctl (restart);
 }
 
 static gboolean
@@ -57,18 +64,18 @@ reload (const Client *client)
     return TRUE;
 }
 
-gboolean
+SetupStarted
 setup_start (const ConfigPlaces *places, const Client *client)
 {
     if (config_places_are_default (places) && systemd_runs () && geteuid () == 0)
-        return start_service ();
+        return start_service () ? SETUP_STARTED : SETUP_FAILED;
     if (client != NULL && client_relay_runs (client))
-        return reload (client);
+        return reload (client) ? SETUP_STARTED : SETUP_FAILED;
 
     if (config_places_are_default (places))
         g_print ("To start it: systemctl enable --now postern.socket; systemctl try-restart postern.service\n");
     else
         g_print ("To start a relay with it: CREDENTIALS_DIRECTORY=%s " POSTERN_LIBEXECDIR "/posternd --config=%s …\n",
                  places->credentials, places->config);
-    return FALSE;
+    return SETUP_LEFT;
 }

@@ -4,6 +4,12 @@
 #include "cli/config-write.h"
 #include "cli/postern-client.h"
 
+typedef enum {
+    SETUP_STARTED,
+    SETUP_LEFT,  /* to the administrator: nothing here can start it */
+    SETUP_FAILED /* it should have worked */
+} SetupStarted;
+
 /**
  * setup_start:
  * @client: (nullable): the bus, if there is one
@@ -11,6 +17,6 @@
  * Puts the configuration that was written into force: enables the sockets and restarts the service where systemd runs, has a
  * relay that runs by hand reload, or tells what to do.
  *
- * Returns: whether a relay takes mail with this configuration now
+ * Returns: whether a relay takes mail with this configuration now; what failed, or is to be done, was told
  */
-gboolean setup_start (const ConfigPlaces *places, const Client *client);
+SetupStarted setup_start (const ConfigPlaces *places, const Client *client);

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`postern setup` and `postern check` on a machine as an administrator has it: real units, bus, and credentials."""
 
+import subprocess
+
 import pytest
 
 from network import WORLD_NAME
@@ -42,6 +44,17 @@ def test_a_new_password_counts_at_once(gate, provider):
     gate.machine.write("/root/password", "another\n", mode=0o600)
     assert "It has gone out" in set_up(gate, provider, "--test=me@example.org", "--force").stdout
     assert provider.logins[-1] == ("me@example.org", True)
+
+
+def test_another_mail_system_on_the_port_is_told(gate, provider, cleanup):
+    gate.machine.run("systemctl", "stop", "postern.socket", "postern.service")
+    other = gate.machine.popen("python3", "-c", "import socket\n"
+                               "s = socket.create_server(('127.0.0.1', 25)); print('up', flush=True); input()",
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    cleanup.callback(other.communicate, "\n")
+    assert other.stdout.readline() == "up\n"
+    told = set_up(gate, provider, check=False)
+    assert told.returncode == 1 and "another mail system listen on port 25" in told.stderr
 
 
 def test_check_asks_the_relay_that_runs(gate, provider):
