@@ -74,6 +74,7 @@ typedef struct {
     GByteArray *page;
     QueueSealedMeta meta;
     guint64 stored_bytes;
+    guint64 n_stored; /* parts */
     GArray *removals; /* of QueueRemoval: those that are still needed */
     GArray *lost;     /* of LostPart: what the disk damaged */
 } Sealing;
@@ -282,6 +283,7 @@ store (Sealing *sealing, QueuePart part, QueueId id, guint32 number, GBytes *pay
     if (sealing->out == NULL)
         return FALSE;
     sealing->stored_bytes += g_bytes_get_size (payload);
+    sealing->n_stored++;
 
     return queue_sealed_store (sealing->out, part, id, number, payload, error);
 }
@@ -509,10 +511,14 @@ finish_file (Sealing *sealing, GError **error)
         return NULL;
     g_clear_pointer (&sealing->out, queue_sealed_free);
 
-    /* Read what was written before anything relies on it. */
+    /* Read what was written before anything relies on it; the file says beside the parts what it is. */
     file = queue_sealed_open (sealing->out_path, &meta, error);
     if (file == NULL)
         return NULL;
+    if (!queue_sealed_has_parts (file, sealing->n_stored + 1, error)) {
+        queue_sealed_free (file);
+        return NULL;
+    }
     if (rename (sealing->out_path, path) != 0) {
         queue_disk_set_error (error, "rename", sealing->out_path);
         queue_sealed_free (file);

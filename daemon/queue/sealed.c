@@ -76,6 +76,7 @@ typedef struct {
     datum key;
     datum value;
     gint result;
+    gdbm_count_t count;
     gdbm_error error; /* of GDBM, and of the system under it */
     gint saved_errno;
 } Access;
@@ -123,6 +124,12 @@ static void
 use_sync (QueueSealed *sealed, Access *access)
 {
     access->result = gdbm_sync (sealed->file);
+}
+
+static void
+use_count (QueueSealed *sealed, Access *access)
+{
+    access->result = gdbm_count (sealed->file, &access->count);
 }
 
 static void
@@ -257,6 +264,19 @@ queue_sealed_finish (QueueSealed *sealed, const QueueSealedMeta *meta, GError **
     }
 
     return TRUE;
+}
+
+gboolean
+queue_sealed_has_parts (QueueSealed *sealed, guint64 n, GError **error)
+{
+    Access access = {.result = -1};
+
+    guarded (sealed, use_count, &access);
+    if (access.result == 0 && access.count == n)
+        return TRUE;
+    g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_IO, "%s was not written as it should be", sealed->path);
+
+    return FALSE;
 }
 
 static gboolean

@@ -58,6 +58,10 @@ QueueSealed *queue_sealed_open_damaged (const gchar *path, GError **error);
  */
 GBytes *queue_sealed_read (QueueSealed *sealed, QueuePart part, QueueId id, guint32 number, GError **error);
 
+/* Whether that many parts can be found in a file that was just written: GDBM does not report each write that failed.
+ * FALSE with QUEUE_ERROR_IO */
+gboolean queue_sealed_has_parts (QueueSealed *sealed, guint64 n, GError **error);
+
 /* Whether anything was met so far that had to be found without GDBM. */
 gboolean queue_sealed_is_damaged (const QueueSealed *sealed);
 
