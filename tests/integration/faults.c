@@ -3,9 +3,9 @@
 /*
  * Faults on request
  *
- * A library for LD_PRELOAD. It stands between the daemon (and libgdbm in it) and the C library, and lets calls on the
- * files of one folder fail when a test says so. The test says so in a file that both have mapped, named by the variable
- * POSTERN_FAULTS; so a fault can begin and end while the daemon runs, and the test can see how often it struck.
+ * A library for LD_PRELOAD, or a part of a test's own program. It stands between the store (and libgdbm in it) and the C
+ * library, and lets calls on the files of one folder fail when a test says so. The test says so in memory that both have
+ * mapped (faults.h); so a fault can begin and end while a daemon runs, and the test can see how often it struck.
  *
  * The many names under which the C library offers a call are one here: "write" is also pwritev2 (). Opening with O_CREAT
  * is "create". faults.py beside this file is the other side, and has the same layout.
@@ -24,6 +24,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,26 +38,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "faults.h"
+
 _Static_assert(sizeof (off_t) == sizeof (off64_t), "the plain and the 64 bit names take the same arguments");
 
-typedef enum { MANNER_FAIL, MANNER_SHORT, MANNER_LOSE } Manner;
-
-/* The mapped file. Numbers are written by the test, the last two by both. */
-typedef struct {
-    char folder[1024]; /* the only one in which anything fails */
-    char file[128];    /* ... on paths that end in this */
-    char call[32];
-    uint32_t armed;
-    uint32_t nth; /* from 1: the first call that fails, counted from when the fault was armed */
-    uint32_t error;
-    uint32_t lasting; /* all calls from then on; otherwise this one only */
-    uint32_t manner;
-    uint32_t tracking; /* remember what is written and not synced: for MANNER_LOSE */
-    uint32_t met;      /* calls of this kind */
-    uint32_t struck;   /* ... that failed */
-} Control;
-
-static Control *control;
+static FaultsControl *control;
 
 /* The function of this name that would be called if this library were not there. */
 #define NEXT(name)                                                                                                   \
@@ -76,7 +62,7 @@ map_control (void)
 
     if (fd < 0)
         return;
-    mapped = mmap (NULL, sizeof (Control), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    mapped = mmap (NULL, sizeof (FaultsControl), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     close (fd);
     if (mapped != MAP_FAILED)
         control = mapped;
@@ -89,10 +75,29 @@ is_ours (const char *path)
 {
     size_t folder = strlen (control->folder), file = strlen (control->file), length = strlen (path);
 
-    return length >= folder && strncmp (path, control->folder, folder) == 0 &&
+    return folder > 0 && length >= folder && strncmp (path, control->folder, folder) == 0 &&
            (path[folder] == '/' || path[folder] == '\0') && length >= file &&
            strcmp (path + length - file, control->file) == 0;
 }
+
+/* Whether the call is of the kind that is to fail: "*" are all that change something on the disk. */
+static bool
+is_kind (const char *call)
+{
+    static const char *const changing[] = {"create", "write",    "sync",     "rename",
+                                           "unlink", "truncate", "allocate", "mkdir"};
+
+    if (strcmp (control->call, "*") != 0)
+        return strcmp (control->call, call) == 0;
+    for (size_t i = 0; i < sizeof changing / sizeof *changing; i++) {
+        if (strcmp (changing[i], call) == 0)
+            return true;
+    }
+
+    return false;
+}
+
+static void die (void);
 
 /* What is to happen to this call: it goes through, fails with control->error, or takes half of its bytes. */
 typedef enum { GO_THROUGH, FAIL, HALF } Verdict;
@@ -102,16 +107,17 @@ judge_path (const char *call, const char *path)
 {
     uint32_t number, most, strike;
 
-    if (control == NULL || !__atomic_load_n (&control->armed, __ATOMIC_SEQ_CST) ||
-        strcmp (call, control->call) != 0 || !is_ours (path) || strstr (path, control->file) == NULL)
+    if (control == NULL || !__atomic_load_n (&control->armed, __ATOMIC_SEQ_CST) || !is_kind (call) || !is_ours (path))
         return GO_THROUGH;
     number = __atomic_add_fetch (&control->met, 1, __ATOMIC_SEQ_CST);
     /* What a short write left over is written by a second call, which is the one that fails. */
-    most = control->manner == MANNER_SHORT && control->error != 0 ? 2 : 1;
+    most = control->manner == FAULTS_MANNER_SHORT && control->error != 0 ? 2 : 1;
     if (number < control->nth || (!control->lasting && number >= control->nth + most))
         return GO_THROUGH;
     strike = __atomic_add_fetch (&control->struck, 1, __ATOMIC_SEQ_CST);
-    if (control->manner == MANNER_SHORT && (strike == 1 || control->error == 0))
+    if (control->manner >= FAULTS_MANNER_DIE)
+        die ();
+    if (control->manner == FAULTS_MANNER_SHORT && (strike == 1 || control->error == 0))
         return HALF;
     errno = (int) control->error;
 
@@ -204,6 +210,34 @@ overwrite (int fd, const Stretch *stretch, off_t file_end)
     }
 }
 
+/* How long files were when they were synced, or opened for the first time. */
+static Stretch sizes[STRETCHES_MOST];
+static size_t n_sizes;
+
+/* Locked. */
+static Stretch *
+find_size (const struct stat *status)
+{
+    for (size_t i = 0; i < n_sizes; i++) {
+        if (is_of (&sizes[i], status))
+            return &sizes[i];
+    }
+
+    return NULL;
+}
+
+/* Locked. */
+static void
+remember_size (const struct stat *status)
+{
+    Stretch *size = find_size (status);
+
+    if (size == NULL && n_sizes < STRETCHES_MOST)
+        size = &sizes[n_sizes++];
+    if (size != NULL)
+        *size = (Stretch){status->st_dev, status->st_ino, 0, status->st_size};
+}
+
 /* Forgets what was written to the file: it is safe now, or (@lost) gone. */
 static void
 forget (int fd, bool lost)
@@ -221,7 +255,152 @@ forget (int fd, bool lost)
             overwrite (fd, &stretches[i], status.st_size);
     }
     n_stretches = kept;
+    if (!lost)
+        remember_size (&status);
     pthread_mutex_unlock (&stretches_lock);
+}
+
+/* ---- Names that are not synced ---- */
+
+typedef enum { NAME_MADE, NAME_CHANGED, NAME_REMOVED } NameChange;
+
+typedef struct {
+    NameChange change;
+    char path[PATH_MAX];
+    char other[PATH_MAX]; /* its former name; or where the file is kept that was removed */
+} Name;
+
+#define NAMES_MOST 256
+
+static Name names[NAMES_MOST];
+static size_t n_names;
+static pthread_mutex_t names_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static bool
+tracks_names (const char *path)
+{
+    return control != NULL && control->tracking && control->manner >= FAULTS_MANNER_CUT && is_ours (path);
+}
+
+static void
+remember_name (NameChange change, const char *path, const char *other)
+{
+    if (!tracks_names (path))
+        return;
+    pthread_mutex_lock (&names_lock);
+    if (n_names < NAMES_MOST) {
+        names[n_names].change = change;
+        snprintf (names[n_names].path, PATH_MAX, "%s", path);
+        snprintf (names[n_names].other, PATH_MAX, "%s", other);
+        n_names++;
+    }
+    pthread_mutex_unlock (&names_lock);
+}
+
+/* A file that is about to be removed is kept beside the folder, in case that has to be undone. */
+static void
+keep_removed (const char *path)
+{
+    static uint32_t number;
+    char kept[PATH_MAX];
+
+    if (!tracks_names (path))
+        return;
+    snprintf (kept, sizeof kept, "%s.removed-%u", control->folder, __atomic_add_fetch (&number, 1, __ATOMIC_SEQ_CST));
+    if (link (path, kept) == 0)
+        remember_name (NAME_REMOVED, path, kept);
+}
+
+/* The folder was synced. */
+static void
+forget_names (int fd)
+{
+    struct stat status;
+
+    if (control == NULL || !control->tracking || NEXT (fstat) (fd, &status) != 0 || !S_ISDIR (status.st_mode))
+        return;
+    pthread_mutex_lock (&names_lock);
+    for (size_t i = 0; i < n_names; i++) {
+        if (names[i].change == NAME_REMOVED)
+            NEXT (unlink) (names[i].other);
+    }
+    n_names = 0;
+    pthread_mutex_unlock (&names_lock);
+}
+
+static void
+undo_names (void)
+{
+    for (size_t i = n_names; i > 0; i--) {
+        const Name *name = &names[i - 1];
+
+        if (name->change == NAME_MADE)
+            NEXT (unlink) (name->path);
+        else
+            NEXT (rename)
+        (name->change == NAME_CHANGED ? name->path : name->other,
+         name->change == NAME_CHANGED ? name->other : name->path);
+    }
+}
+
+void
+faults_set_control (FaultsControl *shared)
+{
+    control = shared;
+    n_stretches = n_sizes = n_names = 0;
+}
+
+/* ---- The end ---- */
+
+/* Takes from a file what was never synced: all of it, or every other stretch. */
+static void
+lose_unsynced (const char *path, bool all)
+{
+    int fd = NEXT (openat) (AT_FDCWD, path, O_RDWR | O_CLOEXEC, 0);
+    const Stretch *size;
+    struct stat status;
+
+    if (fd < 0 || NEXT (fstat) (fd, &status) != 0 || !S_ISREG (status.st_mode))
+        return;
+    for (size_t i = 0; i < n_stretches; i++) {
+        if (is_of (&stretches[i], &status) && (all || i % 2 == 0))
+            overwrite (fd, &stretches[i], status.st_size);
+    }
+    size = find_size (&status);
+    if (all && size != NULL && size->length < status.st_size && NEXT (ftruncate) (fd, size->length) != 0)
+        abort ();
+    NEXT (close) (fd);
+}
+
+static void
+cut_power (bool all)
+{
+    DIR *folder = NEXT (opendir) (control->folder);
+    const struct dirent *entry;
+    char path[PATH_MAX];
+
+    pthread_mutex_lock (&stretches_lock);
+    pthread_mutex_lock (&names_lock);
+    while (folder != NULL && (entry = readdir (folder)) != NULL) {
+        snprintf (path, sizeof path, "%s/%s", control->folder, entry->d_name);
+        lose_unsynced (path, all);
+    }
+    undo_names ();
+}
+
+static void
+die (void)
+{
+    static int once;
+
+    /* Whoever else comes here waits for the end. */
+    if (__atomic_exchange_n (&once, 1, __ATOMIC_SEQ_CST) == 0) {
+        if (control->manner != FAULTS_MANNER_DIE)
+            cut_power (control->manner == FAULTS_MANNER_CUT);
+        kill (getpid (), SIGKILL);
+    }
+    for (;;)
+        pause ();
 }
 
 /* ---- Opening and names ---- */
@@ -232,16 +411,45 @@ opening (int flags)
     return flags & O_CREAT ? "create" : "open";
 }
 
+/* Whether a name will have been made by opening it. */
+static bool
+makes_name (const char *path, int flags)
+{
+    struct stat status;
+
+    return (flags & O_CREAT) != 0 && tracks_names (path) && NEXT (stat) (path, &status) != 0;
+}
+
+static void
+remember_opened (int fd, const char *path, bool made)
+{
+    struct stat status;
+
+    if (!tracks_names (path) || NEXT (fstat) (fd, &status) != 0)
+        return;
+    if (made)
+        remember_name (NAME_MADE, path, "");
+    pthread_mutex_lock (&stretches_lock);
+    if (made || !find_size (&status))
+        remember_size (&status);
+    pthread_mutex_unlock (&stretches_lock);
+}
+
 #define DEFINE_OPEN(name)                                                                                            \
     int name (const char *path, int flags, ...)                                                                      \
     {                                                                                                                \
         va_list arguments;                                                                                           \
+        bool makes = makes_name (path, flags);                                                                       \
         mode_t mode;                                                                                                 \
+        int fd;                                                                                                      \
                                                                                                                      \
         va_start (arguments, flags);                                                                                 \
         mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg (arguments, mode_t) : 0;                                     \
         va_end (arguments);                                                                                          \
-        return judge_at (opening (flags), AT_FDCWD, path) == FAIL ? -1 : NEXT (name) (path, flags, mode);            \
+        fd = judge_at (opening (flags), AT_FDCWD, path) == FAIL ? -1 : NEXT (name) (path, flags, mode);              \
+        if (fd >= 0)                                                                                                 \
+            remember_opened (fd, path, makes);                                                                       \
+        return fd;                                                                                                   \
     }
 
 #define DEFINE_OPENAT(name)                                                                                          \
@@ -292,7 +500,11 @@ mkdir (const char *path, mode_t mode)
 int
 unlink (const char *path)
 {
-    return judge_at ("unlink", AT_FDCWD, path) == FAIL ? -1 : NEXT (unlink) (path);
+    if (judge_at ("unlink", AT_FDCWD, path) == FAIL)
+        return -1;
+    keep_removed (path);
+
+    return NEXT (unlink) (path);
 }
 
 int
@@ -304,7 +516,12 @@ unlinkat (int fd, const char *path, int flags)
 int
 rename (const char *from, const char *to)
 {
-    return judge_at ("rename", AT_FDCWD, to) == FAIL ? -1 : NEXT (rename) (from, to);
+    int renamed = judge_at ("rename", AT_FDCWD, to) == FAIL ? -1 : NEXT (rename) (from, to);
+
+    if (renamed == 0)
+        remember_name (NAME_CHANGED, to, from);
+
+    return renamed;
 }
 
 int
@@ -511,13 +728,15 @@ DEFINE_ALLOCATE (fallocate64)
         int synced;                                                                                                  \
                                                                                                                      \
         if (judge ("sync", fd) == FAIL) {                                                                            \
-            forget (fd, control->manner == MANNER_LOSE);                                                             \
+            forget (fd, control->manner == FAULTS_MANNER_LOSE);                                                      \
             errno = (int) control->error;                                                                            \
             return -1;                                                                                               \
         }                                                                                                            \
         synced = NEXT (name) (fd);                                                                                   \
-        if (synced == 0)                                                                                             \
+        if (synced == 0) {                                                                                           \
             forget (fd, false);                                                                                      \
+            forget_names (fd);                                                                                       \
+        }                                                                                                            \
         return synced;                                                                                               \
     }
 

@@ -13,7 +13,7 @@ from relay import BUILD, POSTERND, is_sanitized
 
 LIBRARY = BUILD / "tests" / "integration" / "libfaults.so"
 
-# As the struct Control in faults.c.
+# As the struct in faults.h.
 TEXTS = struct.Struct("1024s128s32s")
 NUMBERS = struct.Struct("8I")  # armed, nth, error, lasting, manner, tracking, met, struck
 MANNERS = {"fail": 0, "short": 1, "lose": 2}

@@ -99,16 +99,27 @@ fixture_route (const QueueMessage *message, guint recipient, QueueHints hints, g
     return message_address_domain (message_envelope_recipient (message->envelope, recipient)->address);
 }
 
+gboolean
+fixture_try_open (Fixture *fixture, GError **error)
+{
+    const QueueListener listener = {.event = hear_event, .due = hear_due, .trouble = hear_trouble};
+
+    fixture->queue = queue_open (fixture->directory, &fixture->limits, error);
+    if (fixture->queue == NULL)
+        return FALSE;
+    queue_set_listener (fixture->queue, &listener, fixture);
+    queue_set_route (fixture->queue, fixture_route, NULL);
+
+    return TRUE;
+}
+
 void
 fixture_open (Fixture *fixture)
 {
-    const QueueListener listener = {.event = hear_event, .due = hear_due, .trouble = hear_trouble};
     g_autoptr (GError) error = NULL;
 
-    fixture->queue = queue_open (fixture->directory, &fixture->limits, &error);
+    fixture_try_open (fixture, &error);
     g_assert_no_error (error);
-    queue_set_listener (fixture->queue, &listener, fixture);
-    queue_set_route (fixture->queue, fixture_route, NULL);
 }
 
 void

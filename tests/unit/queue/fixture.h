@@ -21,6 +21,7 @@ void fixture_free (Fixture *fixture); /* removes the directory too */
 
 /* Opens the queue, with the route fixture_route () unless @unrouted. */
 void fixture_open (Fixture *fixture);
+gboolean fixture_try_open (Fixture *fixture, GError **error);
 void fixture_close (Fixture *fixture);
 void fixture_reopen (Fixture *fixture);
 
