@@ -29,6 +29,8 @@ expected (ConfigKind kind)
     case KIND_COUNT:
     case KIND_COUNT64:
         return "a whole number";
+    case KIND_RATE:
+        return "a whole number of messages and a span of time such as 100/1h, or 0";
     case KIND_PORT:
         return "a port number";
     case KIND_BOOLEAN:
@@ -324,6 +326,14 @@ read_networks (const gchar *text, gpointer field)
     return NULL;
 }
 
+static gboolean
+read_rate (const gchar *text, gpointer field)
+{
+    QueueRate *rate = field;
+
+    return config_value_rate (text, &rate->messages, &rate->seconds);
+}
+
 static gchar *
 read_patterns (const gchar *text, gpointer field)
 {
@@ -350,6 +360,8 @@ config_kind_read (ConfigKind kind, const gchar *text, const ConfigBounds *bounds
     case KIND_COUNT64:
     case KIND_PORT:
         return read_number (kind, text, bounds, field);
+    case KIND_RATE:
+        return read_rate (text, field) ? NULL : g_strdup (expected (kind));
     case KIND_DOMAIN:
     case KIND_HOST:
         return read_name (kind, text, field);

@@ -10,6 +10,7 @@ typedef enum {
     KIND_SIZE,       /* guint64, bytes */
     KIND_COUNT,      /* guint */
     KIND_COUNT64,    /* guint64 */
+    KIND_RATE,       /* QueueRate */
     KIND_PORT,       /* guint16 */
     KIND_BOOLEAN,    /* gboolean */
     KIND_TEXT,       /* gchar * */

@@ -80,6 +80,8 @@ static const Key keys[] = {
     {"Queue", "ReserveSpace",    KIND_SIZE,    CONFIG (queue.reserve_bytes), 0, G_MAXINT64, "64M"},
     {"Queue", "MaxMessages",     KIND_COUNT64, CONFIG (queue.messages_most), 0, G_MAXINT64, "0"},
     {"Queue", "MaxUserMessages", KIND_COUNT64, CONFIG (queue.user_messages_most), 0, G_MAXINT64, "0"},
+    {"Queue", "MaxUserBytes",    KIND_SIZE,    CONFIG (queue.user_bytes_most), 0, G_MAXINT64, "0"},
+    {"Queue", "MaxUserRate",     KIND_RATE,    CONFIG (queue.user_rate), 0, 0, "0"},
     {"Queue", "Lifetime",        KIND_SPAN,    DELIVERY (expire_seconds), SPAN (1)},
     {"Queue", "DelayNotice",     KIND_SPAN,    DELIVERY (delay_notice_seconds), SPAN (0)},
     {"Queue", "RetryFirst",      KIND_SPAN,    DELIVERY (retry_first_seconds), SPAN (1)},

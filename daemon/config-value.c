@@ -85,6 +85,25 @@ config_value_number (const gchar *text, guint64 *number)
 }
 
 gboolean
+config_value_rate (const gchar *text, guint *most, guint *seconds)
+{
+    guint64 number, span;
+
+    if (!read_digits (&text, &number) || number > G_MAXUINT)
+        return FALSE;
+    if (number == 0 && *text == '\0') {
+        *most = *seconds = 0;
+        return TRUE;
+    }
+    if (number == 0 || *text != '/' || !config_value_span (text + 1, &span) || span == 0 || span > G_MAXINT)
+        return FALSE;
+    *most = (guint) number;
+    *seconds = (guint) span;
+
+    return TRUE;
+}
+
+gboolean
 config_value_size (const gchar *text, guint64 *bytes)
 {
     const gchar *suffix;

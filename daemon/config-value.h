@@ -19,6 +19,9 @@ gboolean config_value_span (const gchar *text, guint64 *seconds);
 /* The same in milliseconds; a part of a second is "500ms". */
 gboolean config_value_short_span (const gchar *text, guint64 *msec);
 
+/* A number and a span, "100/1h": @most things in @seconds; "0" is no limit. */
+gboolean config_value_rate (const gchar *text, guint *most, guint *seconds);
+
 /* yes, no, true, false, 1, 0 in any case. */
 gboolean config_value_boolean (const gchar *text, gboolean *value);
 

@@ -281,6 +281,8 @@ refusal (const Session *self, const GError *error)
         return smtp_reply_new (552, "5.3.4", "Not queued: %s", error->message);
     if (g_error_matches (error, QUEUE_ERROR, QUEUE_ERROR_FULL))
         return smtp_reply_new (452, "4.3.1", "Not queued: the disk is full; make room or try again later");
+    if (g_error_matches (error, QUEUE_ERROR, QUEUE_ERROR_RATE))
+        return smtp_reply_new (450, "4.7.1", "Not queued: %s", error->message);
     if (g_error_matches (error, QUEUE_ERROR, QUEUE_ERROR_LIMIT))
         return smtp_reply_new (452, is_queue_full (self) ? "4.3.1" : "4.2.2", "Not queued: %s; try again later",
                                error->message);

@@ -45,6 +45,7 @@ code_of_queue_error (gint code)
     case QUEUE_ERROR_FULL:
         return BUS_ERROR_QUEUE_FULL;
     case QUEUE_ERROR_LIMIT:
+    case QUEUE_ERROR_RATE:
         return BUS_ERROR_LIMIT_EXCEEDED;
     case QUEUE_ERROR_IO:
     case QUEUE_ERROR_DAMAGED:

@@ -37,6 +37,7 @@ struct _QueueIntake {
     gpointer drained_data;
 
     /* The commit. */
+    GError *refused; /* (nullable) for being over a limit by now */
     QueueMessage *core;
     QueueHead head;
     GBytes *content; /* (nullable) of a message of one chunk */
@@ -53,6 +54,7 @@ intake_free (QueueIntake *intake)
     g_free (intake->message_id);
     g_clear_pointer (&intake->buffer, g_byte_array_unref);
     g_clear_pointer (&intake->core, queue_message_unref);
+    g_clear_error (&intake->refused);
     g_clear_pointer (&intake->content, g_bytes_unref);
     g_free (intake);
 }
@@ -61,21 +63,13 @@ static gboolean
 check_limits (Queue *queue, const QueueOrigin *origin, guint64 expected_bytes, GError **error)
 {
     const QueueLimits *limits = &queue->limits;
-    guint of_user =
-        origin->uid < 0
-            ? 0
-            : GPOINTER_TO_UINT (g_hash_table_lookup (queue->users, GUINT_TO_POINTER ((guint32) origin->uid)));
-
     if (limits->messages_most != 0 && queue_index_length (queue->index) >= limits->messages_most) {
         g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_LIMIT,
                      "the queue is full: it has %" G_GUINT64_FORMAT " messages", queue_index_length (queue->index));
         return FALSE;
     }
-    if (limits->user_messages_most != 0 && of_user >= limits->user_messages_most) {
-        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_LIMIT, "user %" G_GINT64_FORMAT " has %u messages in the queue",
-                     origin->uid, of_user);
+    if (!queue_shares_allow (queue->shares, limits, origin->uid, expected_bytes, g_get_monotonic_time (), error))
         return FALSE;
-    }
     if (!queue_has_space (queue, expected_bytes, error))
         return FALSE;
 
@@ -273,6 +267,7 @@ commit_done (QueueCommand *command, const GError *error, gpointer user_data)
     QueueIntake *intake = user_data;
     Queue *queue = intake->queue;
 
+    queue_shares_count (queue->shares, intake->origin.uid, intake->size, -1);
     if (error == NULL) {
         QueueEntry *entry = enter_message (intake, command);
         g_autoptr (QueueMessage) view = NULL;
@@ -302,6 +297,38 @@ refuse_closed (QueueIntake *intake, QueueCommitted committed, gpointer user_data
     intake_free (intake);
 }
 
+static void
+limit_done (QueueCommand *command, const GError *error, gpointer user_data)
+{
+    QueueIntake *intake = user_data;
+
+    if (intake->upload != NULL)
+        end_upload (intake, NULL);
+    if (intake->committed != NULL)
+        intake->committed (0, intake->refused, intake->committed_data);
+    intake_free (intake);
+}
+
+/* What was not known when the message began to come: how large it is, and what else came meanwhile. The refusal goes through
+ * the writer, which may still have chunks of it. FALSE: it was refused */
+static gboolean
+is_within_share (QueueIntake *intake)
+{
+    Queue *queue = intake->queue;
+    gint64 now_usec = g_get_monotonic_time ();
+
+    if (intake->privileged)
+        return TRUE;
+    if (!queue_shares_allow (queue->shares, &queue->limits, intake->origin.uid, intake->size, now_usec,
+                             &intake->refused)) {
+        queue_push (queue, queue_command_new (0, limit_done, intake));
+        return FALSE;
+    }
+    queue_shares_spend (queue->shares, &queue->limits, intake->origin.uid, now_usec);
+
+    return TRUE;
+}
+
 void
 queue_intake_commit (QueueIntake *intake, const MessageEnvelope *envelope, gboolean hold, QueueCommitted committed,
                      gpointer user_data)
@@ -317,6 +344,9 @@ queue_intake_commit (QueueIntake *intake, const MessageEnvelope *envelope, gbool
     leave (intake);
     intake->committed = committed;
     intake->committed_data = user_data;
+    if (!is_within_share (intake))
+        return;
+    queue_shares_count (queue->shares, intake->origin.uid, intake->size, 1);
     intake->core = queue_snapshot_new (intake->id, &intake->origin, envelope);
     intake->core->size = intake->size;
     intake->core->arrival_usec = g_get_real_time ();

@@ -6,6 +6,7 @@
 #include "queue/loader.h"
 #include "queue/queue.h"
 #include "queue/sealer.h"
+#include "queue/share.h"
 #include "queue/writer.h"
 
 /*
@@ -64,9 +65,9 @@ struct _Queue {
     /* The queue over it. */
     QueueId last_id;
     QueueLanes *lanes;
-    GHashTable *works;     /* of QueueWork by id */
-    guint n_settling;      /* results of deliveries on their way to the disk */
-    GHashTable *users;     /* number of messages by uid */
+    GHashTable *works; /* of QueueWork by id */
+    guint n_settling;  /* results of deliveries on their way to the disk */
+    QueueShares *shares;
     GHashTable *due_lanes; /* names of lanes whose listener is to be told */
     QueueTally tally;
     GPtrArray *intakes;  /* of QueueIntake: neither committed nor aborted */

@@ -51,7 +51,7 @@ queue_new (const gchar *directory, gint lock_fd, const QueueLimits *limits, Queu
     queue->cache = queue_cache_new (CACHE_MOST_BYTES);
     queue->lanes = queue_lanes_new ();
     queue->works = g_hash_table_new (g_int64_hash, g_int64_equal);
-    queue->users = g_hash_table_new (NULL, NULL);
+    queue->shares = queue_shares_new ();
     queue->due_lanes = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
     queue->intakes = g_ptr_array_new ();
     queue->sweeps = g_ptr_array_new ();
@@ -127,7 +127,7 @@ queue_close (Queue *queue)
     queue_cache_free (queue->cache);
     queue_catalog_free (queue->catalog);
     g_hash_table_unref (queue->works);
-    g_hash_table_unref (queue->users);
+    queue_shares_free (queue->shares);
     g_hash_table_unref (queue->due_lanes);
     g_ptr_array_unref (queue->intakes);
     g_ptr_array_unref (queue->sweeps);

@@ -17,6 +17,7 @@ typedef enum {
     QUEUE_ERROR_BUSY,    /* another process has this queue open */
     QUEUE_ERROR_FULL,    /* no disk space, or the reserve would be touched: 452 4.3.1 */
     QUEUE_ERROR_LIMIT,   /* a limit of ours on messages, or on one user: 452 4.3.1 or 4.2.2 */
+    QUEUE_ERROR_RATE,    /* too many messages of one user in too short a time: 450 4.7.1 */
     QUEUE_ERROR_IO,      /* the disk failed; later it may not: 451 4.3.0 */
     QUEUE_ERROR_VERSION, /* written by a newer version */
     QUEUE_ERROR_GONE,    /* no such message (any more) */
@@ -25,11 +26,19 @@ typedef enum {
 
 GQuark queue_error_quark (void);
 
+/* So many messages in so many seconds; @messages 0: no limit. */
+typedef struct {
+    guint messages;
+    guint seconds;
+} QueueRate;
+
 typedef struct {
     guint64 generation_bytes;   /* seal a generation at about this size */
     guint64 reserve_bytes;      /* refuse new mail when the file system has less than this free */
     guint64 messages_most;      /* 0: no limit */
     guint64 user_messages_most; /* 0: no limit; per submitting user */
+    guint64 user_bytes_most;    /* 0: no limit; likewise, of content */
+    QueueRate user_rate;        /* likewise, of what is handed in */
 } QueueLimits;
 
 typedef enum {
@@ -113,7 +122,7 @@ typedef void (*QueueDrained) (gpointer user_data);
  * @origin: copied
  * @expected_bytes: size of the content if it is known, 0 if not
  *
- * Returns: (transfer full): or %NULL with QUEUE_ERROR_FULL, _LIMIT or _IO
+ * Returns: (transfer full): or %NULL with QUEUE_ERROR_FULL, _LIMIT, _RATE or _IO; the commit may fail with these, too
  */
 QueueIntake *queue_intake_new (Queue *queue, const QueueOrigin *origin, guint64 expected_bytes, QueueDrained drained,
                                gpointer user_data, GError **error);

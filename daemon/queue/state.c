@@ -153,18 +153,6 @@ queue_next_id (Queue *queue)
     return queue->last_id;
 }
 
-static void
-count_user (Queue *queue, const QueueEntry *entry, gint by)
-{
-    gpointer key = GUINT_TO_POINTER (entry->uid);
-    guint n = GPOINTER_TO_UINT (g_hash_table_lookup (queue->users, key)) + (guint) by;
-
-    if (n == 0)
-        g_hash_table_remove (queue->users, key);
-    else
-        g_hash_table_insert (queue->users, key, GUINT_TO_POINTER (n));
-}
-
 void
 queue_enter (Queue *queue, QueueEntry *entry)
 {
@@ -178,7 +166,7 @@ void
 queue_count (Queue *queue, const QueueEntry *entry)
 {
     queue->tally.bytes += entry->size;
-    count_user (queue, entry, 1);
+    queue_shares_count (queue->shares, queue_entry_uid (entry), entry->size, 1);
     queue_tally (queue, entry, 1);
 }
 
@@ -188,7 +176,7 @@ queue_forget (Queue *queue, QueueEntry *entry, guint32 removal_generation)
     queue_unsort_message (queue, entry);
     queue_tally (queue, entry, -1);
     queue->tally.bytes -= entry->size;
-    count_user (queue, entry, -1);
+    queue_shares_count (queue->shares, queue_entry_uid (entry), entry->size, -1);
     queue_cache_drop (queue->cache, entry->id);
     queue_catalog_lock (queue->catalog);
     queue_catalog_remove (queue->catalog, entry, removal_generation);

@@ -160,7 +160,7 @@ test_every_key_of_the_relay_is_read (Fixture *fixture, gconstpointer data)
                                                "[Server]\nTrustedNetworks=10.0.0.0/8\nMaxMessageSize=1M\n"
                                                "MaxRecipients=5\nMaxSessions=6\nMaxErrors=7\nIdleTimeout=8s\n"
                                                "[Queue]\nGenerationSize=2M\nReserveSpace=3M\nMaxMessages=4\n"
-                                               "MaxUserMessages=5\n");
+                                               "MaxUserMessages=5\nMaxUserBytes=6M\nMaxUserRate=100/1h\n");
 
     g_assert_cmpstr (config->host_name, ==, "mail.example.net");
     g_assert_cmpstr (config->domain, ==, "example.net");
@@ -175,6 +175,9 @@ test_every_key_of_the_relay_is_read (Fixture *fixture, gconstpointer data)
     g_assert_cmpuint (config->queue.reserve_bytes, ==, 3 * 1024 * 1024);
     g_assert_cmpuint (config->queue.messages_most, ==, 4);
     g_assert_cmpuint (config->queue.user_messages_most, ==, 5);
+    g_assert_cmpuint (config->queue.user_bytes_most, ==, 6 * 1024 * 1024);
+    g_assert_cmpuint (config->queue.user_rate.messages, ==, 100);
+    g_assert_cmpuint (config->queue.user_rate.seconds, ==, 3600);
     g_assert_cmpstr (config->delivery->host_name, ==, "mail.example.net");
     g_assert_cmpstr (config->delivery->domain, ==, "example.net");
 }
@@ -328,6 +331,11 @@ static const Bad bad_values[] = {
     {"Queue", "ReserveSpace", "64MB", "a number of bytes"},
     {"Queue", "MaxMessages", "1K", "a whole number"},
     {"Queue", "MaxUserMessages", "yes", "a whole number"},
+    {"Queue", "MaxUserBytes", "much", "a number of bytes"},
+    {"Queue", "MaxUserRate", "100", "a whole number of messages and a span"},
+    {"Queue", "MaxUserRate", "100/0", "a whole number of messages and a span"},
+    {"Queue", "MaxUserRate", "0/1h", "a whole number of messages and a span"},
+    {"Queue", "MaxUserRate", "99999999999/1h", "a whole number of messages and a span"},
     {"Queue", "Lifetime", "5 months", "a span of time"},
     {"Queue", "DelayNotice", "never", "a span of time"},
     {"Queue", "RetryFirst", "0", "at least 1 seconds"},

@@ -333,6 +333,16 @@ test_a_loop_is_refused (Fixture *fixture, gconstpointer data)
     g_assert_cmpuint (mill_count (fixture->mill), ==, 0);
 }
 
+/* @configuration: which limit there is */
+static const gchar *
+full_reply (const gchar *configuration)
+{
+    if (strstr (configuration, "Rate") != NULL)
+        return "450 4.7.1 ";
+
+    return strstr (configuration, "User") != NULL ? "452 4.2.2 " : "452 4.3.1 ";
+}
+
 static void
 test_a_full_queue_is_told (Fixture *fixture, gconstpointer data)
 {
@@ -340,7 +350,7 @@ test_a_full_queue_is_told (Fixture *fixture, gconstpointer data)
     hear (fixture, "220 ");
     say_and_hear (fixture, ENVELOPE, "354 ");
     say_and_hear (fixture, "hello\r\n.\r\n", "queued as ");
-    say_and_hear (fixture, ENVELOPE, data != NULL && strstr (data, "User") != NULL ? "452 4.2.2 " : "452 4.3.1 ");
+    say_and_hear (fixture, ENVELOPE, full_reply (data));
     say_and_hear (fixture, "NOOP\r\n", "250 ");
     g_assert_cmpuint (mill_count (fixture->mill), ==, 1);
 }
@@ -483,6 +493,7 @@ main (int argc, char **argv)
     add ("a-loop-is-refused", test_a_loop_is_refused, NULL);
     add ("a-full-queue-is-told", test_a_full_queue_is_told, "[Queue]\nMaxMessages=1\n");
     add ("a-user-with-a-full-share-is-told", test_a_full_queue_is_told, "[Queue]\nMaxUserMessages=1\n");
+    add ("a-user-who-is-too-fast-is-told", test_a_full_queue_is_told, "[Queue]\nMaxUserRate=1/1h\n");
     add ("a-silent-client-is-told-to-go", test_a_silent_client_is_told_to_go, "[Server]\nIdleTimeout=1\n");
     add ("a-client-that-never-reads-is-given-up", test_a_client_that_never_reads_is_given_up,
          "[Server]\nIdleTimeout=1\n");
