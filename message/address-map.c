@@ -167,7 +167,7 @@ message_address_map_parse (const gchar *text, gsize length, const gchar *domain,
     }
 
     terminated = g_strndup (text, length);
-    lines = g_strsplit (terminated, "\n", -1);
+    lines = g_strsplit_set (terminated, "\n", -1);
     for (guint i = 0; lines[i] != NULL; i++) {
         g_autoptr (GError) error = NULL;
 

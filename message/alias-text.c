@@ -310,7 +310,7 @@ cut_lines (const gchar *text, gsize length, GPtrArray *remarks)
     }
 
     terminated = g_strndup (text, length);
-    return g_strsplit (terminated, "\n", -1);
+    return g_strsplit_set (terminated, "\n", -1);
 }
 
 GPtrArray *
