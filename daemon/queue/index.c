@@ -189,6 +189,18 @@ queue_index_after (const QueueIndex *index, QueueId after)
     return after == G_MAXUINT64 ? NULL : find_from (index, after + 1);
 }
 
+QueueId
+queue_index_last (const QueueIndex *index)
+{
+    const Block *block;
+
+    if (index->blocks->len == 0)
+        return 0;
+    block = g_ptr_array_index (index->blocks, index->blocks->len - 1);
+
+    return block->entries[block->length - 1]->id;
+}
+
 /* Makes room in a full block: the upper half gets a block of its own; at the end of the index, where ids rise, an
  * empty one is begun instead, so that blocks stay full. Returns: the block for @id. */
 static Block *

@@ -65,6 +65,9 @@ QueueEntry *queue_index_find (const QueueIndex *index, QueueId id); /* (nullable
 /* The first entry whose id is greater than @after; %NULL at the end. */
 QueueEntry *queue_index_after (const QueueIndex *index, QueueId after);
 
+/* The greatest id; 0 if there is no message. */
+QueueId queue_index_last (const QueueIndex *index);
+
 void queue_index_insert (QueueIndex *index, QueueEntry *entry); /* its id is not there yet */
 void queue_index_remove (QueueIndex *index, QueueEntry *entry); /* the entry is the caller's again */
 

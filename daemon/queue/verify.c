@@ -52,6 +52,7 @@ typedef struct {
     gint *cancel;
     QueueVerified *verified;
     GHashTable *sources; /* of Source by number */
+    QueueId last;        /* what comes later is not looked at: or it would never end while mail comes fast */
 } Verification;
 
 static void
@@ -453,7 +454,7 @@ look_up_next (Verification *verification, QueueId *after, GArray *subjects)
 
     g_array_set_size (subjects, 0);
     queue_catalog_lock (verification->catalog);
-    while (subjects->len < LOCKED_MESSAGES &&
+    while (subjects->len < LOCKED_MESSAGES && *after < verification->last &&
            (entry = queue_index_after (queue_catalog_index (verification->catalog), *after)) != NULL) {
         Subject subject = {.parts = g_array_new (FALSE, FALSE, sizeof (Part))};
 
@@ -490,6 +491,9 @@ queue_verify_catalog (QueueCatalog *catalog, gint *cancel, GError **error)
     g_autoptr (GHashTable) sources = g_hash_table_new_full (NULL, NULL, NULL, source_free);
     Verification verification = {.catalog = catalog, .cancel = cancel, .verified = verified, .sources = sources};
 
+    queue_catalog_lock (catalog);
+    verification.last = queue_index_last (queue_catalog_index (catalog));
+    queue_catalog_unlock (catalog);
     if (!check_generations (&verification, error) || !check_messages (&verification, error))
         return NULL;
 
