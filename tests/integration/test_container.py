@@ -30,6 +30,11 @@ def root(tmp_path):
     return root
 
 
+def may_unshare(*options):
+    """Whether the kernel lets us have such name spaces: within a chroot there is none for users."""
+    return subprocess.run(["unshare", *options, "true"], capture_output=True, check=False).returncode == 0
+
+
 def within(root, relay, command, unshare=()):
     """Runs a command in the root folder, with the folder of the relay's socket mounted, in name spaces of its own."""
     folder = relay.folder / "run"
@@ -52,6 +57,8 @@ def mounted(make_relay, receiver):
 @pytest.mark.parametrize("unshare", [(), ("--user", "--map-root-user"), ("--pid", "--fork", "--net", "--ipc", "--uts")],
                          ids=["chroot", "user-namespace", "container"])
 def test_chroot_with_nothing_but_the_socket_sends_mail(mounted, receiver, root, unshare):
+    if not may_unshare(*unshare):
+        pytest.skip("no such name spaces are to be had here")
     result = within(root, mounted, "/usr/sbin/sendmail x@example.net root", unshare)
     assert result.returncode == 0, result.stderr
     got = receiver.wait_messages(1)[0]
@@ -67,9 +74,10 @@ def test_chroot_survives_a_restart_of_the_relay(mounted, receiver, root):
     receiver.wait_messages(1)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="chroot needs root")
 def test_container_without_the_mount_is_told_what_is_missing(root):
-    result = subprocess.run(["unshare", "--user", "--map-root-user", "chroot", root, "/usr/sbin/sendmail", "x@example.net"],
-                            input=MESSAGE, capture_output=True, check=False, timeout=PATIENCE_SECONDS)
+    result = subprocess.run(["chroot", root, "/usr/sbin/sendmail", "x@example.net"], input=MESSAGE, capture_output=True,
+                            check=False, timeout=PATIENCE_SECONDS)
     assert result.returncode == 75 and b"/run/postern/submit" in result.stderr
 
 

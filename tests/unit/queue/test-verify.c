@@ -151,6 +151,7 @@ hear (const QueueVerified *verified, const GError *error, gpointer user_data)
         if (finding->id == 0)
             continue;
         report->id = finding->id;
+        g_free (report->file);
         report->file = g_strdup (finding->file);
     }
 }
