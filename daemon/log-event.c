@@ -395,9 +395,9 @@ log_event_refused (const LogRefusal *refusal)
 void
 log_event_recovered (const QueueStatistics *statistics)
 {
-    g_autofree gchar *sentence = g_strdup_printf ("going on with %" G_GUINT64_FORMAT " messages (%" G_GUINT64_FORMAT
-                                                  " bytes) that the queue has kept",
-                                                  statistics->messages, statistics->bytes);
+    g_autofree gchar *sentence = g_strdup_printf (
+        "going on with %" G_GUINT64_FORMAT " message%s (%" G_GUINT64_FORMAT " bytes) that the queue has kept",
+        statistics->messages, statistics->messages == 1 ? "" : "s", statistics->bytes);
     Entry entry;
 
     entry_begin (&entry, LOG_EVENT_RECOVERED, sentence);
@@ -489,7 +489,9 @@ log_event_bus (const GError *trouble)
 void
 log_event_stopping (guint sessions)
 {
-    g_autofree gchar *sentence = g_strdup_printf ("stopping, %u sessions are told to come again", sessions);
+    g_autofree gchar *sentence = g_strdup_printf (sessions == 1 ? "stopping, %u session is told to come again"
+                                                                : "stopping, %u sessions are told to come again",
+                                                  sessions);
 
     log_sentence (LOG_EVENT_STOPPING, sentence);
 }
