@@ -23,6 +23,9 @@
 /* Beyond this many findings only their number is told. */
 #define FINDINGS_MOST 1000
 
+/* Files open at a time: a large queue has more generations than a process may have open files. */
+#define SOURCES_MOST 16
+
 /* How often a message is looked up that the sealer moved. */
 #define LOOKUPS_MOST 3
 
@@ -136,7 +139,7 @@ open_sealed (Source *source, GError **error)
     return source->file != NULL;
 }
 
-/* The generation as it is now; %NULL with an error if its file cannot be opened, or is gone. */
+/* The generation as it is now; %NULL with an error if its file cannot be opened, or is gone. Good until the next call. */
 static Source *
 get_source (Verification *verification, guint32 number, GError **error)
 {
@@ -167,6 +170,8 @@ get_source (Verification *verification, guint32 number, GError **error)
         source_free (source);
         return NULL;
     }
+    if (g_hash_table_size (verification->sources) >= SOURCES_MOST)
+        g_hash_table_remove_all (verification->sources);
     g_hash_table_insert (verification->sources, GUINT_TO_POINTER (number), source);
 
     return source;
@@ -223,6 +228,19 @@ check_pages (QueueVerified *verified, QueueSealed *file, QueuePart part, guint32
     return TRUE;
 }
 
+static gboolean
+still_there (Verification *verification, guint32 number)
+{
+    gboolean there;
+
+    queue_catalog_lock (verification->catalog);
+    there = queue_catalog_generation (verification->catalog, number) != NULL;
+    queue_catalog_unlock (verification->catalog);
+
+    return there;
+}
+
+/* The file is opened anew, for its first page is read then; it may have gone away meanwhile, which is no finding. */
 static void
 check_sealed (Verification *verification, const Source *source)
 {
@@ -232,6 +250,8 @@ check_sealed (Verification *verification, const Source *source)
     g_autoptr (GError) error = NULL;
     g_autoptr (QueueSealed) file = queue_sealed_open (path, &meta, &error);
 
+    if (file == NULL && !still_there (verification, source->generation->number))
+        return;
     verified->sealed++;
     if (file == NULL || !check_pages (verified, file, QUEUE_PART_REMOVAL, meta.removal_pages, &error) ||
         !check_pages (verified, file, QUEUE_PART_INDEX, meta.index_pages, &error))
@@ -253,18 +273,6 @@ list_generations (Verification *verification)
     queue_catalog_unlock (verification->catalog);
 
     return numbers;
-}
-
-static gboolean
-still_there (Verification *verification, guint32 number)
-{
-    gboolean there;
-
-    queue_catalog_lock (verification->catalog);
-    there = queue_catalog_generation (verification->catalog, number) != NULL;
-    queue_catalog_unlock (verification->catalog);
-
-    return there;
 }
 
 /* FALSE with an error if it was cancelled. One that went away meanwhile is no finding. */

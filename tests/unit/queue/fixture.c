@@ -16,6 +16,9 @@
 
 #define WAIT_SECONDS 60
 
+/* How often the files are counted that are waited for: the sealer removes some after its last event. */
+#define FILES_MSEC 10
+
 static const gchar *const event_names[] = {
     [QUEUE_EVENT_QUEUED] = "queued",     [QUEUE_EVENT_DELIVERED] = "delivered",
     [QUEUE_EVENT_DEFERRED] = "deferred", [QUEUE_EVENT_BOUNCED] = "bounced",
@@ -456,17 +459,24 @@ fixture_count_files (Fixture *fixture, const gchar *suffix)
     return n;
 }
 
+static gboolean
+look_again (gpointer user_data)
+{
+    return G_SOURCE_CONTINUE;
+}
+
 void
 fixture_wait_for_files (Fixture *fixture, const gchar *suffix, guint least, guint most)
 {
     gint64 deadline = g_get_monotonic_time () + WAIT_SECONDS * G_USEC_PER_SEC;
+    guint look = g_timeout_add (FILES_MSEC, look_again, NULL);
     guint n;
 
-    /* The sealer tells nobody but the queue; its end wakes the main loop. */
     while ((n = fixture_count_files (fixture, suffix)) < least || n > most) {
         g_assert_cmpint (g_get_monotonic_time (), <, deadline);
         g_main_context_iteration (NULL, TRUE);
     }
+    g_source_remove (look);
 }
 
 typedef void (*FixtureTest) (Fixture *fixture);
