@@ -347,8 +347,8 @@ typedef void (*QueueRescued) (const gchar *line, gpointer user_data);
  *
  * Writes every readable message into a new queue; waits until it is done. What a disk does not give is passed over.
  *
- * Returns: (transfer full): what the new queue has in it, with a finding for each message that is not whole; or %NULL with
- *     QUEUE_ERROR_BUSY, _VERSION, or _FULL or _IO of writing
+ * Returns: (transfer full): what the new queue has in it, with a finding for each message that is not whole and for each file
+ *     of which something cannot be read; or %NULL with QUEUE_ERROR_BUSY, _VERSION, or _FULL or _IO of writing
  */
 QueueVerified *queue_rescue (const gchar *from, const gchar *to, QueueRescued rescued, gpointer user_data,
                              GError **error);

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "queue/disk.h"
@@ -46,7 +47,8 @@ typedef struct {
 typedef struct {
     const gchar *from;
     const gchar *to;
-    GPtrArray *old; /* of Old, by number */
+    GPtrArray *old;      /* of Old, by number */
+    QueueVerified *lost; /* findings about files: what was in them may have been messages */
     QueueRescued rescued;
     gpointer user_data;
 } Rescue;
@@ -188,14 +190,30 @@ rescue_part (QueuePart part, QueueId id, guint32 number, GBytes *payload, gpoint
 static void
 tell (const Rescue *rescue, const gchar *path, guint64 n_records, guint64 lost_bytes, const GError *error)
 {
+    g_autofree gchar *lost =
+        lost_bytes == 0 ? NULL : g_strdup_printf ("%" G_GUINT64_FORMAT " bytes cannot be read", lost_bytes);
     g_autoptr (GString) line = g_string_new (path);
 
     g_string_append_printf (line, ": %" G_GUINT64_FORMAT " records", n_records);
-    if (lost_bytes > 0)
-        g_string_append_printf (line, ", %" G_GUINT64_FORMAT " bytes cannot be read", lost_bytes);
-    if (error != NULL)
+    if (lost != NULL) {
+        g_string_append_printf (line, ", %s", lost);
+        queue_verified_add (rescue->lost, 0, path, lost);
+    }
+    if (error != NULL) {
         g_string_append_printf (line, "; %s", error->message);
+        queue_verified_add (rescue->lost, 0, path, error->message);
+    }
     rescue->rescued (line->str, rescue->user_data);
+}
+
+/* A journal that was being begun when the machine stopped has no records yet; nothing is lost with its header. */
+static gboolean
+is_unborn (gint fd, const GError *error)
+{
+    struct stat status;
+
+    return g_error_matches (error, QUEUE_ERROR, QUEUE_ERROR_DAMAGED) && fstat (fd, &status) == 0 &&
+           status.st_size <= QUEUE_JOURNAL_START_BYTES;
 }
 
 /* What cannot be read is told, and no error: but one of a newer version is. */
@@ -211,6 +229,8 @@ read_journal (const Rescue *rescue, const Old *old, Journal *journal, GError **e
         queue_disk_set_error (&failed, "open", old->journal);
     else
         queue_journal_salvage (fd, &header, rescue_record, journal, &scan, &failed);
+    if (fd >= 0 && is_unborn (fd, failed))
+        g_clear_error (&failed);
     if (fd >= 0)
         close (fd);
     journal->next_id = MAX (journal->next_id, header.next_id);
@@ -373,21 +393,31 @@ rescue_all (Rescue *rescue, GError **error)
 }
 
 static QueueVerified *
-look_at_new (const gchar *to, GError **error)
+look_at_new (const Rescue *rescue, GError **error)
 {
     g_autoptr (QueueCatalog) catalog = queue_catalog_new ();
+    QueueVerified *verified;
     QueueRecovered recovered;
     gint cancel = FALSE;
 
-    return queue_recover (to, FALSE, catalog, &recovered, error) ? queue_verify_catalog (catalog, &cancel, error)
-                                                                 : NULL;
+    if (!queue_recover (rescue->to, FALSE, catalog, &recovered, error))
+        return NULL;
+    verified = queue_verify_catalog (catalog, &cancel, error);
+    for (guint i = 0; verified != NULL && i < rescue->lost->findings->len; i++) {
+        const QueueFinding *lost = g_ptr_array_index (rescue->lost->findings, i);
+
+        queue_verified_add (verified, 0, lost->file, lost->text);
+    }
+
+    return verified;
 }
 
 QueueVerified *
 queue_rescue (const gchar *from, const gchar *to, QueueRescued rescued, gpointer user_data, GError **error)
 {
     g_autoptr (GPtrArray) old = g_ptr_array_new_with_free_func (old_free);
-    Rescue rescue = {.from = from, .to = to, .old = old, .rescued = rescued, .user_data = user_data};
+    g_autoptr (QueueVerified) lost = queue_verified_new ();
+    Rescue rescue = {.from = from, .to = to, .old = old, .lost = lost, .rescued = rescued, .user_data = user_data};
     gboolean good;
     gint lock_fd;
 
@@ -397,5 +427,5 @@ queue_rescue (const gchar *from, const gchar *to, QueueRescued rescued, gpointer
     if (lock_fd >= 0)
         close (lock_fd);
 
-    return good ? look_at_new (to, error) : NULL;
+    return good ? look_at_new (&rescue, error) : NULL;
 }

@@ -111,6 +111,28 @@ def test_what_is_left_of_a_dead_disk_is_saved(kept, make_relay):
     assert f"message {id}: " in told.stdout
 
 
+def test_a_journal_of_which_nothing_can_be_read_is_told(kept, make_relay):
+    """Its messages are nowhere else: no one knows how many there were, and the rest is saved."""
+    kept.kill9()
+    journal = files(kept, "journal")[-1]
+    lose_block(journal, 0)
+    lose_block(journal, 1)
+    status, told = offline("--verify", f"--state-directory={kept.state}")
+    assert status == DAMAGED and str(journal) in told
+    status, told = offline(f"--salvage={kept.folder / 'saved'}", f"--state-directory={kept.state}")
+    assert status == DAMAGED, told
+    assert f"{journal}: the journal's header is damaged" in told and "6 messages, 0 of them damaged" in told
+    saved = make_relay(state=kept.folder / "saved")
+    assert [content(saved, id).rstrip().endswith(body) for id, body in list(kept.bodies.items())[:6]] == [True] * 6
+
+
+def test_a_journal_that_was_being_begun_is_no_loss(kept):
+    kept.kill9()
+    (kept.state / "queue" / "0000000099.journal").write_bytes(bytes(2 * BLOCK_BYTES))
+    status, told = offline(f"--salvage={kept.folder / 'saved'}", f"--state-directory={kept.state}")
+    assert status == 0 and "12 messages, 0 of them damaged" in told
+
+
 def test_a_lost_header_costs_no_message(kept):
     """The relay itself finds the messages of a file of which GDBM makes nothing any more."""
     kept.stop()
