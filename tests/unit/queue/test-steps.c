@@ -35,13 +35,16 @@
 #define AGAIN_MS         10
 #define EXIT_WHOLE       42
 
-/* A thorough run (-m thorough) goes through all of some hundred steps in all ways, the ordinary one through every so manieth;
- * after each so many of them it goes through the steps of the recovery. */
-#define CUT_STRIDE      7
-#define CUT_HALF_STRIDE 13
-#define KILL_STRIDE     17
-#define FAULT_STRIDE    31
-#define RECOVERY_STRIDE 9 /* of those */
+/* A thorough run (-m thorough) goes through all of some hundred steps in all ways. An ordinary one takes from each stretch of so
+ * many steps one at random, so that many runs together go through all; its seed, which it prints, says which. */
+#define CUT_STRETCH      37
+#define CUT_HALF_STRETCH 53
+#define KILL_STRETCH     71
+#define FAULT_STRETCH    149
+
+/* After so many deaths the recovery is cut off, too: at a step of each stretch. */
+#define RECOVERY_AFTER   4
+#define RECOVERY_STRETCH 3
 
 typedef enum {
     SAID_ACKNOWLEDGED = 'a', /* the commit is durable */
@@ -377,10 +380,15 @@ check (Story *story)
     check_that (n_warnings == 0, 0, "or another is complained about");
 }
 
+/* A step of the next stretch. @end: where the last one ended, 0 at first */
 static guint
-stride (guint ordinary)
+next_step (guint *end, guint stretch)
 {
-    return g_test_thorough () ? 1 : ordinary;
+    guint begin = *end + 1, length = g_test_thorough () ? 1 : stretch;
+
+    *end += length;
+
+    return (guint) g_test_rand_int_range ((gint32) begin, (gint32) (begin + length));
 }
 
 /* An empty store, of which nothing is expected. */
@@ -427,10 +435,11 @@ story_free (Story *story)
     g_free (story);
 }
 
-/* The store as it is now, each time cut off at another step of its recovery. Returns: how many there are */
+/* The store as it is now, each time cut off at another step of its recovery. Returns: how often */
 static guint
 die_while_recovering (Story *story, FaultsManner manner)
 {
+    guint end = 0, deaths = 0;
     g_autofree gchar *copy = fixture_copy_directory (story->fixture->directory);
     g_autofree gchar *directory = story->fixture->directory;
     FaultsControl fault = {.call = "*", .manner = manner, .tracking = TRUE};
@@ -438,8 +447,9 @@ die_while_recovering (Story *story, FaultsManner manner)
 
     while (!whole) {
         story->fixture->directory = fixture_copy_directory (copy);
-        fault.nth++;
+        fault.nth = next_step (&end, RECOVERY_STRETCH);
         whole = play_part (story, recover, &fault);
+        deaths += !whole;
         check (story);
         remove_kept (story->fixture->directory);
         fixture_remove_directory (story->fixture->directory);
@@ -448,113 +458,125 @@ die_while_recovering (Story *story, FaultsManner manner)
     story->fixture->directory = g_steal_pointer (&directory);
     fixture_remove_directory (copy);
 
-    return fault.nth - 1;
+    return deaths;
 }
 
 static void
-die_at_each_step (FaultsManner manner, guint ordinary_stride)
+die_at_each_step (FaultsManner manner, guint stretch)
 {
     Story *story = story_new ();
     FaultsControl fault = {.call = "*", .manner = manner, .tracking = TRUE};
-    guint recoveries = 0;
+    guint end = 0, deaths = 0, recoveries = 0;
     gboolean whole = FALSE;
 
     while (!whole) {
-        fault.nth += stride (ordinary_stride);
+        fault.nth = next_step (&end, stretch);
         begin (story);
         whole = play_part (story, play, &fault);
-        if (!whole && fault.nth / stride (ordinary_stride) % RECOVERY_STRIDE == 0)
+        deaths += !whole;
+        if (!whole && deaths % RECOVERY_AFTER == 0)
             recoveries += die_while_recovering (story, manner);
         check (story);
         remove_kept (story->fixture->directory);
     }
-    g_test_message ("of %u steps each %u., and %u of recoveries", fault.nth - 1, stride (ordinary_stride),
-                    recoveries);
-    g_assert_cmpuint (fault.nth, >, 100);
+    g_test_message ("died %u times, and %u times while it recovered", deaths, recoveries);
+    g_assert_cmpuint (deaths, >, 3);
     story_free (story);
 }
 
 static void
 killed_at_any_step_it_keeps_its_word (void)
 {
-    die_at_each_step (FAULTS_MANNER_DIE, KILL_STRIDE);
+    die_at_each_step (FAULTS_MANNER_DIE, KILL_STRETCH);
 }
 
 static void
 a_power_cut_at_any_step_that_leaves_only_what_was_synced (void)
 {
-    die_at_each_step (FAULTS_MANNER_CUT, CUT_STRIDE);
+    die_at_each_step (FAULTS_MANNER_CUT, CUT_STRETCH);
 }
 
 static void
 a_power_cut_at_any_step_that_leaves_some_of_what_was_not_synced (void)
 {
-    die_at_each_step (FAULTS_MANNER_CUT_HALF, CUT_HALF_STRIDE);
+    die_at_each_step (FAULTS_MANNER_CUT_HALF, CUT_HALF_STRETCH);
 }
 
 /* ---- Faults ---- */
 
-/* Each call of that kind fails, the first in the first round. */
+/* Calls of that kind fail, one of each stretch. */
 static void
-fail_each (FaultsControl fault)
+fail_each (FaultsControl fault, guint stretch)
 {
     Story *story = story_new ();
+    guint end = 0, failures = 0;
 
     do {
-        fault.nth += fault.nth == 0 ? 1 : stride (FAULT_STRIDE);
+        fault.nth = next_step (&end, stretch);
         begin (story);
         g_assert_true (play_part (story, play, &fault));
+        failures += control->struck > 0;
         check (story);
     } while (control->struck > 0);
-    g_test_message ("%s, %s%s: each %u. of %u calls", fault.call, g_strerror ((gint) fault.error),
-                    fault.lasting ? " from then on" : "", stride (FAULT_STRIDE), fault.nth);
-    g_assert_cmpuint (fault.nth, >, 1);
+    g_test_message ("%s, %s%s: at %u of %u calls", fault.call, g_strerror ((gint) fault.error),
+                    fault.lasting ? " from then on" : "", failures, fault.nth - 1);
+    g_assert_cmpuint (failures, >, 0);
     story_free (story);
+}
+
+/* Of a story's calls; some kinds are made a dozen times in it, some hundreds of times. */
+typedef struct {
+    const gchar *call;
+    guint stretch;
+} Kind;
+
+static void
+fail_each_of (const Kind *kinds, guint n, gint error)
+{
+    for (guint i = 0; i < n; i++) {
+        FaultsControl fault = {.error = (guint32) error};
+
+        g_strlcpy (fault.call, kinds[i].call, sizeof fault.call);
+        fail_each (fault, kinds[i].stretch);
+    }
 }
 
 static void
 a_call_that_fails_once_loses_nothing (void)
 {
-    static const gchar *const calls[] = {"create", "write", "sync", "rename", "unlink", "open", "read", "seek"};
+    static const Kind kinds[] = {{"create", 5}, {"write", FAULT_STRETCH},
+                                 {"sync", 47},  {"rename", 4},
+                                 {"unlink", 5}, {"open", 23},
+                                 {"read", 101}, {"seek", 101}};
 
-    for (guint i = 0; i < G_N_ELEMENTS (calls); i++) {
-        FaultsControl fault = {.error = EIO};
-
-        g_strlcpy (fault.call, calls[i], sizeof fault.call);
-        fail_each (fault);
-    }
+    fail_each_of (kinds, G_N_ELEMENTS (kinds), EIO);
 }
 
 static void
 a_call_that_finds_no_space_loses_nothing (void)
 {
-    static const gchar *const calls[] = {"create", "write", "sync"};
+    static const Kind kinds[] = {{"create", 5}, {"write", FAULT_STRETCH}, {"sync", 47}};
 
-    for (guint i = 0; i < G_N_ELEMENTS (calls); i++) {
-        FaultsControl fault = {.error = ENOSPC};
-
-        g_strlcpy (fault.call, calls[i], sizeof fault.call);
-        fail_each (fault);
-    }
+    fail_each_of (kinds, G_N_ELEMENTS (kinds), ENOSPC);
 }
 
 static void
 a_write_that_is_cut_short_loses_nothing (void)
 {
-    fail_each ((FaultsControl){.call = "write", .manner = FAULTS_MANNER_SHORT});
-    fail_each ((FaultsControl){.call = "write", .manner = FAULTS_MANNER_SHORT, .error = ENOSPC});
+    fail_each ((FaultsControl){.call = "write", .manner = FAULTS_MANNER_SHORT}, FAULT_STRETCH);
+    fail_each ((FaultsControl){.call = "write", .manner = FAULTS_MANNER_SHORT, .error = ENOSPC}, FAULT_STRETCH);
 }
 
 static void
 a_sync_that_fails_and_loses_what_it_should_have_kept_loses_nothing_else (void)
 {
-    fail_each ((FaultsControl){.call = "sync", .manner = FAULTS_MANNER_LOSE, .error = EIO, .tracking = TRUE});
+    fail_each ((FaultsControl){.call = "sync", .manner = FAULTS_MANNER_LOSE, .error = EIO, .tracking = TRUE}, 47);
 }
 
 static void
 calls_that_fail_until_it_is_noticed_lose_nothing (void)
 {
-    fail_each ((FaultsControl){.call = "*", .error = EIO, .lasting = TRUE});
+    fail_each ((FaultsControl){.call = "*", .error = EIO, .lasting = TRUE}, FAULT_STRETCH);
 }
 
 int
