@@ -1051,13 +1051,14 @@ test_a_session_takes_many_messages (void)
                                 "E: failed closed: the session was ended (221 bye)\n");
 }
 
+/* Not by strstr(): a sanitizer has that look at all of the rest of the text each time. */
 static guint
 count (const gchar *text, const gchar *what)
 {
     guint found = 0;
 
-    for (const gchar *at = strstr (text, what); at; at = strstr (at + 1, what))
-        found++;
+    for (const gchar *at = text; *at != '\0'; at++)
+        found += *at == *what && g_str_has_prefix (at, what);
 
     return found;
 }
