@@ -1,59 +1,63 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * Converts the message on standard input to 7-bit, fed in pieces of as many bytes as the argument says (0: all at once).
- * The first line of the output is what the survey found: "needless", "possible", or why it cannot be.
+ * Converts messages to 7-bit, one after the other. Each comes on standard input behind a line with two numbers: in pieces of
+ * how many bytes it is to be fed (0: all at once), and its length. The answer is a line with its length, and the answer,
+ * whose first line is what the survey found: "needless", "possible", or why it cannot be.
  */
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "message/mime-converter.h"
 
-static GString *
-read_all (void)
+/* Both passes must come to the same, however the message is cut into pieces. */
+static void
+convert (const gchar *message, gsize length, gsize piece, GString *out)
 {
-    GString *all = g_string_new (NULL);
-    gchar buffer[65536];
-    gsize got;
-
-    while ((got = fread (buffer, 1, sizeof buffer, stdin)) > 0)
-        g_string_append_len (all, buffer, (gssize) got);
-
-    return all;
-}
-
-int
-main (int argc, char **argv)
-{
-    g_autoptr (GString) message = read_all ();
-    g_autoptr (GString) out = g_string_new (NULL);
     g_autoptr (MessageSurvey) survey = message_survey_new ();
     g_autoptr (MessageConverter) converter = NULL;
-    gsize piece = argc > 1 ? strtoul (argv[1], NULL, 10) : 0;
     MessageConversion conversion;
     const gchar *reason;
 
-    /* Both passes must come to the same, however the message is cut into pieces. */
-    message_survey_feed (survey, message->str, message->len);
+    message_survey_feed (survey, message, length);
     conversion = message_survey_end (survey, &reason);
-    puts (conversion == MESSAGE_CONVERSION_NEEDLESS ? "needless" : reason != NULL ? reason : "possible");
+    g_string_append_printf (out, "%s\n",
+                            conversion == MESSAGE_CONVERSION_NEEDLESS ? "needless"
+                            : reason != NULL                          ? reason
+                                                                      : "possible");
     if (conversion == MESSAGE_CONVERSION_NEEDLESS)
-        fwrite (message->str, 1, message->len, stdout);
+        g_string_append_len (out, message, (gssize) length);
     if (conversion != MESSAGE_CONVERSION_POSSIBLE)
-        return EXIT_SUCCESS;
+        return;
 
     converter = message_converter_new (survey);
-    for (gsize at = 0; at < message->len;) {
-        gsize step = piece > 0 ? MIN (piece, message->len - at) : message->len;
-        g_autofree gchar *copy = g_memdup2 (message->str + at, step); /* so that reading past it is noticed */
+    for (gsize at = 0; at < length;) {
+        gsize step = piece > 0 ? MIN (piece, length - at) : length;
+        g_autofree gchar *copy = g_memdup2 (message + at, step); /* so that reading past it is noticed */
 
         message_converter_feed (converter, copy, step, out);
         at += step;
     }
     message_converter_end (converter, out);
-    fwrite (out->str, 1, out->len, stdout);
+}
 
-    return EXIT_SUCCESS;
+int
+main (void)
+{
+    gsize piece, length;
+
+    while (scanf ("%zu %zu", &piece, &length) == 2 && getchar () == '\n') {
+        g_autofree gchar *message = g_malloc (MAX (length, 1));
+        g_autoptr (GString) out = g_string_new (NULL);
+
+        if (fread (message, 1, length, stdin) != length)
+            return EXIT_FAILURE;
+        convert (message, length, piece, out);
+        printf ("%zu\n", out->len);
+        fwrite (out->str, 1, out->len, stdout);
+        fflush (stdout);
+    }
+
+    return feof (stdin) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
