@@ -207,20 +207,30 @@ choose_sender (const DeliverySmarthost *smarthost, const gchar *asked)
     return own != NULL ? own : g_strdup (asked);
 }
 
+/* Returns: whether the authorities that the smarthost is to be checked against can be read */
+static gboolean
+load_authorities (Row *row)
+{
+    g_autoptr (GError) error = NULL;
+
+    if (row->smarthost->security == SMTP_SECURITY_NONE)
+        return TRUE;
+
+    row->tls = smtp_tls_new_client (row->smarthost->trust_file, row->smarthost->verify, &error);
+    if (row->tls == NULL) {
+        row->fault = g_strdup (fault_name (DELIVERY_FAILURE_TLS));
+        row->error = g_strdup (error->message);
+    }
+    return row->tls != NULL;
+}
+
 static void
 try_smarthost (Check *self, SmtpPoller *poller, Row *row, const gchar *sender)
 {
-    g_autoptr (GError) error = NULL;
     g_autofree gchar *offered = NULL;
 
-    if (row->smarthost->security != SMTP_SECURITY_NONE) {
-        row->tls = smtp_tls_new_client (row->smarthost->trust_file, row->smarthost->verify, &error);
-        if (row->tls == NULL) {
-            row->fault = g_strdup (fault_name (DELIVERY_FAILURE_TLS));
-            row->error = g_strdup (error->message);
-            return;
-        }
-    }
+    if (!load_authorities (row))
+        return;
 
     self->pending++;
     offered = choose_sender (row->smarthost, sender);
@@ -257,13 +267,15 @@ try_all (Check *self, SmtpPoller *poller, const gchar *sender)
         try_smarthost (self, poller, g_ptr_array_index (self->rows, i), sender);
 }
 
+/* A file that the relay could not start with is found even so; the system's authorities take long, and are there. */
 static void
 leave_untried (Check *self)
 {
     for (guint i = 0; i < self->rows->len; i++) {
         Row *row = g_ptr_array_index (self->rows, i);
 
-        row->fault = g_strdup ("untried");
+        if (row->smarthost->trust_file == NULL || load_authorities (row))
+            row->fault = g_strdup ("untried");
     }
 }
 

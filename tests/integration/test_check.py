@@ -116,6 +116,14 @@ def test_offline_tries_nothing(make_check, receiver):
     assert not receiver.connections
 
 
+def test_offline_finds_authorities_that_cannot_be_read(make_relay, receiver, tmp_path):
+    relay = make_relay(receiver, start=False)
+    (tmp_path / "authority.pem").write_text("no certificate\n", encoding="ascii")
+    relay.configure({"Smarthost": {"Host": "localhost", "TrustFile": tmp_path / "authority.pem"}})
+    status, told = check_by_daemon(relay, "--offline")
+    assert status == 1 and "has no certificate in PEM form" in told
+
+
 def test_no_smarthost_is_told(make_check):
     relay, check = make_check()
     assert "no smarthost" in check(status=0)
