@@ -25,6 +25,12 @@
 #define QUEUE_FOLDER  "/var/spool/nullmailer/queue"
 #define FAILED_FOLDER "/var/spool/nullmailer/failed"
 
+typedef enum {
+    HANDED_OVER,
+    KEPT,    /* for what it is */
+    NO_RELAY /* the others would fare no better */
+} Outcome;
+
 typedef struct {
     gchar *sender;
     GPtrArray *recipients; /* of gchar, ended by %NULL */
@@ -58,13 +64,13 @@ is_sender_running (void)
     return FALSE;
 }
 
-/* Returns: whether there was a line; without its end */
+/* Returns: whether there was a line that can be an address on the bus; without its end */
 static gboolean
 read_line (FILE *file, gchar **line, gsize *size)
 {
     gssize length = getline (line, size, file);
 
-    if (length <= 0)
+    if (length <= 0 || !g_utf8_validate (*line, length, NULL))
         return FALSE;
     if ((*line)[length - 1] == '\n')
         (*line)[length - 1] = '\0';
@@ -89,7 +95,7 @@ read_envelope (FILE *file, Envelope *envelope)
     free (line);
 
     envelope->content = ftello (file);
-    if (!ended || envelope->recipients->len == 0)
+    if (envelope->sender == NULL || !ended || envelope->recipients->len == 0)
         return FALSE;
     g_ptr_array_add (envelope->recipients, NULL);
     return TRUE;
@@ -125,16 +131,31 @@ open_content (const gchar *path, const Envelope *envelope)
     return fd;
 }
 
-static gboolean
+static Outcome
 complain (const gchar *name, const gchar *why)
 {
     g_autofree gchar *escaped = text_escape (why);
 
     g_printerr ("postern: %s stays where it is: %s\n", name, escaped);
-    return FALSE;
+    return KEPT;
 }
 
-static gboolean
+/* What the relay itself says is about this message; what the bus says is about the relay. */
+static Outcome
+explain (const Client *client, const gchar *name, const GError *error)
+{
+    g_autoptr (GError) stripped = g_error_copy (error);
+
+    if (!client_error_is_the_relays (error)) {
+        client_explain (client, error);
+        return NO_RELAY;
+    }
+
+    g_dbus_error_strip_remote_error (stripped);
+    return complain (name, stripped->message);
+}
+
+static Outcome
 hand_over_open (const Client *client, const gchar *path, const gchar *name, FILE *file)
 {
     g_auto (Envelope) envelope = {NULL};
@@ -151,27 +172,25 @@ hand_over_open (const Client *client, const gchar *path, const gchar *name, FILE
         return complain (name, g_strerror (errno));
 
     id = submit (client, fd, &envelope, &error);
-    if (id == NULL) {
-        g_dbus_error_strip_remote_error (error);
-        return complain (name, error->message);
-    }
+    if (id == NULL)
+        return explain (client, name, error);
     if (g_unlink (path) < 0) {
         g_printerr ("postern: %s is in both queues now, since it cannot be removed: %s\n", name, g_strerror (errno));
-        return FALSE;
+        return KEPT;
     }
 
     shown = text_escape (envelope.sender);
     g_print ("%s is %s now, from <%s>, %u recipient%s\n", name, id, shown, envelope.recipients->len - 1,
              envelope.recipients->len == 2 ? "" : "s");
-    return TRUE;
+    return HANDED_OVER;
 }
 
-static gboolean
+static Outcome
 hand_over (const Client *client, const gchar *folder, const gchar *name)
 {
     g_autofree gchar *path = g_build_filename (folder, name, NULL);
     FILE *file;
-    gboolean good;
+    Outcome outcome;
 
     if (!g_file_test (path, G_FILE_TEST_IS_REGULAR) || g_file_test (path, G_FILE_TEST_IS_SYMLINK))
         return complain (name, "it is no file");
@@ -180,9 +199,9 @@ hand_over (const Client *client, const gchar *folder, const gchar *name)
     if (file == NULL)
         return complain (name, g_strerror (errno));
 
-    good = hand_over_open (client, path, name, file);
+    outcome = hand_over_open (client, path, name, file);
     fclose (file);
-    return good;
+    return outcome;
 }
 
 static gint
@@ -212,6 +231,7 @@ import_queue (const Client *client, const gchar *root)
     g_autofree gchar *failed_folder = g_strconcat (root, FAILED_FOLDER, NULL);
     g_autoptr (GPtrArray) names = list_folder (folder);
     g_autoptr (GPtrArray) failed = list_folder (failed_folder);
+    Outcome outcome = KEPT;
     guint handed = 0;
 
     if (*root == '\0' && is_sender_running ()) {
@@ -220,13 +240,17 @@ import_queue (const Client *client, const gchar *root)
         return EXIT_FAILED;
     }
 
-    for (guint i = 0; i < names->len; i++)
-        if (hand_over (client, folder, g_ptr_array_index (names, i)))
+    for (guint i = 0; i < names->len && outcome != NO_RELAY; i++) {
+        outcome = hand_over (client, folder, g_ptr_array_index (names, i));
+        if (outcome == HANDED_OVER)
             handed++;
+    }
 
     g_print ("%u of %u message%s in %s handed over.\n", handed, names->len, names->len == 1 ? "" : "s", folder);
     if (failed->len > 0)
         g_print ("%u that nullmailer gave up stay%s in %s.\n", failed->len, failed->len == 1 ? "s" : "",
                  failed_folder);
+    if (outcome == NO_RELAY)
+        return EXIT_NOT_REACHABLE;
     return handed == names->len ? EXIT_OK : EXIT_FAILED;
 }

@@ -160,6 +160,14 @@ client_error_is (const GError *error, const gchar *name)
            g_str_equal (remote + strlen (ERROR_PREFIX), name);
 }
 
+gboolean
+client_error_is_the_relays (const GError *error)
+{
+    g_autofree gchar *remote = g_dbus_error_get_remote_error (error);
+
+    return remote != NULL && g_str_has_prefix (remote, ERROR_PREFIX);
+}
+
 static const Explanation explanations[] = {
     {ERROR_PREFIX "NoSuchMessage", EXIT_NOT_FOUND,
      "it was delivered, bounced or deleted, or never was; “postern log” tells"},

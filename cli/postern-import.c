@@ -29,6 +29,7 @@ typedef struct {
     gboolean write;
     gboolean queue;
     gboolean force;
+    gboolean brief;
 } Options;
 
 static void
@@ -69,23 +70,30 @@ print_source (const ImportNote *note, const ImportNote *before)
         g_print ("%s:%u: %s\n", note->file, note->line, text);
 }
 
+/* @brief: only what somebody has to know of */
 static void
-print_notes (const Import *import)
+print_notes (const Import *import, gboolean brief)
 {
     guint counts[G_N_ELEMENTS (outcomes)] = {0};
+    const ImportNote *before = NULL;
 
     for (guint i = 0; i < import->notes->len; i++) {
         const ImportNote *note = g_ptr_array_index (import->notes, i);
         g_autofree gchar *told = text_escape (note->told);
 
-        print_source (note, i > 0 ? g_ptr_array_index (import->notes, i - 1) : NULL);
+        counts[note->outcome]++;
+        if (brief && (note->outcome == IMPORT_TAKEN || note->outcome == IMPORT_SAME))
+            continue;
+
+        print_source (note, before);
         g_print ("    %s%s%s: %s\n", style_begin (outcomes[note->outcome].style), outcomes[note->outcome].words,
                  style_end (), told);
-        counts[note->outcome]++;
+        before = note;
     }
 
-    g_print ("\n%u taken, %u as it is anyway, %u to look at, %u without a counterpart.\n\n", counts[IMPORT_TAKEN],
-             counts[IMPORT_SAME], counts[IMPORT_CHANGED], counts[IMPORT_LOST]);
+    g_print ("%s%u taken, %u as it is anyway, %u to look at, %u without a counterpart.\n%s", brief ? "" : "\n",
+             counts[IMPORT_TAKEN], counts[IMPORT_SAME], counts[IMPORT_CHANGED], counts[IMPORT_LOST],
+             brief ? "" : "\n");
 }
 
 static void
@@ -164,8 +172,9 @@ write_plan (Import *import, const ConfigPlaces *places, const Options *options)
                  ((ConfigPlanFile *) g_ptr_array_index (config_plan_passwords (import->plan), i))->name);
 
     code = check_written (places);
-    g_print ("Next: “postern check” tries the servers; remove the other mail system; then systemctl enable --now "
-             "postern.socket\n");
+    if (!options->brief)
+        g_print ("Next: “postern check” tries the servers; remove the other mail system; then systemctl enable --now "
+                 "postern.socket\n");
     return code;
 }
 
@@ -222,7 +231,7 @@ import_configuration (Import *import, const ImportKind *kind, const Options *opt
 
     config_places_init (&places, options->config, options->credentials);
     kind->run (import, file);
-    print_notes (import);
+    print_notes (import, options->brief);
     if (options->write)
         return write_plan (import, &places, options);
 
@@ -281,6 +290,8 @@ check_words (const CommandLine *line, const Options *options)
                                       line->words[0]);
     if (options->queue && (options->write || options->file != NULL))
         return command_line_complain (line, "--queue is a step of its own, without --write and --file=");
+    if (options->brief && !options->write)
+        return command_line_complain (line, "--brief goes with --write");
     if (options->file != NULL && g_str_equal (line->words[0], "auto"))
         return command_line_complain (line, "--file= wants to know which mail system it is of");
     return EXIT_OK;
@@ -302,6 +313,8 @@ command_import (int argc, char **argv, const gchar *bus)
         {"file", 0, 0, G_OPTION_ARG_FILENAME, &options.file, "Read this in place of the mail system's own file",
          "FILE"},
         {"force", 0, 0, G_OPTION_ARG_NONE, &options.force, "Replace a configuration; it is kept as a backup", NULL},
+        {"brief", 'b', 0, G_OPTION_ARG_NONE, &options.brief,
+         "Tell only what was written, and what has to be looked at", NULL},
         {"config", 0, 0, G_OPTION_ARG_FILENAME, &options.config, "The file to write", "FILE"},
         {"credentials", 0, 0, G_OPTION_ARG_FILENAME, &options.credentials,
          "Where passwords go; else credentials/ beside the file", "FOLDER"},

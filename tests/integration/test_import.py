@@ -98,6 +98,14 @@ def test_a_configuration_of_before_is_not_replaced_without_force(machine):
     assert (machine.place / "postern.conf.bak").exists()
 
 
+def test_a_brief_account_is_of_what_has_to_be_known(machine):
+    machine.file("/etc/nullmailer/remotes", "smtp.example.org smtp port=465 ssl\n").file("/etc/mailname", "pi.example.org\n")
+    machine.file("/etc/nullmailer/sendtimeout", "60\n")
+    machine.run("nullmailer", "--write", "--brief")
+    assert "no counterpart" in machine.told and "1 taken" in machine.told and f"Wrote {machine.place}/postern.conf" in machine.told
+    assert "taken:" not in machine.told and "mailname" not in machine.told and "Next:" not in machine.told
+
+
 def test_the_mail_system_is_found(machine):
     machine.file("/etc/nullmailer/remotes", "smtp.example.org smtp\n")
     assert machine.take("auto")["Smarthost"]["Host"] == "smtp.example.org"
@@ -108,7 +116,8 @@ def test_nothing_to_import(machine):
     assert "there is no" in machine.run("nullmailer", status=1)
 
 
-@pytest.mark.parametrize("arguments", [[], ["exim"], ["nullmailer", "more"], ["nullmailer", "--queue", "--write"]])
+@pytest.mark.parametrize("arguments", [[], ["exim"], ["nullmailer", "more"], ["nullmailer", "--queue", "--write"],
+                                       ["nullmailer", "--brief"]])
 def test_a_command_line_that_is_wrong(machine, arguments):
     machine.run(*arguments, status=2)
 
@@ -231,11 +240,25 @@ def test_what_the_relay_does_not_take_stays_with_nullmailer(machine, make_relay,
     assert "1 of 3" in told and "3.3 stays" in told
 
 
-def test_without_a_relay_the_queue_stays(machine):
+def test_without_a_relay_the_queue_stays(machine, bus):
     machine.file("/etc/nullmailer/remotes", "smtp.example.org smtp\n")
-    queue(machine, **{"1.1": "a@example.org\nb@example.net\n\nSubject: x\n\n"})
+    queue(machine, **{name: "a@example.org\nb@example.net\n\nSubject: x\n\n" for name in ("1.1", "2.2")})
     machine.run("nullmailer", "--queue", status=5)
-    assert waiting(machine) == ["1.1"]
+    assert waiting(machine) == ["1.1", "2.2"]
+    told = machine.run("nullmailer", "--queue", bus=bus, status=5)  # is not asked for each message anew
+    assert told.count("does not run") == 1 and "0 of 2" in told
+    assert waiting(machine) == ["1.1", "2.2"]
+
+
+def test_what_is_no_message_of_nullmailers_stays(machine, relay):
+    machine.file("/etc/nullmailer/remotes", "smtp.example.org smtp\n")
+    queue(machine, **{"1.1": "", "2.2": "a@example.org\n\nSubject: to nobody\n\n"})
+    for name, line in (("3.3", b"a\xff@example.org\nb@example.net"), ("4.4", b"a@example.org\nb\xff@example.net")):
+        machine.file(f"/var/spool/nullmailer/queue/{name}", "")
+        (machine.root / f"var/spool/nullmailer/queue/{name}").write_bytes(line + b"\n\nSubject: x\n\n")
+    told = machine.run("nullmailer", "--queue", bus=relay.bus, status=1)
+    assert told.count("it is no message of nullmailer's") == 4 and "0 of 4" in told
+    assert waiting(machine) == ["1.1", "2.2", "3.3", "4.4"]
 
 
 # ---- msmtp ----
