@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A layer of programs that send mail, as Debian packages them, to lay over the root of root.py.
 
+nullmailer's package lies in it, too, to be installed by those who want to see it replaced.
+
 Like the root it is made once, is kept in the same cache, and is never written to. The packages come by this computer's apt,
 with its sources; they are installed in a machine that has a mail system by name only, for Postern is laid above later.
 
@@ -29,6 +31,9 @@ PACKAGES = [
 STAND_IN = "mail-system-stand-in"
 REPOSITORY = "/srv/repository"
 
+# The package of the mail system that Postern imports when it takes its place.
+NULLMAILER = "/srv/nullmailer.deb"
+
 
 def _stand_in(folder, version):
     """Builds the package that provides mail-transport-agent and has nothing in it."""
@@ -53,7 +58,7 @@ def _publish(package, folder):
         f"{control.rstrip()}\nFilename: ./{package.name}\nSize: {package.stat().st_size}\nSHA256: {digest}\n", encoding="utf-8")
 
 
-def _apt(root, log, *arguments):
+def _apt(root, log, *arguments, folder=None):
     """Runs this computer's apt for the packages of another root."""
     options = {"Dir::State::status": root / "var/lib/dpkg/status",
                "Dir::State::extended_states": root / "var/lib/apt/extended_states",
@@ -62,7 +67,7 @@ def _apt(root, log, *arguments):
     command = ["apt-get", "-q", "-y", *[f"-o{name}={value}" for name, value in options.items()], *arguments]
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
     return subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment,
-                          check=False).returncode == 0
+                          cwd=folder, check=False).returncode == 0
 
 
 def _fill(root, scratch, log):
@@ -79,6 +84,9 @@ def _fill(root, scratch, log):
             raise Unable("apt-get cannot install the programs that send mail:\n" + Path(log.name).read_text("utf-8")[-2000:])
     (root / "usr/sbin/policy-rc.d").unlink()
     shutil.rmtree(archives)
+    if not _apt(root, log, "download", "nullmailer", folder=scratch):
+        raise Unable("apt-get cannot download nullmailer:\n" + Path(log.name).read_text("utf-8")[-2000:])
+    shutil.move(next(scratch.glob("nullmailer_*.deb")), root / NULLMAILER.lstrip("/"))
     _publish(_stand_in(scratch, 2), root / REPOSITORY.lstrip("/"))
 
 

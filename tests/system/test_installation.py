@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An administrator's way with the Debian package and apt: from the installation to the purge, and from nullmailer.
+
+The machine has mail(1) and other programs that send mail, and a mail system that Postern replaces.
+"""
+
+import shutil
+
+import pytest
+
+import mail
+from gate import Gate
+from machine import Machine
+from network import WORLD_NAME
+from package import packages
+from programs import NULLMAILER, REPOSITORY, STAND_IN, programs_layer
+
+PASSWORD = "a password that nobody guesses"
+USER = "me@example.org"
+AUTHORITY = "/etc/ssl/authority.pem"
+QUEUE = "/var/spool/nullmailer/queue"
+
+
+@pytest.fixture(scope="module")
+def machine(certificates):
+    with Machine([programs_layer()]) as booted:
+        shutil.copy(packages() / "postern.deb", booted.path("/root/postern.deb"))
+        booted.write(AUTHORITY, certificates.authority[0].read_text(encoding="ascii"))
+        booted.shell("rm -r /etc/apt/sources.list /var/lib/apt/lists/*")  # what they name cannot be reached
+        yield booted
+
+
+def apt(machine, *arguments):
+    return machine.run("apt-get", "-q", "-y", "--no-install-recommends", *arguments,
+                       environment={"DEBIAN_FRONTEND": "noninteractive"}).stdout
+
+
+@pytest.fixture
+def gate(machine):
+    """The machine without Postern and nullmailer, and with the mail system that is none."""
+    apt(machine, "install", f"{REPOSITORY}/{STAND_IN}_2_all.deb")
+    machine.run("dpkg", "--purge", "postern", "nullmailer")
+    machine.run("rm", "-rf", "/var/spool/nullmailer")
+    return Gate(machine)
+
+
+@pytest.fixture
+def provider(make_receiver, certificates):
+    """A provider with TLS and a login, which is not up yet."""
+    return make_receiver(up=False, tls="starttls", require_tls=True, certificate=certificates.world, users={USER: PASSWORD})
+
+
+def test_from_the_installation_to_the_purge(gate, provider):
+    machine = gate.machine
+    provider.start()
+    told = apt(machine, "install", "/root/postern.deb")
+    assert "nullmailer" not in told
+    assert machine.run("cat", "/etc/postern/postern.conf").stdout == (machine.path("/usr/share/postern/postern.conf")
+                                                                      .read_text(encoding="utf-8"))
+    gate.postern("setup", f"--smarthost={WORLD_NAME}:{provider.port}", "--tls=starttls", f"--trust-file={AUTHORITY}",
+                 f"--user={USER}", "--password-file=-", f"--admin={USER}", input=PASSWORD + "\n")
+    machine.shell("echo hello | mail -s test root", user="alice")
+    received = provider.wait_messages(1)[0]
+    assert received.tls and received.user == USER
+    assert (received.sender, received.recipients) == ("alice@gate.example.org", [USER])
+    message = mail.parse(received)
+    assert message["Subject"] == "test" and message.get_content().strip() == "hello"
+
+    apt(machine, "--purge", "install", f"{REPOSITORY}/{STAND_IN}_2_all.deb")
+    left = machine.shell("find / -xdev -iname '*postern*' -not -path '/proc/*' -not -path '/root/*' -not -path '/sys/*'"
+                         " -not -path '/tmp/*' -not -path '/run/systemd/*'")
+    assert left == ""
+    assert machine.run("systemctl", "--failed", "--plain", "--no-legend").stdout == ""
+
+
+def install_nullmailer(machine, provider):
+    """As it is after years of use: with two messages that wait for a remote that was away, and is there again."""
+    began = machine.journal.mark()
+    apt(machine, "install", NULLMAILER)
+    machine.write("/etc/nullmailer/remotes", f"{WORLD_NAME} smtp --port={provider.port} --starttls --user={USER} "
+                  f"--pass='{PASSWORD}' --x509cafile={AUTHORITY}\n", mode=0o600)
+    machine.write("/etc/nullmailer/adminaddr", "admin@example.org\n")
+    machine.write("/etc/nullmailer/pausetime", "3600\n")  # it must not try again while we look
+    machine.run("chown", "mail:mail", "/etc/nullmailer/remotes")
+    machine.run("systemctl", "restart", "nullmailer")
+    machine.run("sendmail", "you@example.net", input="Subject: one\n\nhello\n", user="alice")
+    machine.run("sendmail", "-f", USER, "they@example.net", input="Subject: two\n\n.\n", user="alice")
+    assert len(machine.run("ls", QUEUE).stdout.split()) == 2
+    machine.journal.wait("Delivery complete, 2 message", since=began)
+    provider.start()
+
+
+def test_nullmailer_gives_way_and_its_configuration_and_queue_are_imported(gate, provider):
+    machine = gate.machine
+    install_nullmailer(machine, provider)
+    machine.write(f"{QUEUE}/damaged", "this is no message\n")
+    told = apt(machine, "install", "/root/postern.deb")
+    assert "2 of 3 messages" in told and "damaged stays where it is" in told and "is left in" in told
+    assert PASSWORD not in told and "The configuration is good" in told
+    assert machine.run("ls", QUEUE).stdout == "damaged\n"
+    assert machine.run("stat", "-c", "%U:%G %a", "/etc/postern/credentials/smarthost").stdout == "root:root 600\n"
+    assert PASSWORD not in machine.run("cat", "/etc/postern/postern.conf").stdout
+    received = sorted(provider.wait_messages(2), key=lambda one: one.recipients)
+    assert [(one.sender, one.recipients) for one in received] == [(USER, ["they@example.net"]),
+                                                                  ("alice@gate.example.org", ["you@example.net"])]
+    assert [one.user for one in received] == [USER, USER] and all(one.tls for one in received)
+
+    apt(machine, "purge", "nullmailer")  # which takes nothing that is needed
+    machine.run("systemctl", "restart", "postern")
+    machine.run("sendmail", "root", input="Subject: three\n\nhello\n")
+    assert provider.wait_messages(3)[2].recipients == ["admin@example.org"]
+
+
+def test_what_an_administrator_has_said_counts_more_than_what_nullmailer_said(gate, provider):
+    machine = gate.machine
+    install_nullmailer(machine, provider)
+    machine.write("/etc/nullmailer/remotes", f"{WORLD_NAME} smtp --port={provider.port} --user=other --pass=old\n", mode=0o600)
+    machine.write("/etc/postern/credentials/mine", PASSWORD + "\n", mode=0o600)  # as configuration management does
+    gate.send_to(provider, Smarthost={"Host": WORLD_NAME, "TrustFile": AUTHORITY, "User": USER,
+                                      "PasswordCredential": "mine"})
+    before = machine.run("cat", "/etc/postern/postern.conf").stdout
+    told = apt(machine, "install", "/root/postern.deb")
+    assert "2 of 2 messages" in told and "taken" not in told
+    assert machine.run("cat", "/etc/postern/postern.conf").stdout == before
+    assert machine.run("ls", "/etc/postern/credentials").stdout == "mine\n"
+    assert [one.user for one in provider.wait_messages(2)] == [USER, USER]
