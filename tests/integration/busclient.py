@@ -1,15 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A client on the message bus, a bus that many users may use, and a double of polkit on it.
-
-The double answers CheckAuthorization as a test says and notes what it was asked. It stands for polkit where the
-question is what the relay asks and what it does with an answer; that the real polkit gives these answers only a
-booted system can show.
-"""
+"""A client on the message bus, and a bus that many users may use."""
 
 import shutil
 import subprocess
 import tempfile
-import threading
 import time
 import xml.etree.ElementTree
 from pathlib import Path
@@ -226,67 +220,3 @@ def described(text):
                                     if not a.get("name").startswith("org.gtk.GDBus."))
             mine.add((member.tag, member.get("name"), member.get("type"), member.get("access"), arguments, annotations))
     return facts
-
-
-POLKIT = """<node><interface name="org.freedesktop.PolicyKit1.Authority">
-  <method name="CheckAuthorization">
-    <arg type="(sa{sv})" direction="in"/> <arg type="s" direction="in"/> <arg type="a{ss}" direction="in"/>
-    <arg type="u" direction="in"/> <arg type="s" direction="in"/> <arg type="(bba{ss})" direction="out"/>
-  </method>
-  <method name="CancelCheckAuthorization"><arg type="s" direction="in"/></method>
-  <signal name="Changed"/>
-  <property name="BackendName" type="s" access="read"/>
-  <property name="BackendVersion" type="s" access="read"/>
-  <property name="BackendFeatures" type="u" access="read"/>
-</interface></node>"""
-
-
-class Polkit:
-    """The double. answers: action -> "yes", "no", "password" (yes, but only if a person may be asked), "dismissed",
-    or "silence". A context manager."""
-
-    def __init__(self, address, **answers):
-        self.address = address
-        self.answers = {f"org.postern.relay1.{k.replace('_', '-')}": v for k, v in answers.items()}
-        self.asked = []  # (action, interactive)
-        self.started = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self):
-        self.thread.start()
-        assert self.started.wait(PATIENCE_SECONDS)
-        return self
-
-    def __exit__(self, *_):
-        self.context.invoke_full(GLib.PRIORITY_DEFAULT, self.loop.quit)
-        self.thread.join(PATIENCE_SECONDS)
-
-    def _run(self):
-        self.context = GLib.MainContext.new()
-        self.context.push_thread_default()
-        self.loop = GLib.MainLoop.new(self.context, False)
-        connection = connect(self.address)
-        interface = Gio.DBusNodeInfo.new_for_xml(POLKIT).interfaces[0]
-        connection.register_object("/org/freedesktop/PolicyKit1/Authority", interface, self._on_call,
-                                   lambda *_: GLib.Variant("s", "double"), None)
-        Gio.bus_own_name_on_connection(connection, "org.freedesktop.PolicyKit1", Gio.BusNameOwnerFlags.NONE,
-                                       lambda *_: self.started.set(), None)
-        self.loop.run()
-        connection.close_sync(None)
-        self.context.pop_thread_default()
-
-    def _on_call(self, connection, sender, path, interface, method, parameters, invocation):
-        if method == "CancelCheckAuthorization":
-            invocation.return_value(None)
-            return
-        subject, action, _, flags, _ = parameters.unpack()
-        assert subject[0] == "system-bus-name" and subject[1]["name"].startswith(":")
-        interactive = bool(flags & 1)
-        self.asked.append((action.removeprefix("org.postern.relay1."), interactive))
-        answer = self.answers.get(action, "no")
-        if answer == "silence":
-            return
-        authorized = answer == "yes" or (answer == "password" and interactive)
-        challenge = answer == "password" and not interactive
-        details = {"polkit.dismissed": "true"} if answer == "dismissed" else {}
-        invocation.return_value(GLib.Variant("((bba{ss}))", ((authorized, challenge, details),)))

@@ -14,7 +14,8 @@ import xml.etree.ElementTree
 
 import pytest
 
-from busclient import INTERFACES, NAME, ROOT, BusError, Client, Polkit, SystemBus, choose, described
+from busclient import INTERFACES, NAME, ROOT, BusError, Client, SystemBus, choose, described
+from doubles import Polkit
 from gi.repository import GLib
 from receiver import PATIENCE_SECONDS
 from relay import POSTERN, SENDMAIL, environment, for_everybody

@@ -10,7 +10,8 @@ import pytest
 
 import journalfile
 import mail
-from busclient import SystemBus, Polkit
+from busclient import SystemBus
+from doubles import Polkit
 from receiver import PATIENCE_SECONDS
 from relay import BUILD, POSTERN, Lines, environment, for_everybody
 

@@ -6,41 +6,11 @@ import threading
 import time
 
 import pytest
-from gi.repository import Gio, GLib
 
 import busclient
 import mail
+from doubles import Logind
 from receiver import PATIENCE_SECONDS
-
-LOGIND = """<node><interface name="org.freedesktop.login1.Manager">
-  <signal name="PrepareForSleep"><arg name="start" type="b"/></signal>
-</interface></node>"""
-
-
-class Logind:
-    """A double of systemd-logind on a bus, for what it says of sleep. A context manager."""
-
-    def __init__(self, address):
-        self.connection = busclient.connect(address)
-        interface = Gio.DBusNodeInfo.new_for_xml(LOGIND).interfaces[0]
-        self.connection.register_object("/org/freedesktop/login1", interface, None, None, None)
-        self.connection.call_sync("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "RequestName",
-                                  GLib.Variant("(su)", ("org.freedesktop.login1", 0)), None, 0, -1, None)
-
-    def prepare_for_sleep(self, start):
-        self.connection.emit_signal(None, "/org/freedesktop/login1", "org.freedesktop.login1.Manager", "PrepareForSleep",
-                                    GLib.Variant("(b)", (start,)))
-        self.connection.flush_sync(None)
-
-    def wake(self):
-        self.prepare_for_sleep(True)
-        self.prepare_for_sleep(False)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.connection.close_sync(None)
 
 
 @pytest.fixture

@@ -4,71 +4,16 @@
 import os
 import re
 import subprocess
-import threading
 import time
 
 import pytest
 
-from busclient import Client, SystemBus, connect
-from gi.repository import Gio, GLib
+from busclient import Client, SystemBus
+from doubles import Desktop
 from receiver import PATIENCE_SECONDS
 from relay import BUILD, POSTERN, POSTERND, SENDMAIL, Lines, Notifications, environment, for_everybody
 
 NOTIFY = BUILD / "cli" / "postern-notify"
-INTERFACE = """<node><interface name="org.freedesktop.Notifications">
-  <method name="Notify">
-    <arg type="s" direction="in"/> <arg type="u" direction="in"/> <arg type="s" direction="in"/>
-    <arg type="s" direction="in"/> <arg type="s" direction="in"/> <arg type="as" direction="in"/>
-    <arg type="a{sv}" direction="in"/> <arg type="i" direction="in"/> <arg type="u" direction="out"/>
-  </method>
-</interface></node>"""
-
-
-class Desktop:
-    """A desktop that keeps the notifications it is to show. A context manager."""
-
-    def __init__(self, address):
-        self.address = address
-        self.shown = []  # (summary, body, urgency)
-        self.changed = threading.Condition()
-        self.started = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self):
-        self.thread.start()
-        assert self.started.wait(PATIENCE_SECONDS)
-        return self
-
-    def __exit__(self, *_):
-        self.context.invoke_full(GLib.PRIORITY_DEFAULT, self.loop.quit)
-        self.thread.join(PATIENCE_SECONDS)
-
-    def _run(self):
-        self.context = GLib.MainContext.new()
-        self.context.push_thread_default()
-        self.loop = GLib.MainLoop.new(self.context, False)
-        connection = connect(self.address)
-        connection.register_object("/org/freedesktop/Notifications",
-                                   Gio.DBusNodeInfo.new_for_xml(INTERFACE).interfaces[0], self._on_call, None, None)
-        Gio.bus_own_name_on_connection(connection, "org.freedesktop.Notifications", Gio.BusNameOwnerFlags.NONE,
-                                       lambda *_: self.started.set(), None)
-        self.loop.run()
-        connection.close_sync(None)
-        self.context.pop_thread_default()
-
-    def _on_call(self, connection, sender, path, interface, method, parameters, invocation):
-        _, _, _, summary, body, _, hints, _ = parameters.unpack()
-        with self.changed:
-            self.shown.append((summary, body, hints["urgency"]))
-            self.changed.notify_all()
-        invocation.return_value(GLib.Variant("(u)", (len(self.shown),)))
-
-    def wait(self, words):
-        """Waits for a notification whose summary has the words; returns it."""
-        with self.changed:
-            found = lambda: [n for n in self.shown if words in n[0]]
-            assert self.changed.wait_for(found, PATIENCE_SECONDS), f"no {words!r} in {self.shown}"
-            return found()[0]
 
 
 @pytest.fixture

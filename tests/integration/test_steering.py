@@ -8,7 +8,8 @@ import threading
 import pytest
 
 import mail
-from busclient import BusError, Client, Polkit, SystemBus
+from busclient import BusError, Client, SystemBus
+from doubles import Polkit
 from receiver import PATIENCE_SECONDS
 from relay import POSTERN, environment, for_everybody
 
