@@ -60,6 +60,7 @@ struct _Delivery {
     gulong monitoring;
     gboolean online;
     gboolean paused;
+    gboolean restrained;
 
     gboolean stopping;
     void (*stopped) (gpointer user_data); /* (nullable) told already */
@@ -497,6 +498,24 @@ gboolean
 delivery_is_paused (const Delivery *self)
 {
     return self->paused;
+}
+
+void
+delivery_restrain (Delivery *self, const gchar *reason)
+{
+    gboolean was_restrained = self->restrained;
+
+    self->restrained = reason != NULL;
+    delivery_lanes_restrain (self->lanes, reason);
+    wake_up (self);
+    if (self->restrained != was_restrained)
+        self->listener.changed (self->user_data);
+}
+
+gboolean
+delivery_is_restrained (const Delivery *self)
+{
+    return self->restrained;
 }
 
 gboolean

@@ -41,7 +41,7 @@ typedef struct {
     /* A remote changed its state. */
     void (*remote) (const DeliveryRemoteInfo *remote, gpointer user_data);
 
-    /* Paused, resumed, or the network came or went. */
+    /* Paused, resumed, restrained or not any more, or the network came or went. */
     void (*changed) (gpointer user_data);
 } DeliveryListener;
 
@@ -77,6 +77,12 @@ void delivery_stop (Delivery *delivery, guint deadline_seconds, void (*stopped) 
 void delivery_pause (Delivery *delivery);
 void delivery_resume (Delivery *delivery);
 gboolean delivery_is_paused (const Delivery *delivery);
+
+/* @reason: (nullable): why only mail goes out that somebody asks for by QUEUE_ACTION_RETRY; other mail shows it. NULL: all
+ * goes out. */
+void delivery_restrain (Delivery *delivery, const gchar *reason);
+gboolean delivery_is_restrained (const Delivery *delivery);
+
 gboolean delivery_is_online (const Delivery *delivery); /* as GNetworkMonitor sees it */
 
 /* Forgets backoff: remotes that are down are probed at once. For a retry that a person asked for. */

@@ -17,6 +17,9 @@
  *
  * After each message a session asks for the next one, so that a lane with enough mail keeps all its sessions busy and
  * never waits for the clock.
+ *
+ * A lane may be restrained, because sending costs money just now: it shows as closed, and takes only what somebody asked for.
+ * What is in hand by then goes out: a connection is open for it.
  */
 
 #include "delivery/lane.h"
@@ -39,9 +42,11 @@ struct _DeliveryLane {
     GPtrArray *remotes;   /* of DeliveryRemote, not owned */
     DeliveryShare *share; /* (nullable) they share the lane; else in order of preference */
     gchar *none;
+    gchar *restraint; /* (nullable) why it takes only what somebody asked for */
     gboolean running;
     gboolean pumping; /* pump () is under way: */
     gboolean again;   /* and has to look again */
+    gboolean down;    /* all remotes are */
     gboolean closed;
     gint64 closed_usec;       /* since when, monotonic */
     gchar *told;              /* (nullable) the reason given to the queue */
@@ -75,6 +80,7 @@ lane_clear (DeliveryLane *self)
     g_ptr_array_unref (self->remotes);
     g_free (self->told);
     g_free (self->none);
+    g_free (self->restraint);
     g_free (self->name);
     g_free (self);
 }
@@ -123,6 +129,13 @@ delivery_lane_set_remotes (DeliveryLane *self, GPtrArray *remotes, gboolean shar
     self->none = g_strdup (none);
 }
 
+void
+delivery_lane_restrain (DeliveryLane *self, const gchar *reason)
+{
+    g_free (self->restraint);
+    self->restraint = g_strdup (reason);
+}
+
 gboolean
 delivery_lane_uses (const DeliveryLane *self, const DeliveryRemote *remote)
 {
@@ -150,6 +163,8 @@ describe_closure (const DeliveryLane *self)
     g_autoptr (GString) reason = g_string_new (NULL);
     DeliveryFailure *closure;
 
+    if (!self->down)
+        return delivery_failure_new (DELIVERY_FAILURE_CONNECT, NULL, g_strdup (self->restraint));
     if (self->remotes->len == 0)
         return delivery_failure_new (DELIVERY_FAILURE_CONNECT, NULL, g_strdup (self->none));
 
@@ -187,25 +202,27 @@ static void
 close_lane (DeliveryLane *self, gint64 now_usec)
 {
     const gchar *address = NULL;
-    gint64 until_usec = next_probe_usec (self);
+    const gchar *reason;
+    gint64 until_usec = self->restraint ? 0 : next_probe_usec (self);
 
     g_clear_pointer (&self->failure, delivery_failure_free);
     self->failure = describe_closure (self);
+    reason = self->restraint ? self->restraint : self->failure->reason;
     if (!self->closed)
         self->closed_usec = now_usec;
 
     /* Nothing new: it costs the queue something to tell all its messages. A second more or less is the clock's. */
-    if (self->closed && g_strcmp0 (self->told, self->failure->reason) == 0 &&
+    if (self->closed && g_strcmp0 (self->told, reason) == 0 &&
         ABS (until_usec - self->told_until_usec) < G_USEC_PER_SEC)
         return;
 
     self->closed = TRUE;
     self->told_until_usec = until_usec;
     g_free (self->told);
-    self->told = g_strdup (self->failure->reason);
+    self->told = g_strdup (reason);
     if (self->remotes->len > 0)
         address = delivery_remote_address (remote_at (self, 0));
-    queue_lane_close (self->queue, self->name, address, self->failure->status, self->failure->reason, until_usec);
+    queue_lane_close (self->queue, self->name, address, self->failure->status, reason, until_usec);
 }
 
 static void
@@ -248,7 +265,7 @@ give_back_waiting (DeliveryLane *self)
     DeliveryAttempt *attempt;
 
     while ((attempt = g_queue_pop_head (&self->waiting))) {
-        if (self->closed)
+        if (self->down)
             refuse (self, attempt);
         self->events->finished (attempt, self->user_data);
     }
@@ -283,10 +300,17 @@ choose_remote (const DeliveryLane *self, gint64 now_usec)
     return stalled;
 }
 
+/* What is due by then is to be taken, in the queue's time. */
+static gint64
+horizon_usec (const DeliveryLane *self)
+{
+    return self->restraint ? QUEUE_ONLY_ASKED_FOR : g_get_real_time ();
+}
+
 static gboolean
 has_work (const DeliveryLane *self)
 {
-    return delivery_lane_in_hand (self) > 0 || queue_lane_due (self->queue, self->name) <= g_get_real_time ();
+    return delivery_lane_in_hand (self) > 0 || queue_lane_due (self->queue, self->name) <= horizon_usec (self);
 }
 
 /* A remote that is down and preferred to the one in use, or one of several that share, is probed too, so that it gets its
@@ -337,7 +361,7 @@ static gboolean
 take (DeliveryLane *self)
 {
     self->taking++;
-    if (queue_take (self->queue, self->name, g_get_real_time (), on_taken, self))
+    if (queue_take (self->queue, self->name, horizon_usec (self), on_taken, self))
         return TRUE;
 
     self->taking--;
@@ -428,13 +452,16 @@ pump_once (DeliveryLane *self)
     DeliveryRemote *remote = choose_remote (self, now_usec);
 
     probe (self, remote, now_usec);
-    if (!remote) {
+    self->down = !remote;
+    if (self->down || self->restraint)
         close_lane (self, now_usec);
+    else
+        open_lane (self);
+
+    if (self->down) {
         give_back_waiting (self);
         return;
     }
-
-    open_lane (self);
     if (self->share)
         serve_shared (self, now_usec);
     else
@@ -486,7 +513,7 @@ due_monotonic (const DeliveryLane *self)
 {
     gint64 due_usec = queue_lane_due (self->queue, self->name);
 
-    if (due_usec == G_MAXINT64)
+    if (due_usec == G_MAXINT64 || (self->restraint && due_usec > QUEUE_ONLY_ASKED_FOR))
         return G_MAXINT64;
 
     return g_get_monotonic_time () + MAX (due_usec - g_get_real_time (), 0);

@@ -29,6 +29,9 @@ const gchar *delivery_lane_name (const DeliveryLane *lane);
  */
 void delivery_lane_set_remotes (DeliveryLane *lane, GPtrArray *remotes, gboolean share, const gchar *none);
 
+/* @reason: (nullable): why it takes only what somebody asked for; it is closed for that reason. NULL: it takes all. */
+void delivery_lane_restrain (DeliveryLane *lane, const gchar *reason);
+
 /* Whether @remote is one of its remotes. */
 gboolean delivery_lane_uses (const DeliveryLane *lane, const DeliveryRemote *remote);
 
@@ -45,7 +48,7 @@ void delivery_lane_add (DeliveryLane *lane, DeliveryAttempt *attempt);
 /* Jobs in its hands that are in no session. */
 guint delivery_lane_in_hand (const DeliveryLane *lane);
 
-/* Since when all its remotes are down, monotonic; G_MAXINT64: one is not. */
+/* Since when it is closed, because all its remotes are down or it is restrained; monotonic. G_MAXINT64: it is not. */
 gint64 delivery_lane_closed_since (const DeliveryLane *lane);
 
 /* Defers @attempt, which was not made, for the reason that the lane is closed for. */

@@ -22,6 +22,7 @@ struct _DeliveryLanes {
     GPtrArray *sinks; /* of DeliverySink */
     guint turn;       /* who is asked first, the next time */
     gboolean running;
+    gchar *restraint; /* (nullable) */
 };
 
 static GPtrArray *
@@ -55,6 +56,7 @@ delivery_lanes_free (DeliveryLanes *self)
 {
     g_ptr_array_unref (self->lanes);
     g_ptr_array_unref (self->sinks);
+    g_free (self->restraint);
     g_free (self);
 }
 
@@ -92,6 +94,7 @@ add_lane (DeliveryLanes *self, GPtrArray *old, const gchar *name, GPtrArray *rem
         lane = delivery_lane_new (self->queue, name, self->events, self->user_data);
     g_ptr_array_add (self->lanes, lane);
     delivery_lane_set_remotes (lane, remotes, share, none);
+    delivery_lane_restrain (lane, self->restraint);
 }
 
 /* Returns: (transfer container): those that the route names */
@@ -154,6 +157,15 @@ delivery_lanes_set (DeliveryLanes *self, const DeliverySettings *settings, GPtrA
 
     if (!self->running)
         delivery_lanes_stop (self);
+}
+
+void
+delivery_lanes_restrain (DeliveryLanes *self, const gchar *reason)
+{
+    g_free (self->restraint);
+    self->restraint = g_strdup (reason);
+    for (guint i = 0; i < self->lanes->len; i++)
+        delivery_lane_restrain (lane_at (self, i), reason);
 }
 
 gboolean

@@ -27,6 +27,9 @@ void delivery_lanes_free (DeliveryLanes *lanes);
 void delivery_lanes_set (DeliveryLanes *lanes, const DeliverySettings *settings, GPtrArray *remotes,
                          const gchar *none);
 
+/* See delivery_lane_restrain (); also for lanes that come later. */
+void delivery_lanes_restrain (DeliveryLanes *lanes, const gchar *reason);
+
 /* Whether @remote is one of theirs, and not a former one. */
 gboolean delivery_lanes_use (const DeliveryLanes *lanes, const DeliveryRemote *remote);
 

@@ -126,16 +126,14 @@ removed (Queue *queue, QueueWork *work, QueueMessage *core, guint32 generation)
     queue_emit (queue, QUEUE_EVENT_REMOVED, view, 0, FALSE);
 }
 
-/* Moves the jobs that wait to the front, and makes those that a hold took away. */
+/* Moves the jobs that wait to @due_usec. */
 static void
-make_due (Queue *queue, QueueEntry *entry, QueueMessage *core)
+make_due (Queue *queue, QueueEntry *entry, gint64 due_usec)
 {
     for (QueueWaiting *waiting = entry->waiting; waiting != NULL; waiting = waiting->next) {
-        if (queue_lane_move (waiting, MIN (waiting->item.key, entry->arrival_usec)))
+        if (queue_lane_move (waiting, MIN (waiting->item.key, due_usec)))
             queue_tell_due (queue, waiting->lane);
     }
-    if (core != NULL)
-        queue_sort_message (queue, entry, core, 0);
 }
 
 static void
@@ -152,10 +150,12 @@ changed (Act *act, const Change *change, guint32 generation)
 
     switch (act->action) {
     case QUEUE_ACTION_RETRY:
-        make_due (queue, entry, NULL);
+        make_due (queue, entry, entry->arrival_usec - QUEUE_ASKED_FOR_EARLIER_USEC);
         break;
     case QUEUE_ACTION_RELEASE:
-        make_due (queue, entry, change->core);
+        /* Beside those that are there, the hold took some away. */
+        make_due (queue, entry, entry->arrival_usec);
+        queue_sort_message (queue, entry, change->core, 0);
         tell (queue, QUEUE_EVENT_RELEASED, entry, change->core);
         break;
     case QUEUE_ACTION_BOUNCE:

@@ -24,6 +24,9 @@ typedef struct {
     GQueue ready;      /* of LaneUser that had a due job when they were looked at last: who is next */
 } QueueLane;
 
+/* What somebody asked to be tried is due so long before its arrival: before all else, and in the order of arrival. */
+#define QUEUE_ASKED_FOR_EARLIER_USEC (G_MAXINT64 / 2)
+
 /* A job that waits: recipients of one message that go one way. */
 struct _QueueWaiting {
     QueueHeapItem item; /* key: when it is due, microseconds since the epoch */

@@ -165,9 +165,13 @@ typedef struct {
 /* @job: NULL if it turned out that there is none to be had: its message cannot be read, or the queue is being closed. */
 typedef void (*QueueTaken) (QueueJob *job, gpointer user_data);
 
+/* As @now_usec of queue_take (): only jobs that QUEUE_ACTION_RETRY asked for. queue_lane_due () is not above it if there are
+ * any. */
+#define QUEUE_ONLY_ASKED_FOR G_GINT64_CONSTANT (0)
+
 /**
  * queue_take:
- * @now_usec: since the epoch
+ * @now_usec: since the epoch, or QUEUE_ONLY_ASKED_FOR
  *
  * Takes the job in the lane that is due first, in an order that is fair between users. The job must be given back by
  * queue_settle ().
@@ -176,7 +180,8 @@ typedef void (*QueueTaken) (QueueJob *job, gpointer user_data);
  */
 gboolean queue_take (Queue *queue, const gchar *lane, gint64 now_usec, QueueTaken taken, gpointer user_data);
 
-/* When the lane's first job is due, microseconds since the epoch; %G_MAXINT64 if there is none. */
+/* When the lane's first job is due, microseconds since the epoch; long before the epoch if somebody asked for it;
+ * %G_MAXINT64 if there is none. */
 gint64 queue_lane_due (Queue *queue, const gchar *lane);
 
 /* Names of all lanes that have jobs. (transfer full) */
@@ -267,7 +272,7 @@ void queue_list (Queue *queue, const QueueFilter *filter, QueueId after, guint l
                  gpointer user_data);
 
 typedef enum {
-    QUEUE_ACTION_RETRY, /* due now; nothing for a held one */
+    QUEUE_ACTION_RETRY, /* due now, before what nobody asked for; nothing for a held one */
     QUEUE_ACTION_HOLD,
     QUEUE_ACTION_RELEASE, /* and due now */
     QUEUE_ACTION_DELETE,  /* nobody is notified; a message being delivered goes when that attempt ends */

@@ -124,11 +124,11 @@ hints_of (const QueueHead *head)
            ((head->flags & QUEUE_HEAD_BOUNCED) != 0 ? QUEUE_HINT_BOUNCED : 0);
 }
 
-/* Mail that is due at once stands in the order of arrival. */
+/* Mail that is due at once stands in the order of arrival; what somebody asked for keeps its place before it. */
 static gint64
 due_key (const QueueEntry *entry, gint64 next_usec)
 {
-    return next_usec > 0 ? next_usec : entry->arrival_usec;
+    return next_usec != 0 ? next_usec : entry->arrival_usec;
 }
 
 void

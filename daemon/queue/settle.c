@@ -276,7 +276,8 @@ earliest (const QueueWork *work, const QueueHand *hand, gint64 next_usec)
             next_usec = MIN (next_usec, other->due_usec);
     }
 
-    return next_usec;
+    /* What somebody asked for is due before the epoch: now, for others. */
+    return MAX (next_usec, 0);
 }
 
 static gboolean

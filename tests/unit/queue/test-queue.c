@@ -265,6 +265,39 @@ a_retry_makes_due_at_once (Fixture *fixture)
     g_assert_nonnull (fixture_take (fixture, "one.example"));
 }
 
+/* Whether there is a job that somebody asked for. */
+static gboolean
+has_asked_for (Fixture *fixture)
+{
+    return queue_lane_due (fixture->queue, "one.example") <= QUEUE_ONLY_ASKED_FOR;
+}
+
+static void
+what_is_asked_for_goes_first (Fixture *fixture)
+{
+    const QueueResult untried = {.outcome = QUEUE_OUTCOME_UNTRIED};
+    QueueId asked;
+    QueueJob *job;
+
+    fixture_commit (fixture, 1, "a@one.example", "x");
+    asked = fixture_commit (fixture, 1, "b@one.example", "y");
+    g_assert_false (has_asked_for (fixture));
+    fixture_act_on (fixture, QUEUE_ACTION_RETRY, asked);
+    g_assert_true (has_asked_for (fixture));
+    job = fixture_take (fixture, "one.example");
+    g_assert_cmpuint (job->message->id, ==, asked);
+
+    /* A connection that could not be used does not make it wait. */
+    queue_settle (fixture->queue, job, &untried, 0, FALSE);
+    fixture_settle_down ();
+    g_assert_true (has_asked_for (fixture));
+    job = fixture_take (fixture, "one.example");
+    g_assert_cmpuint (job->message->id, ==, asked);
+    g_assert_false (has_asked_for (fixture));
+    fixture_settle (fixture, job, QUEUE_OUTCOME_DEFERRED, "450", SOON);
+    g_assert_false (has_asked_for (fixture));
+}
+
 static void
 a_deleted_message_is_gone (Fixture *fixture)
 {
@@ -434,6 +467,7 @@ main (int argc, char **argv)
     fixture_add ("/queue/a-message-may-arrive-held", a_message_may_arrive_held);
     fixture_add ("/queue/a-settle-may-hold-what-is-left", a_settle_may_hold_what_is_left);
     fixture_add ("/queue/a-retry-makes-due-at-once", a_retry_makes_due_at_once);
+    fixture_add ("/queue/what-is-asked-for-goes-first", what_is_asked_for_goes_first);
     fixture_add ("/queue/a-deleted-message-is-gone", a_deleted_message_is_gone);
     fixture_add ("/queue/deleting-waits-for-the-delivery", deleting_waits_for_the_delivery);
     fixture_add ("/queue/a-message-deleted-while-it-is-delivered-was-delivered",
