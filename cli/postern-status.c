@@ -55,6 +55,9 @@ print_trouble (GVariant *properties)
         g_print ("%sTrouble:   %s; see the journal of posternd%s\n", style_begin (STYLE_BAD), trouble, style_end ());
     if (properties_boolean (properties, "Paused"))
         g_print ("%sPaused:    deliveries wait for “postern resume”%s\n", style_begin (STYLE_WAITING), style_end ());
+    if (properties_boolean (properties, "Metered"))
+        g_print ("%sMetered:   mail waits for a connection that is not metered; “postern retry” sends it now%s\n",
+                 style_begin (STYLE_WAITING), style_end ());
     if (!properties_boolean (properties, "Online"))
         g_print ("%sOffline:   there is no network; mail leaves when it is back%s\n", style_begin (STYLE_WAITING),
                  style_end ());
@@ -122,6 +125,7 @@ print_json (GVariant *properties, GPtrArray *remotes)
     json_add_number (builder, "disk-bytes", properties_number (properties, "DiskBytes"));
     json_add_boolean (builder, "paused", properties_boolean (properties, "Paused"));
     json_add_boolean (builder, "online", properties_boolean (properties, "Online"));
+    json_add_boolean (builder, "metered", properties_boolean (properties, "Metered"));
     json_add_text (builder, "trouble", properties_text (properties, "Trouble"));
     json_builder_set_member_name (builder, "remotes");
     remotes_add_json (builder, remotes);

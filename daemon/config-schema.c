@@ -95,6 +95,7 @@ static const Key keys[] = {
     {"Delivery", "EndTimeout",      KIND_SPAN, DELIVERY (end_seconds), SPAN (1)},
     {"Delivery", "KeepConnection",  KIND_SPAN, DELIVERY (idle_seconds), SPAN (0)},
     {"Delivery", "NoticeContent",   KIND_SIZE, DELIVERY (notice_content_bytes), 0, G_MAXINT64},
+    {"Delivery", "PauseOnMetered",  KIND_BOOLEAN, CONFIG (pauses_on_metered), 0, 0, "no"},
 
     {"Smarthost", "Host",               KIND_HOST,     SMARTHOST (host)},
     {"Smarthost", "Port",               KIND_PORT,     SMARTHOST (port), 1, G_MAXUINT16},

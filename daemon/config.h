@@ -49,6 +49,9 @@ typedef struct {
     gchar *tls_key;         /* (nullable) */
     SmtpTls *tls;           /* (nullable) made of the two */
 
+    /* [Delivery] */
+    gboolean pauses_on_metered;
+
     /* [Queue] */
     QueueLimits queue;
 

@@ -37,6 +37,7 @@
 #include "idle.h"
 #include "listener.h"
 #include "log-event.h"
+#include "metered-watch.h"
 #include "recipients.h"
 #include "service.h"
 #include "sessions.h"
@@ -53,10 +54,14 @@
 
 #define MAIL_NAME_FILE "/etc/mailname"
 
+#define METERED_TEXT                                                                                                 \
+    "the network connection is metered (PauseOnMetered=yes): waiting for another one, or for “postern retry”"
+
 #define STOPPING_TEXT "the relay is stopping; submit the message again"
 
 struct _Relay {
     ConfigSources sources;
+    const gchar *bus; /* see RelayOptions */
     gchar *host_name; /* what it is called where the configuration does not say it */
     Config *config;
     Aliases *aliases;
@@ -66,11 +71,12 @@ struct _Relay {
     Queue *queue;
     Delivery *delivery;
     Sessions *sessions;
-    GPtrArray *listeners;    /* of Listener */
-    GQueue fd_submissions;   /* of PendingSubmission */
-    GQueue checks;           /* of PendingCheck */
-    BusKeeper *bus_keeper;   /* (nullable) without a bus */
-    SleepWatch *sleep_watch; /* (nullable) without a bus */
+    GPtrArray *listeners;        /* of Listener */
+    GQueue fd_submissions;       /* of PendingSubmission */
+    GQueue checks;               /* of PendingCheck */
+    BusKeeper *bus_keeper;       /* (nullable) without a bus */
+    SleepWatch *sleep_watch;     /* (nullable) without a bus */
+    MeteredWatch *metered_watch; /* (nullable) without a bus, or where nobody wants to know */
     BusCounters counters;
     Service *service;
 
@@ -230,6 +236,39 @@ give_aliases (Relay *self, Config *config)
     config->aliases = aliases_ref (self->aliases);
 }
 
+static void
+metered_changed (gpointer user_data)
+{
+    Relay *self = user_data;
+    gboolean waits = self->metered_watch != NULL && metered_watch_is_metered (self->metered_watch);
+
+    if (waits != delivery_is_restrained (self->delivery))
+        g_info (waits ? "the connection is metered: mail waits" : "the connection is not metered: mail goes out");
+    delivery_restrain (self->delivery, waits ? METERED_TEXT : NULL);
+}
+
+static gboolean
+has_bus (const Relay *self)
+{
+    return !g_str_equal (self->bus, "none");
+}
+
+/* Without the watch it is nobody's business. */
+static void
+watch_metering (Relay *self)
+{
+    gboolean is_wanted = self->config->pauses_on_metered && has_bus (self);
+
+    if (is_wanted == (self->metered_watch != NULL))
+        return;
+
+    if (is_wanted)
+        self->metered_watch = metered_watch_new (self->bus, metered_changed, self);
+    else
+        g_clear_pointer (&self->metered_watch, metered_watch_free);
+    metered_changed (self);
+}
+
 static gboolean
 apply_config (Relay *self, Config *config, GError **error)
 {
@@ -243,6 +282,7 @@ apply_config (Relay *self, Config *config, GError **error)
         idle_set_after (self->idle, config->idle_exit_msec);
     config_unref (self->config);
     self->config = config_ref (config);
+    watch_metering (self);
     return TRUE;
 }
 
@@ -575,6 +615,7 @@ relay_new (const RelayOptions *options, GError **error)
 {
     g_autoptr (Relay) self = g_new0 (Relay, 1);
 
+    self->bus = options->bus;
     g_queue_init (&self->fd_submissions);
     g_queue_init (&self->checks);
     self->listeners = g_ptr_array_new_with_free_func ((GDestroyNotify) listener_free);
@@ -594,11 +635,12 @@ relay_new (const RelayOptions *options, GError **error)
     if (self->listeners->len == 0)
         g_warning ("there is no socket to take mail from; start postern.socket, or use --listen=");
 
-    if (!g_str_equal (options->bus, "none")) {
+    if (has_bus (self)) {
         self->bus_keeper =
-            bus_keeper_new (options->bus, self->queue, self->delivery, &self->counters, &bus_handlers, self);
-        self->sleep_watch = sleep_watch_new (options->bus, woke, self);
+            bus_keeper_new (self->bus, self->queue, self->delivery, &self->counters, &bus_handlers, self);
+        self->sleep_watch = sleep_watch_new (self->bus, woke, self);
     }
+    watch_metering (self);
 
     service_ready (self->service);
     watch_idleness (self, options);
@@ -666,6 +708,7 @@ relay_free (Relay *self)
         check_free (((PendingCheck *) self->checks.head->data)->check);
     g_clear_pointer (&self->bus_keeper, bus_keeper_free);
     g_clear_pointer (&self->sleep_watch, sleep_watch_free);
+    g_clear_pointer (&self->metered_watch, metered_watch_free);
     g_clear_pointer (&self->delivery, delivery_free);
     g_clear_pointer (&self->queue, queue_close);
     g_clear_pointer (&self->users, users_free);

@@ -53,6 +53,8 @@ status_line_append (GString *text, Queue *queue, Delivery *delivery)
         g_string_append (text, ", no smarthost configured");
     if (delivery_is_paused (delivery))
         g_string_append (text, ", deliveries paused");
+    if (delivery_is_restrained (delivery))
+        g_string_append (text, ", waiting for a connection that is not metered");
     if (!delivery_is_online (delivery))
         g_string_append (text, ", no network");
     if (statistics.trouble != NULL)

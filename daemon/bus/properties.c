@@ -99,6 +99,12 @@ get_online (const Moment *moment)
 }
 
 static GVariant *
+get_metered (const Moment *moment)
+{
+    return g_variant_new_boolean (delivery_is_restrained (moment->bus->delivery));
+}
+
+static GVariant *
 get_trouble (const Moment *moment)
 {
     return bus_variant_text (moment->queue.trouble == NULL ? NULL : moment->queue.trouble->message);
@@ -113,7 +119,7 @@ static const struct {
     {"QueueBytes", get_queue_bytes, TRUE}, {"Queued", get_queued, TRUE},    {"Delivering", get_delivering, TRUE},
     {"Deferred", get_deferred, TRUE},      {"Held", get_held, TRUE},        {"Oldest", get_oldest, TRUE},
     {"DiskBytes", get_disk_bytes, TRUE},   {"Paused", get_paused, TRUE},    {"Online", get_online, TRUE},
-    {"Trouble", get_trouble, TRUE},
+    {"Metered", get_metered, TRUE},        {"Trouble", get_trouble, TRUE},
 };
 
 static Moment

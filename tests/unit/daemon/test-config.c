@@ -349,6 +349,7 @@ static const Bad bad_values[] = {
     {"Delivery", "EndTimeout", "x", "a span of time"},
     {"Delivery", "KeepConnection", "x", "a span of time"},
     {"Delivery", "NoticeContent", "x", "a number of bytes"},
+    {"Delivery", "PauseOnMetered", "maybe", "yes or no"},
     {"Smarthost", "Host", "mail.example.org:587", "goes to Port="},
     {"Smarthost", "Port", "0", "at least 1"},
     {"Smarthost", "Port", "65536", "at most 65535"},
