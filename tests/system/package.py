@@ -16,7 +16,8 @@ SOURCES = ["cli", "daemon", "dbus", "debian", "docs", "journal", "message", "uni
            "README.md", "COPYING"]
 
 
-def _files():
+def source_files():
+    """The files that the packages are made of."""
     for name in SOURCES:
         path = TOP / name
         yield from sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
@@ -25,7 +26,7 @@ def _files():
 def _state():
     """A short name for the state of the sources."""
     digest = hashlib.sha256()
-    for path in _files():
+    for path in source_files():
         digest.update(str(path.relative_to(TOP)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
@@ -34,7 +35,7 @@ def _build(folder):
     """Builds in a copy, as a Debian developer does; only the package is kept."""
     with tempfile.TemporaryDirectory(prefix="postern-package-") as scratch:
         tree = Path(scratch) / "postern"
-        for path in _files():
+        for path in source_files():
             copy = tree / path.relative_to(TOP)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, copy)

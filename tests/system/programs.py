@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from root import KEPT_SECONDS, Unable, cache_folder, debian_root
@@ -90,7 +90,9 @@ def _fill(root, scratch, log):
     _publish(_stand_in(scratch, 2), root / REPOSITORY.lstrip("/"))
 
 
-def _make(upper, scratch, log):
+@contextmanager
+def root_above(upper, scratch):
+    """The Debian root as a folder to install into with chroot(8): what is written goes to the folder upper, which is a layer then."""
     with ExitStack() as stack:
         merged, work = scratch / "merged", scratch / "work"
         merged.mkdir()
@@ -105,7 +107,7 @@ def _make(upper, scratch, log):
             stack.callback(subprocess.run, ["umount", "--lazy", place], check=False)
         subprocess.run(["mount", "--bind", "/dev", merged / "dev"], check=True, capture_output=True)
         stack.callback(subprocess.run, ["umount", "--lazy", merged / "dev"], check=False)
-        _fill(merged, scratch, log)
+        yield merged
 
 
 def programs_layer():
@@ -126,8 +128,8 @@ def programs_layer():
         try:
             upper = scratch / "upper"
             upper.mkdir(mode=0o755)
-            with open(cache / "programs.log", "w", encoding="utf-8") as log:
-                _make(upper, scratch, log)
+            with open(cache / "programs.log", "w", encoding="utf-8") as log, root_above(upper, scratch) as root:
+                _fill(root, scratch, log)
             upper.rename(folder)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
