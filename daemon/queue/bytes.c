@@ -9,6 +9,9 @@
  */
 
 #include <string.h>
+
+/* Its few kilobytes are compiled in: the pages of one more shared library would cost ten times as much memory. */
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "queue/bytes.h"
