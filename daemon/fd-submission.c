@@ -141,7 +141,7 @@ take_piece (FdSubmission *self, gsize length)
     }
 
     smtp_content_decode (&self->content, self->piece, length, take_content, self);
-    self->is_waiting = submission_backlog (self->submission) > QUEUE_INTAKE_BACKLOG_BYTES;
+    self->is_waiting = submission_backlog (self->submission) >= QUEUE_INTAKE_BACKLOG_BYTES;
     if (!self->is_waiting)
         read_piece (self);
 }

@@ -113,7 +113,7 @@ static gboolean
 should_pause (const Session *self)
 {
     return self->state != SESSION_OPEN || smtp_server_is_busy (self->server) ||
-           (self->submission != NULL && submission_backlog (self->submission) > QUEUE_INTAKE_BACKLOG_BYTES) ||
+           (self->submission != NULL && submission_backlog (self->submission) >= QUEUE_INTAKE_BACKLOG_BYTES) ||
            smtp_channel_backlog (self->channel) > OUTPUT_BACKLOG_BYTES;
 }
 

@@ -31,7 +31,7 @@ struct _QueueIntake {
     guint n_chunks;      /* given to the writer */
     guint64 size;
     gsize unwritten;  /* bytes of chunks that the writer has */
-    gboolean waiting; /* the backlog passed its bound: to be told when it is below */
+    gboolean waiting; /* somebody heard that the backlog is at its bound: to be told when it is below */
     gboolean over;    /* committed or aborted */
     QueueDrained drained;
     gpointer drained_data;
@@ -116,7 +116,7 @@ queue_intake_set_message_id (QueueIntake *intake, const gchar *message_id)
 }
 
 gsize
-queue_intake_backlog (const QueueIntake *intake)
+queue_intake_backlog (QueueIntake *intake)
 {
     gsize backlog = intake->buffer->len + intake->unwritten;
 
@@ -126,6 +126,7 @@ queue_intake_backlog (const QueueIntake *intake)
     /* What all have together is bounded too: then each waits as if it had the bound alone. */
     if (queue_writer_backlog (intake->queue->writer) > QUEUE_BACKLOG_MOST_BYTES)
         backlog = MAX (backlog, QUEUE_INTAKE_BACKLOG_BYTES);
+    intake->waiting |= backlog >= QUEUE_INTAKE_BACKLOG_BYTES;
 
     return backlog;
 }
@@ -204,8 +205,6 @@ queue_intake_write (QueueIntake *intake, const gchar *data, gsize length)
         data += part;
         length -= part;
     }
-    if (queue_intake_backlog (intake) >= QUEUE_INTAKE_BACKLOG_BYTES)
-        intake->waiting = TRUE;
 }
 
 /* ---- The end of it ---- */

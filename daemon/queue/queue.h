@@ -115,7 +115,7 @@ typedef void (*QueueCommitted) (QueueId id, const GError *error, gpointer user_d
 /* More may be written: the intake's backlog fell below QUEUE_INTAKE_BACKLOG_BYTES. */
 typedef void (*QueueDrained) (gpointer user_data);
 
-#define QUEUE_INTAKE_BACKLOG_BYTES (256 * 1024) /* beyond this a writer should wait for drained */
+#define QUEUE_INTAKE_BACKLOG_BYTES (256 * 1024) /* from this on a writer has to wait for drained */
 
 /**
  * queue_intake_new:
@@ -136,8 +136,9 @@ void queue_intake_set_message_id (QueueIntake *intake, const gchar *message_id);
 /* Content, CRLF line ends; copied. Errors show at the commit. */
 void queue_intake_write (QueueIntake *intake, const gchar *data, gsize length);
 
-/* Bytes written and not yet given to the kernel. */
-gsize queue_intake_backlog (const QueueIntake *intake);
+/* Bytes written and not yet given to the kernel. It is at its bound also if all intakes together are at theirs. Who is told
+ * that it is at its bound is told when it is below. */
+gsize queue_intake_backlog (QueueIntake *intake);
 
 /**
  * queue_intake_commit:

@@ -10,7 +10,7 @@
  * The many names under which the C library offers a call are one here: "write" is also pwritev2 (). Opening with O_CREAT
  * is "create". faults.py beside this file is the other side, and has the same layout.
  *
- * A write can also be cut short. A sync can also lose what it should have made safe: after it failed, the kernel takes
+ * A write can also be cut short, and any call held for a while. A sync can also lose what it should have made safe: after it failed, the kernel takes
  * the pages for clean and may forget them, so whatever was written to that file since its last good sync is overwritten
  * with zeroes.
  */
@@ -99,6 +99,16 @@ is_kind (const char *call)
 
 static void die (void);
 
+/* How often it is looked whether a call is held any longer. */
+#define HELD_USEC 1000
+
+static void
+hold (void)
+{
+    while (__atomic_load_n (&control->armed, __ATOMIC_SEQ_CST))
+        usleep (HELD_USEC);
+}
+
 /* What is to happen to this call: it goes through, fails with control->error, or takes half of its bytes. */
 typedef enum { GO_THROUGH, FAIL, HALF } Verdict;
 
@@ -117,6 +127,10 @@ judge_path (const char *call, const char *path)
     strike = __atomic_add_fetch (&control->struck, 1, __ATOMIC_SEQ_CST);
     if (control->manner >= FAULTS_MANNER_DIE)
         die ();
+    if (control->manner == FAULTS_MANNER_HOLD) {
+        hold ();
+        return GO_THROUGH;
+    }
     if (control->manner == FAULTS_MANNER_SHORT && (strike == 1 || control->error == 0))
         return HALF;
     errno = (int) control->error;

@@ -16,7 +16,7 @@ LIBRARY = BUILD / "tests" / "integration" / "libfaults.so"
 # As the struct in faults.h.
 TEXTS = struct.Struct("1024s128s32s")
 NUMBERS = struct.Struct("8I")  # armed, nth, error, lasting, manner, tracking, met, struck
-MANNERS = {"fail": 0, "short": 1, "lose": 2}
+MANNERS = {"fail": 0, "short": 1, "lose": 2, "hold": 3}
 
 
 def sanitizers():
@@ -46,7 +46,7 @@ class Faults:
         """From now on the nth call on a file whose path ends in this fails; all from then on, if that is lasting.
 
         manner: "fail"; "short": a write takes half of its bytes, and what follows fails with the error, if there is
-        one; "lose": a sync fails and loses what it should have made safe
+        one; "lose": a sync fails and loses what it should have made safe; "hold": the call waits until the fault ends
         """
         self.end()
         *_, tracking, _, _ = NUMBERS.unpack_from(self.memory, TEXTS.size)
