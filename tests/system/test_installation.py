@@ -5,6 +5,9 @@ The machine has mail(1) and other programs that send mail, and a mail system tha
 """
 
 import shutil
+import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +16,8 @@ from gate import Gate
 from machine import Machine
 from network import WORLD_NAME
 from package import packages
-from programs import NULLMAILER, REPOSITORY, STAND_IN, programs_layer
+from programs import NULLMAILER, REPOSITORY, STAND_IN, programs_layer, root_above
+from root import cache_folder
 
 PASSWORD = "a password that nobody guesses"
 USER = "me@example.org"
@@ -124,3 +128,31 @@ def test_what_an_administrator_has_said_counts_more_than_what_nullmailer_said(ga
     assert machine.run("cat", "/etc/postern/postern.conf").stdout == before
     assert machine.run("ls", "/etc/postern/credentials").stdout == "mine\n"
     assert [one.user for one in provider.wait_messages(2)] == [USER, USER]
+
+
+def test_in_an_image_that_does_not_run_nullmailers_queue_waits():
+    folders = [tempfile.TemporaryDirectory(prefix="new-image-", dir=cache_folder()) for _ in range(2)]
+    upper, scratch = (Path(folder.name) for folder in folders)
+    upper.chmod(0o755)
+    with folders[0], folders[1], root_above(upper, scratch) as root:
+
+        def run(*command):
+            return subprocess.run(["chroot", root, "env", "DEBIAN_FRONTEND=noninteractive", *command], check=True, text=True,
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
+
+        (root / "usr/sbin/policy-rc.d").write_text("#!/bin/sh\nexit 101\n", encoding="ascii")
+        (root / "usr/sbin/policy-rc.d").chmod(0o755)
+        shutil.copy(programs_layer() / NULLMAILER.lstrip("/"), root / "root/nullmailer.deb")
+        shutil.copy(packages() / "postern.deb", root / "root/postern.deb")
+        run("dpkg", "--install", "/root/nullmailer.deb")
+        (root / "etc/nullmailer/remotes").write_text(f"smtp.example.org smtp --starttls --user={USER} --pass='{PASSWORD}'\n",
+                                                     encoding="ascii")
+        (root / QUEUE.lstrip("/") / "1.1").write_text("a@example.org\nb@example.net\n\nSubject: test\n\n", encoding="ascii")
+        run("dpkg", "--remove", "nullmailer")
+        told = run("dpkg", "--install", "/root/postern.deb")
+        assert f"What is left in {QUEUE} stays there" in told and PASSWORD not in told
+        assert "Host=smtp.example.org" in (root / "etc/postern/postern.conf").read_text(encoding="utf-8")
+        assert (root / "etc/postern/credentials/smarthost").read_text(encoding="utf-8") == PASSWORD + "\n"
+        assert (root / QUEUE.lstrip("/") / "1.1").exists()
+        assert (root / "etc/systemd/system/sockets.target.wants/postern.socket").is_symlink()
+        assert "taken" not in run("dpkg", "--install", "/root/postern.deb")  # that was it

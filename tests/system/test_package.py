@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The Debian package in a booted machine: installed, upgraded under load, removed, installed again, purged."""
 
+import re
 import shutil
 import subprocess
 import threading
@@ -130,3 +131,24 @@ def test_a_purge_leaves_nothing(installed_gate):
                          " -not -path '/tmp/*' -not -path '/run/systemd/*'")
     assert left == ""
     assert machine.run("systemctl", "--failed", "--plain", "--no-legend").stdout == ""
+
+
+def test_the_package_has_the_files_that_the_other_tests_install(installed, tmp_path):
+    """Those use what `meson install` installs, so that they need not wait for the package."""
+    subprocess.run(["dpkg-deb", "--extract", packages() / "postern.deb", tmp_path], check=True)
+
+    def files(top):
+        return {str(path.relative_to(top)): path for path in top.rglob("*") if not path.is_dir() or path.is_symlink()}
+
+    moved = {"etc/postern/postern.conf": "usr/share/postern/postern.conf",
+             "usr/share/zsh/site-functions/_postern": "usr/share/zsh/vendor-completions/_postern"}
+    wanted = {moved.get(name, re.sub("^usr/lib/systemd/system/", "lib/systemd/system/", name)): path
+              for name, path in files(installed).items()}
+    packed = {re.sub(r"^(usr/share/man/.*)\.gz$", r"\1", name): path for name, path in files(tmp_path).items()}
+    own = {name for name in packed if re.match("usr/share/(doc|lintian)/", name)} | {"usr/lib/sendmail"}
+    assert set(packed) - own == set(wanted)
+    compiled = {"usr/bin/postern", "usr/sbin/sendmail", "usr/libexec/posternd", "usr/libexec/postern-journal",
+                "usr/libexec/postern-notify"}
+    differing = {name for name in set(wanted) - compiled if not packed[name].suffix == ".gz" and
+                 not packed[name].is_symlink() and packed[name].read_bytes() != wanted[name].read_bytes()}
+    assert differing == set()
