@@ -334,6 +334,8 @@ hear_trouble (const GError *error, gpointer user_data)
     if (error != NULL || queue->closing)
         return;
     tell_all_due (queue);
+    if (queue->roll_trouble != NULL)
+        roll (queue);
 
     /* What kept us from sealing may have been the same. */
     queue->seal_retry_seconds = RETRY_FIRST_SECONDS;

@@ -2,12 +2,16 @@
 """A store whose disk damaged it: postern verify and posternd --verify name what is lost, and --salvage saves the rest."""
 
 import json
+import os
 import subprocess
 
 import pytest
 
 import mail
-from relay import POSTERND, environment
+from busclient import SystemBus
+from doubles import Polkit
+from receiver import PATIENCE_SECONDS
+from relay import POSTERN, POSTERND, environment, for_everybody
 
 DAMAGED = 65  # EX_DATAERR
 BLOCK_BYTES = 4096
@@ -59,6 +63,22 @@ def test_a_whole_queue_is_told_as_such(kept):
     assert "12 messages, all whole" in kept.postern("verify")
     report = json.loads(kept.postern("verify", "--json"))
     assert report["messages"] == 12 and report["damaged"] == 0 and report["findings"] == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+@pytest.mark.parametrize("may_manage, status", [("no", 1), ("yes", 0)])
+def test_only_who_may_manage_the_relay_is_told(cleanup, make_relay, may_manage, status):
+    """It reads everybody's mail, if not aloud, and keeps the disk busy."""
+    system = cleanup.enter_context(SystemBus())
+    polkit = cleanup.enter_context(Polkit(system.address, inspect="yes", manage=may_manage))
+    make_relay(bus="system", variables=system.variables).send()
+    result = subprocess.run([for_everybody(POSTERN), "--bus=system", "verify"], user="nobody", group="nogroup",
+                            extra_groups=[], env=environment(**system.variables, HOME="/"), stdin=subprocess.DEVNULL,
+                            text=True, capture_output=True, check=False, timeout=PATIENCE_SECONDS)
+    assert [action for action, _ in polkit.asked] == ["manage"]
+    assert bool(result.returncode) == bool(status), result
+    assert ("1 message, all whole" in result.stdout) == (status == 0), result
+    assert ("not authorized" in result.stderr) == (status == 1), result
 
 
 def test_damage_is_named_while_the_relay_runs(kept):
