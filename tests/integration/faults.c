@@ -105,7 +105,8 @@ static void die (void);
 static void
 hold (void)
 {
-    while (__atomic_load_n (&control->armed, __ATOMIC_SEQ_CST))
+    while (__atomic_load_n (&control->armed, __ATOMIC_SEQ_CST) &&
+           __atomic_load_n (&control->manner, __ATOMIC_SEQ_CST) == FAULTS_MANNER_HOLD)
         usleep (HELD_USEC);
 }
 

@@ -12,7 +12,7 @@ typedef enum {
     FAULTS_MANNER_FAIL,
     FAULTS_MANNER_SHORT,   /* a write takes half of its bytes, and what follows fails if there is an error */
     FAULTS_MANNER_LOSE,    /* a sync fails and loses what it should have made safe */
-    FAULTS_MANNER_HOLD,    /* the call waits as long as the fault is armed, and then goes through */
+    FAULTS_MANNER_HOLD,    /* the call waits as long as this is so and the fault is armed, and then goes through */
     FAULTS_MANNER_DIE,     /* the program is killed before the call */
     FAULTS_MANNER_CUT,     /* and nothing of what is not synced is left */
     FAULTS_MANNER_CUT_HALF /* and only some of it is */

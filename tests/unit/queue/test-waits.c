@@ -357,6 +357,30 @@ who_outruns_the_disk_is_told_to_wait (Fixture *fixture)
     wait_count (&n_committed, 1);
 }
 
+/* The first one's sync takes long: all others that come meanwhile are made safe by the next. */
+static void
+commits_that_wait_share_a_sync (Fixture *fixture)
+{
+    enum { COMMITS = 200 };
+    guint n_committed = 0;
+
+    hold (fixture, "sync", ".journal");
+    for (guint i = 0; i < COMMITS; i++) {
+        QueueIntake *intake = intake_new (fixture, NULL);
+
+        queue_intake_write (intake, "x", 1);
+        commit_intake (intake, &n_committed);
+        if (i == 0)
+            wait_held ();
+    }
+    g_assert_cmpuint (n_committed, ==, 0);
+    __atomic_store_n (&control->manner, FAULTS_MANNER_FAIL,
+                      __ATOMIC_SEQ_CST); /* armed still: the calls are counted */
+    wait_count (&n_committed, COMMITS);
+    g_assert_cmpuint (control->met, ==, 2);
+    release ();
+}
+
 static void
 many_together_are_told_to_wait_before_each_has_its_share (Fixture *fixture)
 {
@@ -492,6 +516,7 @@ main (int argc, char **argv)
     fixture_add ("/queue/waits/a-delivery-does-not-wait-for-the-end-of-a-listing",
                  a_delivery_does_not_wait_for_the_end_of_a_listing);
     fixture_add ("/queue/waits/who-outruns-the-disk-is-told-to-wait", who_outruns_the_disk_is_told_to_wait);
+    fixture_add ("/queue/waits/commits-that-wait-share-a-sync", commits_that_wait_share_a_sync);
     fixture_add ("/queue/waits/many-together-are-told-to-wait-before-each-has-its-share",
                  many_together_are_told_to_wait_before_each_has_its_share);
     fixture_add ("/queue/waits/small-messages-pass-a-large-one", small_messages_pass_a_large_one);
