@@ -32,8 +32,13 @@ def waiting(make_relay):
 
 
 def variables(relay):
-    """The command is found by its name, and the relay by the environment."""
-    return environment(PATH=f"{POSTERN.parent}:{os.environ['PATH']}", POSTERN_BUS=relay.bus, TERM="dumb",
+    """The command is found by its name, and the relay by the environment. However slow this computer is, it is waited for."""
+    patient = relay.folder / "patient"
+    if not patient.exists():
+        patient.mkdir()
+        (patient / "timeout").write_text('#!/bin/sh\nshift\nexec "$@"\n', encoding="ascii")
+        (patient / "timeout").chmod(0o755)
+    return environment(PATH=f"{patient}:{POSTERN.parent}:{os.environ['PATH']}", POSTERN_BUS=relay.bus, TERM="dumb",
                        HOME=relay.folder, XDG_CONFIG_HOME=relay.folder, XDG_DATA_HOME=relay.folder)
 
 
