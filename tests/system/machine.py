@@ -145,6 +145,7 @@ class Machine:
         self.folder = None
         self.network = None
         self.process = None
+        self.group = None
         self.leader = None  # the process id of its init, as seen from here
         self.journal = None
         self.stack = ExitStack()
@@ -155,8 +156,9 @@ class Machine:
         with ExitStack() as stack:
             self._prepare(stack)
             stack.callback(self._close_journal)  # which ends with the machine
-            self._boot(stack)
-            self.journal = Journal(self)
+            self.group = stack.enter_context(ControlGroup(self.name))
+            stack.callback(self._halt)
+            self.boot()
             self.stack = stack.pop_all()
         return self
 
@@ -187,22 +189,29 @@ class Machine:
             raise Unable(f"no {kind} can be mounted: {done.stderr.strip()}")
         stack.callback(subprocess.run, ["umount", "--lazy", place], check=False)
 
-    def _boot(self, stack):
+    def boot(self):
         if shutil.which("systemd-nspawn") is None:
             raise Unable("systemd-nspawn is not installed (package systemd-container)")
-        group = stack.enter_context(ControlGroup(self.name))
-        command = group.command("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot", "--console=pipe",
-                                f"--machine={self.name}", f"--network-namespace-path={self.network.path}",
-                                "-D", self.folder / "root")
-        with open(self.folder / "console", "wb") as console:
+        command = self.group.command("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot",
+                                     "--console=pipe", f"--machine={self.name}",
+                                     f"--network-namespace-path={self.network.path}", "-D", self.folder / "root")
+        with open(self.folder / "console", "ab") as console:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT,
                                             start_new_session=True)
-        stack.callback(self._halt)
         self.leader = self._find_leader()
         state = self._wait_running()
         if state != "running":
             failed = self.run("systemctl", "--failed", "--plain", "--no-legend", check=False).stdout
             raise Unable(f"a machine boots only as far as “{state}”: {failed}\n{self.console()[-2000:]}")
+        self.journal = Journal(self)
+
+    def shut_down(self):
+        """In good order; boot() brings it up again, with the files and the journal that it had."""
+        # The machine stops all its processes at its end, and would wait for this one, which is stopped here too then.
+        self.run("pkill", "-x", "journalctl")
+        self._close_journal()
+        self.run("systemctl", "poweroff", check=False)
+        self.process.wait(PATIENCE_SECONDS)
 
     def console(self):
         return (self.folder / "console").read_text(encoding="utf-8", errors="replace")
@@ -240,9 +249,12 @@ class Machine:
     def _close_journal(self):
         if self.journal is not None:
             self.journal.close()
+        self.journal = None
 
     def _halt(self):
         """Pulls the plug: nothing of the machine is wanted any more. The kernel ends all that runs in it with its init."""
+        if self.process is None:
+            return
         if self.process.poll() is None and self.leader is not None:
             os.kill(self.leader, signal.SIGKILL)
         elif self.process.poll() is None:
