@@ -233,6 +233,17 @@ make_room (Queue *queue)
     consider_sealing (queue);
 }
 
+/* A trouble is over: what kept us from beginning a journal, and from sealing others, may have been the same. */
+static void
+try_again (Queue *queue)
+{
+    if (queue->roll_trouble != NULL)
+        roll (queue);
+    queue->seal_retry_seconds = RETRY_FIRST_SECONDS;
+    queue->seal_after_usec = 0;
+    consider_sealing (queue);
+}
+
 static gboolean
 look_at_space (gpointer user_data)
 {
@@ -245,6 +256,7 @@ look_at_space (gpointer user_data)
     }
     g_clear_pointer (&queue->space_timer, g_source_unref);
     set_trouble (queue, &queue->space_trouble, NULL);
+    try_again (queue);
 
     return G_SOURCE_REMOVE;
 }
@@ -334,13 +346,7 @@ hear_trouble (const GError *error, gpointer user_data)
     if (error != NULL || queue->closing)
         return;
     tell_all_due (queue);
-    if (queue->roll_trouble != NULL)
-        roll (queue);
-
-    /* What kept us from sealing may have been the same. */
-    queue->seal_retry_seconds = RETRY_FIRST_SECONDS;
-    queue->seal_after_usec = 0;
-    consider_sealing (queue);
+    try_again (queue);
 }
 
 /* ---- Starting and stopping ---- */

@@ -125,7 +125,7 @@ def test_a_queue_that_is_deleted_takes_no_more_mail_until_it_has_a_place_again(t
 
 
 def test_a_disk_that_is_full_again_and_again(tmp_path, busy, arrivals, cleanup):
-    small = cleanup.enter_context(Disk(tmp_path / "disk", size=24 << 20))
+    small = cleanup.enter_context(Disk(tmp_path / "disk", size=DISK_BYTES))
     relay, clients = busy(small.place)
     ballast = small.place / "ballast"
     for _ in range(3):
