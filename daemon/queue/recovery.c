@@ -9,10 +9,6 @@
  * to the newest, and what is in a newer one overrides what is in an older: of a sealed one its index, of a journal all
  * its records.
  *
- * A part may be met before the message that it belongs to: a chunk always is, and a state if its message was copied
- * forward into a newer generation than the state's. Such parts wait, and what waits in the end belongs to nothing: an
- * intake that was never committed, or a message whose record went with a generation that was dropped.
- *
  * Damage costs what it hit. A journal is read on behind it if it can be shown that what follows had been acknowledged;
  * a sealed generation whose index is damaged is searched key by key; one that cannot be opened at all is put aside for a
  * person to look at. A message that lost a part is kept, shown and named, but not delivered.
@@ -26,9 +22,9 @@
 #include <unistd.h>
 
 #include "queue/disk.h"
-#include "queue/item.h"
 #include "queue/queue.h"
 #include "queue/recovery.h"
+#include "queue/replay.h"
 
 /* A generation's files. */
 typedef struct {
@@ -40,22 +36,14 @@ typedef struct {
     gboolean readable; /* the meta is there */
 } Found;
 
-/* A part that waits for its message. */
-typedef struct {
-    guint32 generation;
-    QueueItem item;
-} Orphan;
-
 typedef struct {
     const gchar *directory;
     gboolean read_only;
     QueueCatalog *catalog;
     QueueRecovered *recovered;
-    GPtrArray *found;     /* of Found, by number */
-    GHashTable *orphans;  /* of GArray of Orphan, by id */
-    guint32 generation;   /* that is being read */
-    gboolean has_damage;  /* a reason to look whether each message is whole was found */
-    guint64 n_unreadable; /* records with a good checksum that make no sense */
+    GPtrArray *found;    /* of Found, by number */
+    QueueReplay replay;  /* of what is in them */
+    gboolean has_damage; /* a reason to look whether each message is whole was found */
 } Recovery;
 
 static void
@@ -240,212 +228,14 @@ remove_replaced (Recovery *recovery, GError **error)
     return removed == 0 || recovery->read_only || queue_disk_sync_directory (recovery->directory, error);
 }
 
-/* ---- Into the catalog ---- */
-
-static void
-place_chunks (Recovery *recovery, QueueEntry *entry, const QueueItem *item, guint32 generation)
-{
-    for (guint64 i = item->number; i < (guint64) item->number + item->count && i < entry->n_chunks; i++) {
-        gboolean last = i + 1 == entry->n_chunks;
-        guint32 length = last ? (guint32) (entry->size - i * QUEUE_CHUNK_BYTES) : QUEUE_CHUNK_BYTES;
-        const QueuePlace place = {.offset = item->offset, .length = length, .generation = generation};
-
-        queue_catalog_place (recovery->catalog, queue_entry_chunk (entry, (guint) i), &place);
-    }
-}
-
-static void
-place_part (Recovery *recovery, QueueEntry *entry, const QueueItem *item, guint32 generation)
-{
-    const QueuePlace place = {.offset = item->offset, .length = item->length, .generation = generation};
-
-    switch (item->kind) {
-    case QUEUE_ITEM_MESSAGE:
-        queue_catalog_place (recovery->catalog, &entry->message, &place);
-        break;
-    case QUEUE_ITEM_HEAD:
-        queue_catalog_set_head (recovery->catalog, entry, &item->head, generation);
-        break;
-    case QUEUE_ITEM_STATE:
-        if (item->number < queue_record_segments (entry->n_recipients))
-            queue_catalog_place (recovery->catalog, queue_entry_state (entry, item->number), &place);
-        break;
-    case QUEUE_ITEM_CONTENT:
-        place_chunks (recovery, entry, item, generation);
-        break;
-    case QUEUE_ITEM_REMOVAL:
-        queue_catalog_remove (recovery->catalog, entry, generation);
-        break;
-    }
-}
-
-static void
-keep_orphan (Recovery *recovery, const QueueItem *item)
-{
-    const Orphan orphan = {.generation = recovery->generation, .item = *item};
-    GArray *orphans = g_hash_table_lookup (recovery->orphans, &item->id);
-
-    if (orphans == NULL) {
-        QueueId *key = g_new (QueueId, 1);
-
-        *key = item->id;
-        orphans = g_array_new (FALSE, FALSE, sizeof (Orphan));
-        g_hash_table_insert (recovery->orphans, key, orphans);
-    }
-    g_array_append_val (orphans, orphan);
-}
-
-/* A summary whose numbers do not fit each other would make us allocate or read what is not there. */
-static gboolean
-is_sane (const QueueSummary *summary)
-{
-    guint64 chunks = (summary->size + QUEUE_CHUNK_BYTES - 1) / QUEUE_CHUNK_BYTES;
-
-    return summary->n_recipients > 0 && summary->n_recipients < QUEUE_PART_MOST_BYTES && chunks == summary->n_chunks;
-}
-
-static QueueEntry *
-enter_message (Recovery *recovery, const QueueItem *item)
-{
-    QueueEntry *entry = queue_entry_new (item->id, &item->summary, &item->head);
-    GArray *orphans = g_hash_table_lookup (recovery->orphans, &item->id);
-
-    queue_index_insert (queue_catalog_index (recovery->catalog), entry);
-    for (guint i = 0; orphans != NULL && i < orphans->len; i++) {
-        const Orphan *orphan = &g_array_index (orphans, Orphan, i);
-
-        place_part (recovery, entry, &orphan->item, orphan->generation);
-    }
-    g_hash_table_remove (recovery->orphans, &item->id);
-
-    return entry;
-}
-
-static void
-apply_item (Recovery *recovery, const QueueItem *item)
-{
-    QueueEntry *entry = queue_index_find (queue_catalog_index (recovery->catalog), item->id);
-
-    recovery->recovered->last_id = MAX (recovery->recovered->last_id, item->id);
-    if (entry == NULL && item->kind == QUEUE_ITEM_REMOVAL) {
-        g_hash_table_remove (recovery->orphans, &item->id);
-        return;
-    }
-    if (entry == NULL && item->kind != QUEUE_ITEM_MESSAGE) {
-        keep_orphan (recovery, item);
-        return;
-    }
-    if (entry == NULL && !is_sane (&item->summary)) {
-        recovery->n_unreadable++;
-        return;
-    }
-    if (entry == NULL)
-        entry = enter_message (recovery, item);
-    place_part (recovery, entry, item, recovery->generation);
-}
-
 /* ---- A journal ---- */
-
-static void
-apply_heads (Recovery *recovery, GBytes *payload)
-{
-    QueueSpan span = {0};
-
-    span.data = g_bytes_get_data (payload, &span.left);
-    while (span.left > 0 && !span.bad) {
-        QueueItem item = {.kind = QUEUE_ITEM_HEAD, .id = queue_span_u64 (&span)};
-
-        queue_span_head (&span, &item.head);
-        if (!span.bad)
-            apply_item (recovery, &item);
-    }
-}
-
-static void
-apply_removals (Recovery *recovery, GBytes *payload)
-{
-    QueueSpan span = {0};
-
-    span.data = g_bytes_get_data (payload, &span.left);
-    while (span.left >= sizeof (QueueId)) {
-        const QueueItem item = {.kind = QUEUE_ITEM_REMOVAL, .id = queue_span_u64 (&span)};
-
-        apply_item (recovery, &item);
-    }
-}
-
-/* A message's record, or a part like it that salvage found: also its head, as it was at the arrival. */
-static void
-apply_message (Recovery *recovery, QueueItem *item, GBytes *payload)
-{
-    QueueItem head = {.kind = QUEUE_ITEM_HEAD, .id = item->id};
-    const QueueEntry *entry;
-
-    if (!queue_record_message_front (payload, &item->head, &item->summary)) {
-        recovery->n_unreadable++;
-        return;
-    }
-    head.head = item->head;
-    item->kind = QUEUE_ITEM_MESSAGE;
-    apply_item (recovery, item);
-
-    /* Salvage meets parts in any order, and a state's head is the newer one. */
-    entry = queue_index_find (queue_catalog_index (recovery->catalog), item->id);
-    if (entry != NULL && entry->head_generation < recovery->generation)
-        apply_item (recovery, &head);
-}
-
-static void
-apply_state (Recovery *recovery, QueueItem *item, GBytes *payload)
-{
-    QueueItem head = {.kind = QUEUE_ITEM_HEAD, .id = item->id};
-
-    if (!queue_record_state_head (payload, &head.head)) {
-        recovery->n_unreadable++;
-        return;
-    }
-    item->kind = QUEUE_ITEM_STATE;
-    apply_item (recovery, item);
-    apply_item (recovery, &head);
-}
-
-static void
-apply_part (Recovery *recovery, QueuePart part, QueueItem *item, GBytes *payload)
-{
-    switch (part) {
-    case QUEUE_PART_CONTENT:
-        item->kind = QUEUE_ITEM_CONTENT;
-        item->count = 1;
-        apply_item (recovery, item);
-        break;
-    case QUEUE_PART_MESSAGE:
-        apply_message (recovery, item, payload);
-        break;
-    case QUEUE_PART_STATE:
-        apply_state (recovery, item, payload);
-        break;
-    case QUEUE_PART_HEADS:
-        apply_heads (recovery, payload);
-        break;
-    case QUEUE_PART_REMOVAL:
-        apply_removals (recovery, payload);
-        break;
-    case QUEUE_PART_PROBE:
-    case QUEUE_PART_META:
-    case QUEUE_PART_INDEX:
-        break;
-    default:
-        recovery->n_unreadable++;
-        break;
-    }
-}
 
 static void
 journal_record (const QueueFrame *frame, const QueuePlace *place, GBytes *payload, gpointer user_data)
 {
     QueueItem item = {.id = frame->id, .number = frame->number, .length = place->length, .offset = place->offset};
 
-    apply_part (user_data, frame->part, &item, payload);
+    queue_replay_part (user_data, frame->part, &item, payload);
 }
 
 /* A journal that was being begun when the machine stopped: it ends before its first record, nothing was ever acknowledged
@@ -506,7 +296,7 @@ read_start (Recovery *recovery, const Found *found, gint fd, guint64 *seed, GErr
         return remove_file (recovery, found->journal, error);
     if (queue_journal_read_start (start, &header, &failed)) {
         *seed = header.seed;
-        recovery->recovered->last_id = MAX (recovery->recovered->last_id, header.next_id - 1);
+        recovery->replay.last_id = MAX (recovery->replay.last_id, header.next_id - 1);
         return TRUE;
     }
     if (!is_damage (failed)) {
@@ -526,7 +316,7 @@ read_records (Recovery *recovery, const Found *found, gint fd, QueueGeneration *
     QueueJournalHeader header;
     QueueJournalScan scan;
 
-    if (!queue_journal_scan (fd, &header, journal_record, recovery, &scan, &failed)) {
+    if (!queue_journal_scan (fd, &header, journal_record, &recovery->replay, &scan, &failed)) {
         g_set_error (error, failed->domain, failed->code, "%s: %s", found->journal, failed->message);
         return FALSE;
     }
@@ -572,7 +362,7 @@ read_pages (Recovery *recovery, QueueSealed *file, const QueueSealedMeta *meta, 
 
         if (page == NULL)
             return FALSE;
-        apply_removals (recovery, page);
+        queue_replay_removals (&recovery->replay, page);
     }
     for (guint32 i = 0; i < meta->index_pages; i++) {
         g_autoptr (GBytes) page = queue_sealed_read (file, QUEUE_PART_INDEX, 0, i, error);
@@ -583,7 +373,7 @@ read_pages (Recovery *recovery, QueueSealed *file, const QueueSealedMeta *meta, 
             return FALSE;
         span.data = g_bytes_get_data (page, &span.left);
         while (queue_item_read (&span, &item))
-            apply_item (recovery, &item);
+            queue_replay_item (&recovery->replay, &item);
         if (span.bad) {
             g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_DAMAGED, "a page of its index cannot be understood");
             return FALSE;
@@ -593,29 +383,15 @@ read_pages (Recovery *recovery, QueueSealed *file, const QueueSealedMeta *meta, 
     return TRUE;
 }
 
-/* Heads that stand in the index alone: of messages that lie in another generation. */
-static void
-apply_heads_of_page (Recovery *recovery, GBytes *page)
-{
-    QueueSpan span = {0};
-    QueueItem item;
-
-    span.data = g_bytes_get_data (page, &span.left);
-    while (queue_item_read (&span, &item)) {
-        if (item.kind == QUEUE_ITEM_HEAD)
-            apply_item (recovery, &item);
-    }
-}
-
 static void
 salvaged_part (QueuePart part, QueueId id, guint32 number, GBytes *payload, gpointer user_data)
 {
     QueueItem item = {.id = id, .number = number, .length = (guint32) g_bytes_get_size (payload)};
 
     if (part == QUEUE_PART_INDEX)
-        apply_heads_of_page (user_data, payload);
+        queue_replay_lone_heads (user_data, payload);
     else
-        apply_part (user_data, part, &item, payload);
+        queue_replay_part (user_data, part, &item, payload);
 }
 
 static gboolean
@@ -629,7 +405,7 @@ read_sealed (Recovery *recovery, Found *found, GError **error)
     generation->disk_bytes = queue_disk_used_bytes (found->gdbm);
     queue_catalog_add_generation (recovery->catalog, generation);
     if (found->readable) {
-        recovery->recovered->last_id = MAX (recovery->recovered->last_id, found->meta.next_id - 1);
+        recovery->replay.last_id = MAX (recovery->replay.last_id, found->meta.next_id - 1);
         if (read_pages (recovery, file, &found->meta, &failed))
             return TRUE;
         if (!is_damage (failed)) {
@@ -639,54 +415,10 @@ read_sealed (Recovery *recovery, Found *found, GError **error)
     }
     recovery->has_damage = generation->damaged = TRUE;
 
-    return queue_sealed_salvage (file, salvaged_part, recovery, error);
+    return queue_sealed_salvage (file, salvaged_part, &recovery->replay, error);
 }
 
 /* ---- All of it ---- */
-
-static gboolean
-is_whole (QueueEntry *entry)
-{
-    for (guint i = 0; i < entry->n_chunks; i++) {
-        if (queue_entry_chunk (entry, i)->generation == 0)
-            return FALSE;
-    }
-
-    return entry->head_generation != 0;
-}
-
-static void
-name_damaged (QueueId id, const gchar *what)
-{
-    gchar text[QUEUE_ID_TEXT_BYTES];
-
-    queue_id_write (id, text);
-    g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "POSTERN_QUEUE_ID", text, "MESSAGE", "message %s %s", text,
-                      what);
-}
-
-/* Looks for messages that lost a part, and for parts that lost their message. */
-static void
-find_damaged (Recovery *recovery)
-{
-    QueueEntry *entry = NULL;
-    GHashTableIter iter;
-    gpointer key, value;
-
-    while ((entry = queue_index_after (queue_catalog_index (recovery->catalog), entry == NULL ? 0 : entry->id)) !=
-           NULL) {
-        if (is_whole (entry))
-            continue;
-        entry->flags |= QUEUE_ENTRY_DAMAGED;
-        recovery->recovered->damaged_messages++;
-        name_damaged (entry->id, "lost a part of its content to damage of the disk and will not be delivered");
-    }
-    if (!recovery->has_damage)
-        return;
-    g_hash_table_iter_init (&iter, recovery->orphans);
-    while (g_hash_table_iter_next (&iter, &key, &value))
-        name_damaged (*(QueueId *) key, "may be lost: parts of it are there, but not the message");
-}
 
 static gboolean
 read_generations (Recovery *recovery, GError **error)
@@ -694,7 +426,7 @@ read_generations (Recovery *recovery, GError **error)
     for (guint i = 0; i < recovery->found->len; i++) {
         Found *found = g_ptr_array_index (recovery->found, i);
 
-        recovery->generation = found->number;
+        recovery->replay.generation = found->number;
         if (found->gdbm != NULL && !read_sealed (recovery, found, error))
             return FALSE;
         if (found->gdbm != NULL)
@@ -706,29 +438,34 @@ read_generations (Recovery *recovery, GError **error)
     return TRUE;
 }
 
+static void
+log_unreadable (const Recovery *recovery)
+{
+    if (recovery->replay.n_unreadable > 0)
+        g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "MESSAGE",
+                          "%" G_GUINT64_FORMAT " records in %s cannot be understood", recovery->replay.n_unreadable,
+                          recovery->directory);
+}
+
 gboolean
 queue_recover (const gchar *directory, gboolean read_only, QueueCatalog *catalog, QueueRecovered *recovered,
                GError **error)
 {
     g_autoptr (GPtrArray) found = g_ptr_array_new_with_free_func (found_free);
-    g_autoptr (GHashTable) orphans =
-        g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, (GDestroyNotify) g_array_unref);
-    Recovery recovery = {.directory = directory,
-                         .read_only = read_only,
-                         .catalog = catalog,
-                         .recovered = recovered,
-                         .found = found,
-                         .orphans = orphans};
+    Recovery recovery = {
+        .directory = directory, .read_only = read_only, .catalog = catalog, .recovered = recovered, .found = found};
+    gboolean read;
 
     *recovered = (QueueRecovered){0};
-    if (!list_directory (&recovery, error) || !open_sealed (&recovery, error) ||
-        !remove_replaced (&recovery, error) || !read_generations (&recovery, error))
-        return FALSE;
-    find_damaged (&recovery);
-    if (recovery.n_unreadable > 0)
-        g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "MESSAGE",
-                          "%" G_GUINT64_FORMAT " records in %s cannot be understood", recovery.n_unreadable,
-                          directory);
+    queue_replay_init (&recovery.replay, catalog);
+    read = list_directory (&recovery, error) && open_sealed (&recovery, error) &&
+           remove_replaced (&recovery, error) && read_generations (&recovery, error);
+    if (read) {
+        recovered->damaged_messages = queue_replay_find_damaged (&recovery.replay, recovery.has_damage);
+        log_unreadable (&recovery);
+    }
+    recovered->last_id = recovery.replay.last_id;
+    queue_replay_clear (&recovery.replay);
 
-    return TRUE;
+    return read;
 }
