@@ -43,7 +43,7 @@ queue_catalog_new (void)
 void
 queue_catalog_free (QueueCatalog *catalog)
 {
-    queue_index_free (catalog->index);
+    g_clear_pointer (&catalog->index, queue_index_free);
     g_ptr_array_unref (catalog->generations);
     g_hash_table_unref (catalog->uploads);
     g_clear_pointer (&catalog->sealing, g_array_unref);
@@ -135,6 +135,15 @@ queue_catalog_replace_generation (QueueCatalog *catalog, QueueGeneration *sealed
     sealed->live_parts += journal->live_parts;
     catalog->generations->pdata[position] = sealed;
     queue_generation_unref (journal);
+}
+
+void
+queue_catalog_adopt (QueueCatalog *catalog, QueueCatalog *older)
+{
+    for (guint i = 0; i < older->generations->len; i++)
+        queue_catalog_add_generation (catalog, queue_generation_ref (generation_at (older, i)));
+    queue_index_prepend (catalog->index, g_steal_pointer (&older->index));
+    queue_catalog_free (older);
 }
 
 static gboolean

@@ -31,6 +31,10 @@ void queue_catalog_unlock (QueueCatalog *catalog);
 /* Messages; locked, but the main thread may look without. */
 QueueIndex *queue_catalog_index (QueueCatalog *catalog);
 
+/* Takes over all that is in @older (transfer full), which has nothing on its way in: generations with lower numbers and
+ * messages with lower ids than there are. Locked; costs next to nothing, however much that is. */
+void queue_catalog_adopt (QueueCatalog *catalog, QueueCatalog *older);
+
 /* ---- Generations, locked ---- */
 
 void queue_catalog_add_generation (QueueCatalog *catalog, QueueGeneration *generation); /* (transfer full) */

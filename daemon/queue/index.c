@@ -237,6 +237,17 @@ queue_index_insert (QueueIndex *index, QueueEntry *entry)
     index->length++;
 }
 
+void
+queue_index_prepend (QueueIndex *index, QueueIndex *older)
+{
+    g_assert (index->length == 0 || queue_index_last (older) < block_at (index, 0)->entries[0]->id);
+
+    g_ptr_array_extend_and_steal (older->blocks, index->blocks);
+    index->blocks = g_steal_pointer (&older->blocks);
+    index->length += older->length;
+    g_free (older);
+}
+
 /* Two neighbours that are nearly empty become one, or a queue that was once long would keep its blocks. */
 static void
 merge_blocks (QueueIndex *index, guint position)

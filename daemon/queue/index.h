@@ -68,6 +68,9 @@ QueueEntry *queue_index_after (const QueueIndex *index, QueueId after);
 /* The greatest id; 0 if there is no message. */
 QueueId queue_index_last (const QueueIndex *index);
 
+/* Puts all of @older, whose ids are less than all in @index, before them; costs next to nothing. @older: (transfer full) */
+void queue_index_prepend (QueueIndex *index, QueueIndex *older);
+
 void queue_index_insert (QueueIndex *index, QueueEntry *entry); /* its id is not there yet */
 void queue_index_remove (QueueIndex *index, QueueEntry *entry); /* the entry is the caller's again */
 

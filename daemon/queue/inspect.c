@@ -57,16 +57,28 @@ inspect (gpointer data)
     return NULL;
 }
 
+/* Returns: (nullable) (transfer full) */
+static GError *
+why_not (const Queue *queue)
+{
+    if (queue->closing)
+        return g_error_new_literal (QUEUE_ERROR, QUEUE_ERROR_GONE, "the queue is being closed");
+    if (queue->inspection != NULL)
+        return g_error_new_literal (QUEUE_ERROR, QUEUE_ERROR_BUSY, "the queue is being verified already");
+    if (queue->indexing != NULL)
+        return g_error_new_literal (QUEUE_ERROR, QUEUE_ERROR_BUSY,
+                                    "the queue is still being read since the start; try again in a moment");
+
+    return NULL;
+}
+
 void
 queue_verify (Queue *queue, QueueVerifiedFunc done, gpointer user_data)
 {
+    g_autoptr (GError) error = why_not (queue);
     QueueInspection *inspection;
 
-    if (queue->inspection != NULL || queue->closing) {
-        g_autoptr (GError) error = g_error_new_literal (
-            QUEUE_ERROR, queue->closing ? QUEUE_ERROR_GONE : QUEUE_ERROR_BUSY,
-            queue->closing ? "the queue is being closed" : "the queue is being verified already");
-
+    if (error != NULL) {
         done (NULL, error, user_data);
         return;
     }
@@ -115,6 +127,7 @@ queue_lock_for_reading (const gchar *directory, gint *fd, GError **error)
 QueueVerified *
 queue_verify_directory (const gchar *directory, GError **error)
 {
+    const QueueRecovery recovery = {.directory = directory, .read_only = TRUE, .newest = G_MAXUINT32};
     g_autoptr (QueueCatalog) catalog = queue_catalog_new ();
     QueueVerified *verified = NULL;
     QueueRecovered recovered;
@@ -122,7 +135,7 @@ queue_verify_directory (const gchar *directory, GError **error)
 
     if (!queue_lock_for_reading (directory, &lock_fd, error))
         return NULL;
-    if (queue_recover (directory, TRUE, catalog, &recovered, error))
+    if (queue_recover (&recovery, catalog, &recovered, error))
         verified = queue_verify_catalog (catalog, &cancel, error);
     if (verified != NULL && recovered.lost_files > 0) {
         g_autofree gchar *text = g_strdup_printf ("%u files cannot be used at all: see above", recovered.lost_files);

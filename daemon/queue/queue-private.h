@@ -26,6 +26,7 @@ typedef struct {
 typedef struct _QueueWork QueueWork;
 typedef struct _QueueSweep QueueSweep;
 typedef struct _QueueInspection QueueInspection;
+typedef struct _QueueIndexing QueueIndexing;
 
 struct _Queue {
     gchar *directory;
@@ -56,14 +57,17 @@ struct _Queue {
     GError *write_trouble;       /* (nullable) of writing */
     GError *space_trouble;       /* (nullable) of the reserve */
     GSource *space_timer;        /* (nullable) while there is such */
+    GError *index_trouble;       /* (nullable) of reading what lay there at the start */
     GError *roll_trouble;        /* (nullable) of beginning journals */
     GError *seal_trouble;        /* (nullable) of sealing them */
     GError *trouble;             /* (nullable) the one that is shown */
     QueueInspection *inspection; /* (nullable) that goes on */
+    QueueIndexing *indexing; /* (nullable) of what lay there at the start; nothing of it is known while this is set */
     gboolean closing;
 
     /* The queue over it. */
     QueueId last_id;
+    QueueId first_id; /* that was given by this queue; 0: none yet */
     QueueLanes *lanes;
     GHashTable *works; /* of QueueWork by id */
     guint n_settling;  /* results of deliveries on their way to the disk */
@@ -76,6 +80,18 @@ struct _Queue {
     gboolean sort_again; /* some could not be read, for the disk was away */
     QueueId old_cursor;  /* where queue_take_old () goes on */
 };
+
+/* How a queue is opened; queue_open () knows what is right for all but tests. */
+typedef struct {
+    guint64 at_once_bytes; /* what has no more is read before the opening returns */
+    guint retry_seconds;   /* if reading fails; longer each time */
+
+    /* (nullable): a thread that reads calls it again and again, and may be kept waiting in it until *@cancel, atomic, is set */
+    void (*gate) (const gint *cancel, gpointer user_data);
+    gpointer gate_data;
+} QueueStart;
+
+Queue *queue_open_as (const gchar *directory, const QueueLimits *limits, const QueueStart *start, GError **error);
 
 /* ---- state.c: how a message shows ---- */
 
@@ -97,9 +113,10 @@ void queue_emit_queued (Queue *queue, const QueueMessage *message, const gchar *
 /* A new id. */
 QueueId queue_next_id (Queue *queue);
 
-/* Counts a message that is in the index; enters a new one in the index and counts it; takes one out of all and frees
- * it. */
-void queue_count (Queue *queue, const QueueEntry *entry);
+/* Counts a message that came. */
+void queue_count (QueueTally *tally, QueueShares *shares, const QueueEntry *entry);
+
+/* Enters a new message in the index and counts it; takes one out of all and frees it. */
 void queue_enter (Queue *queue, QueueEntry *entry);
 void queue_forget (Queue *queue, QueueEntry *entry, guint32 removal_generation);
 

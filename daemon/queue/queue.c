@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "queue/indexing.h"
 #include "queue/lock.h"
 #include "queue/store.h"
 
@@ -18,27 +19,16 @@ G_DEFINE_QUARK (postern - queue - error, queue_error)
  * comes faster than it goes. */
 #define CACHE_MOST_BYTES (4 * 1024 * 1024)
 
+/* Journals, and indexes of sealed generations, of some ten thousand messages: a tenth of a second. */
+#define AT_ONCE_BYTES (8 * 1024 * 1024)
+
+/* If the disk fails while more than that is read: as soon as after a failed sealing. */
+#define RETRY_SECONDS 10
+
 /* ---- Opening ---- */
 
-/* Counts what recovery found. Returns: (transfer full): ids of messages that were to be removed as soon as possible */
-static GArray *
-count_recovered (Queue *queue)
-{
-    GArray *doomed = g_array_new (FALSE, FALSE, sizeof (QueueId));
-    QueueEntry *entry = NULL;
-
-    while ((entry = queue_index_after (queue->index, entry == NULL ? 0 : entry->id)) != NULL) {
-        if (entry->head.flags & QUEUE_HEAD_DOOMED)
-            g_array_append_val (doomed, entry->id);
-        entry->head.flags &= ~(guint32) QUEUE_HEAD_DOOMED;
-        queue_count (queue, entry);
-    }
-
-    return doomed;
-}
-
 static Queue *
-queue_new (const gchar *directory, gint lock_fd, const QueueLimits *limits, QueueCatalog *catalog)
+queue_new (const gchar *directory, gint lock_fd, const QueueLimits *limits)
 {
     Queue *queue = g_new0 (Queue, 1);
 
@@ -46,8 +36,8 @@ queue_new (const gchar *directory, gint lock_fd, const QueueLimits *limits, Queu
     queue->lock_fd = lock_fd;
     queue->context = g_main_context_ref_thread_default ();
     queue->limits = *limits;
-    queue->catalog = catalog;
-    queue->index = queue_catalog_index (catalog);
+    queue->catalog = queue_catalog_new ();
+    queue->index = queue_catalog_index (queue->catalog);
     queue->cache = queue_cache_new (CACHE_MOST_BYTES);
     queue->lanes = queue_lanes_new ();
     queue->works = g_hash_table_new (g_int64_hash, g_int64_equal);
@@ -59,12 +49,29 @@ queue_new (const gchar *directory, gint lock_fd, const QueueLimits *limits, Queu
     return queue;
 }
 
-Queue *
-queue_open (const gchar *directory, const QueueLimits *limits, GError **error)
+/* What is little, or not to be had otherwise, is read at once. Returns: FALSE with an error; *@staged is %NULL if the rest
+ * is to be read later */
+static gboolean
+look (const gchar *directory, const QueueStart *start, QueueGlance *glance, QueueStaged **staged, GError **error)
 {
-    g_autoptr (QueueCatalog) catalog = queue_catalog_new ();
-    g_autoptr (GArray) doomed = NULL;
-    QueueRecovered recovered;
+    *staged = NULL;
+    if (!queue_glance (directory, glance, error))
+        return FALSE;
+    if (glance->bytes <= start->at_once_bytes || glance->damaged) {
+        const QueueRecovery recovery = {.directory = directory, .newest = glance->last_generation};
+
+        *staged = queue_stage (&recovery, error);
+        return *staged != NULL;
+    }
+
+    return queue_glance_ids (directory, glance, error);
+}
+
+Queue *
+queue_open_as (const gchar *directory, const QueueLimits *limits, const QueueStart *start, GError **error)
+{
+    QueueStaged *staged;
+    QueueGlance glance;
     Queue *queue;
     gint lock_fd;
 
@@ -76,23 +83,28 @@ queue_open (const gchar *directory, const QueueLimits *limits, GError **error)
     lock_fd = queue_lock_directory (directory, error);
     if (lock_fd < 0)
         return NULL;
-    if (!queue_recover (directory, FALSE, catalog, &recovered, error)) {
+    if (!look (directory, start, &glance, &staged, error)) {
         close (lock_fd);
         return NULL;
     }
 
-    queue = queue_new (directory, lock_fd, limits, g_steal_pointer (&catalog));
-    queue->last_id = recovered.last_id;
-    doomed = count_recovered (queue);
-    queue_store_start (queue, &recovered);
-    if (doomed->len > 0) {
-        const QueueFilter filter = {
-            .ids = (QueueId *) (gpointer) doomed->data, .n_ids = doomed->len, .state = -1, .uid = -1};
-
-        queue_act (queue, QUEUE_ACTION_DELETE, &filter, NULL, NULL);
-    }
+    queue = queue_new (directory, lock_fd, limits);
+    queue->last_id = staged != NULL ? staged->recovered.last_id : glance.last_id;
+    queue_store_start (queue, glance.last_generation);
+    if (staged != NULL)
+        queue_adopt (queue, staged);
+    else
+        queue_indexing_start (queue, &glance, start);
 
     return queue;
+}
+
+Queue *
+queue_open (const gchar *directory, const QueueLimits *limits, GError **error)
+{
+    const QueueStart start = {.at_once_bytes = AT_ONCE_BYTES, .retry_seconds = RETRY_SECONDS};
+
+    return queue_open_as (directory, limits, &start, error);
 }
 
 /* ---- Closing ---- */
@@ -139,6 +151,12 @@ queue_close (Queue *queue)
 
 /* ---- What it says of itself ---- */
 
+gboolean
+queue_is_indexed (Queue *queue)
+{
+    return queue->indexing == NULL;
+}
+
 void
 queue_set_limits (Queue *queue, const QueueLimits *limits)
 {
@@ -179,7 +197,11 @@ queue_statistics (Queue *queue, QueueStatistics *statistics)
                                     .bytes = tally->bytes,
                                     .oldest_usec = oldest == NULL ? 0 : oldest->arrival_usec,
                                     .disk_bytes = disk_bytes (queue),
+                                    .indexing = queue->indexing != NULL,
+                                    .indexed_percent = 100,
                                     .trouble = queue->trouble};
+    if (queue->indexing != NULL)
+        statistics->indexed_percent = queue_indexing_percent (queue->indexing);
     statistics->by_state[QUEUE_STATE_QUEUED] = tally->fresh - fresh_closed;
     statistics->by_state[QUEUE_STATE_DELIVERING] = tally->taken;
     statistics->by_state[QUEUE_STATE_DEFERRED] = tally->deferred + fresh_closed;

@@ -14,7 +14,7 @@ typedef struct _Queue Queue;
 #define QUEUE_ERROR (queue_error_quark ())
 
 typedef enum {
-    QUEUE_ERROR_BUSY,    /* another process has this queue open */
+    QUEUE_ERROR_BUSY,    /* another process has this queue open, or it is not indexed yet */
     QUEUE_ERROR_FULL,    /* no disk space, or the reserve would be touched: 452 4.3.1 */
     QUEUE_ERROR_LIMIT,   /* a limit of ours on messages, or on one user: 452 4.3.1 or 4.2.2 */
     QUEUE_ERROR_RATE,    /* too many messages of one user in too short a time: 450 4.7.1 */
@@ -83,13 +83,18 @@ typedef struct {
 
     /* The disk's trouble began (@error) or ended (NULL). */
     void (*trouble) (const GError *error, gpointer user_data);
+
+    /* queue_is_indexed () became true, if it was not from the beginning. */
+    void (*indexed) (gpointer user_data);
 } QueueListener;
 
 /**
  * queue_open:
  * @directory: made if it is missing, mode 0700
  *
- * Locks the directory, recovers what a crash left, reads the index. Lanes are filled by queue_set_route ().
+ * Locks the directory and looks at what lies in it. If that is much, it is read while the queue serves: until
+ * queue_is_indexed () the queue knows only the mail that came since, and that is all that is counted, listed, steered,
+ * delivered and held against limits. Lanes are filled by queue_set_route ().
  *
  * Returns: (transfer full): or %NULL with a QUEUE_ERROR that names the directory and says what to do
  */
@@ -97,6 +102,9 @@ Queue *queue_open (const gchar *directory, const QueueLimits *limits, GError **e
 
 /* Writes out what is under way (an intake that was not committed is dropped), waits for the disk, closes. */
 void queue_close (Queue *queue);
+
+/* Whether what lay in the directory at the start is known. What is found to be missing before may not be. */
+gboolean queue_is_indexed (Queue *queue);
 
 void queue_set_limits (Queue *queue, const QueueLimits *limits);
 void queue_set_listener (Queue *queue, const QueueListener *listener, gpointer user_data);
@@ -294,6 +302,8 @@ typedef struct {
     guint64 by_state[QUEUE_N_STATES];
     gint64 oldest_usec;    /* arrival of the oldest; 0: empty */
     guint64 disk_bytes;    /* what the store's files take */
+    gboolean indexing;     /* there is more, which is not known yet: see queue_is_indexed () */
+    guint indexed_percent; /* how much of that is read */
     const GError *trouble; /* (nullable) what is wrong with the disk */
 } QueueStatistics;
 
@@ -329,7 +339,7 @@ typedef void (*QueueVerifiedFunc) (const QueueVerified *verified, const GError *
  * queue_verify:
  *
  * Reads all of the store while it serves, on a thread of its own. @done is called with QUEUE_ERROR_BUSY at once if that is
- * going on already, with QUEUE_ERROR_GONE if the queue is closed meanwhile.
+ * going on already or the queue is not indexed, with QUEUE_ERROR_GONE if the queue is closed meanwhile.
  */
 void queue_verify (Queue *queue, QueueVerifiedFunc done, gpointer user_data);
 

@@ -3,11 +3,11 @@
 /*
  * Recovery
  *
- * What a start does, whether the last stop was clean or not: there is no other way, so it is always tested. First the
- * directory is put in order: what was being sealed is thrown away, since its sources are still there; what a sealed
- * generation replaces is removed, since all of it that lived was copied. Then the generations are read from the oldest
- * to the newest, and what is in a newer one overrides what is in an older: of a sealed one its index, of a journal all
- * its records.
+ * What a start does, at once or while it serves (indexing.c), whether the last stop was clean or not: there is no other
+ * way, so it is always tested. First the directory is put in order: what was being sealed is thrown away, since its
+ * sources are still there; what a sealed generation replaces is removed, since all of it that lived was copied. Then the
+ * generations are read from the oldest to the newest, and what is in a newer one overrides what is in an older: of a
+ * sealed one its index, of a journal all its records.
  *
  * Damage costs what it hit. A journal is read on behind it if it can be shown that what follows had been acknowledged;
  * a sealed generation whose index is damaged is searched key by key; one that cannot be opened at all is put aside for a
@@ -37,14 +37,13 @@ typedef struct {
 } Found;
 
 typedef struct {
-    const gchar *directory;
-    gboolean read_only;
+    const QueueRecovery *recovery;
     QueueCatalog *catalog;
     QueueRecovered *recovered;
     GPtrArray *found;    /* of Found, by number */
     QueueReplay replay;  /* of what is in them */
     gboolean has_damage; /* a reason to look whether each message is whole was found */
-} Recovery;
+} Recovering;
 
 static void
 found_free (gpointer data)
@@ -58,21 +57,34 @@ found_free (gpointer data)
     g_free (found);
 }
 
+/* To be asked again and again. @bytes: that were read since */
+static gboolean
+may_go_on (const Recovering *recovering, guint64 bytes, GError **error)
+{
+    const QueueRecovery *recovery = recovering->recovery;
+
+    if (recovery->go_on == NULL || recovery->go_on (bytes, recovery->user_data))
+        return TRUE;
+    g_set_error_literal (error, QUEUE_ERROR, QUEUE_ERROR_GONE, "the queue is being closed");
+
+    return FALSE;
+}
+
 /* ---- The directory ---- */
 
 static Found *
-get_found (Recovery *recovery, guint32 number)
+get_found (Recovering *recovering, guint32 number)
 {
     Found *found;
 
-    for (guint i = 0; i < recovery->found->len; i++) {
-        found = g_ptr_array_index (recovery->found, i);
+    for (guint i = 0; i < recovering->found->len; i++) {
+        found = g_ptr_array_index (recovering->found, i);
         if (found->number == number)
             return found;
     }
     found = g_new0 (Found, 1);
     found->number = number;
-    g_ptr_array_add (recovery->found, found);
+    g_ptr_array_add (recovering->found, found);
 
     return found;
 }
@@ -86,16 +98,16 @@ compare_found (gconstpointer a, gconstpointer b)
 }
 
 static gboolean
-remove_file (Recovery *recovery, const gchar *path, GError **error)
+remove_file (Recovering *recovering, const gchar *path, GError **error)
 {
-    return recovery->read_only || queue_disk_remove (path, error);
+    return recovering->recovery->read_only || queue_disk_remove (path, error);
 }
 
 static gboolean
-list_directory (Recovery *recovery, GError **error)
+list_directory (Recovering *recovering, GError **error)
 {
     g_autoptr (GError) failed = NULL;
-    g_autoptr (GDir) dir = g_dir_open (recovery->directory, 0, &failed);
+    g_autoptr (GDir) dir = g_dir_open (recovering->recovery->directory, 0, &failed);
     const gchar *name;
 
     if (dir == NULL) {
@@ -103,33 +115,33 @@ list_directory (Recovery *recovery, GError **error)
         return FALSE;
     }
     while ((name = g_dir_read_name (dir)) != NULL) {
-        g_autofree gchar *path = g_build_filename (recovery->directory, name, NULL);
+        g_autofree gchar *path = g_build_filename (recovering->recovery->directory, name, NULL);
         const gchar *kind;
         guint32 number;
 
-        if (!queue_generation_parse_name (name, &number, &kind))
+        if (!queue_generation_parse_name (name, &number, &kind) || number > recovering->recovery->newest)
             continue;
-        recovery->recovered->last_generation = MAX (recovery->recovered->last_generation, number);
+        recovering->recovered->last_generation = MAX (recovering->recovered->last_generation, number);
         if (strcmp (kind, QUEUE_GENERATION_JOURNAL) == 0)
-            get_found (recovery, number)->journal = g_steal_pointer (&path);
+            get_found (recovering, number)->journal = g_steal_pointer (&path);
         else if (strcmp (kind, QUEUE_GENERATION_SEALED) == 0)
-            get_found (recovery, number)->gdbm = g_steal_pointer (&path);
-        else if (strcmp (kind, QUEUE_GENERATION_MAKING) == 0 && !remove_file (recovery, path, error))
+            get_found (recovering, number)->gdbm = g_steal_pointer (&path);
+        else if (strcmp (kind, QUEUE_GENERATION_MAKING) == 0 && !remove_file (recovering, path, error))
             return FALSE;
     }
-    g_ptr_array_sort (recovery->found, compare_found);
+    g_ptr_array_sort (recovering->found, compare_found);
 
     return TRUE;
 }
 
 /* Gets a file that cannot be used out of the way. */
 static void
-put_aside (Recovery *recovery, const gchar *path, const GError *why)
+put_aside (Recovering *recovering, const gchar *path, const GError *why)
 {
     g_autofree gchar *aside = g_strconcat (path, "." QUEUE_GENERATION_DAMAGED, NULL);
 
-    recovery->recovered->lost_files++;
-    if (recovery->read_only) {
+    recovering->recovered->lost_files++;
+    if (recovering->recovery->read_only) {
         g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "MESSAGE", "nothing of %s can be read: %s", path,
                           why->message);
         return;
@@ -150,7 +162,7 @@ is_damage (const GError *error)
 
 /* Opens a sealed generation, even if it does not say what it is. */
 static gboolean
-open_found (Recovery *recovery, Found *found, GError **error)
+open_found (Recovering *recovering, Found *found, GError **error)
 {
     g_autoptr (GError) failed = NULL, again = NULL;
 
@@ -158,7 +170,7 @@ open_found (Recovery *recovery, Found *found, GError **error)
     found->readable = found->sealed != NULL;
     if (found->sealed == NULL && is_damage (failed) && found->journal == NULL) {
         found->sealed = queue_sealed_open_damaged (found->gdbm, &again);
-        recovery->has_damage = TRUE;
+        recovering->has_damage = TRUE;
     }
     if (found->sealed != NULL)
         return TRUE;
@@ -166,7 +178,7 @@ open_found (Recovery *recovery, Found *found, GError **error)
         g_propagate_error (error, is_damage (failed) ? g_steal_pointer (&again) : g_steal_pointer (&failed));
         return FALSE;
     }
-    put_aside (recovery, found->gdbm, failed);
+    put_aside (recovering, found->gdbm, failed);
     g_clear_pointer (&found->gdbm, g_free);
 
     return TRUE;
@@ -174,12 +186,12 @@ open_found (Recovery *recovery, Found *found, GError **error)
 
 /* Opens the sealed generations, so that it is known which of the others they replace. */
 static gboolean
-open_sealed (Recovery *recovery, GError **error)
+open_sealed (Recovering *recovering, GError **error)
 {
-    for (guint i = 0; i < recovery->found->len; i++) {
-        Found *found = g_ptr_array_index (recovery->found, i);
+    for (guint i = 0; i < recovering->found->len; i++) {
+        Found *found = g_ptr_array_index (recovering->found, i);
 
-        if (found->gdbm != NULL && !open_found (recovery, found, error))
+        if (found->gdbm != NULL && !open_found (recovering, found, error))
             return FALSE;
     }
 
@@ -187,10 +199,10 @@ open_sealed (Recovery *recovery, GError **error)
 }
 
 static gboolean
-is_replaced (Recovery *recovery, guint32 number)
+is_replaced (Recovering *recovering, guint32 number)
 {
-    for (guint i = 0; i < recovery->found->len; i++) {
-        const Found *found = g_ptr_array_index (recovery->found, i);
+    for (guint i = 0; i < recovering->found->len; i++) {
+        const Found *found = g_ptr_array_index (recovering->found, i);
 
         for (guint j = 0; found->readable && j < found->meta.replaced->len; j++) {
             if (g_array_index (found->meta.replaced, guint32, j) == number)
@@ -203,29 +215,30 @@ is_replaced (Recovery *recovery, guint32 number)
 
 /* Removes files that are in another one. Afterwards each generation has one file. */
 static gboolean
-remove_replaced (Recovery *recovery, GError **error)
+remove_replaced (Recovering *recovering, GError **error)
 {
     guint removed = 0;
 
-    for (guint i = 0; i < recovery->found->len; i++) {
-        Found *found = g_ptr_array_index (recovery->found, i);
-        gboolean replaced = is_replaced (recovery, found->number);
+    for (guint i = 0; i < recovering->found->len; i++) {
+        Found *found = g_ptr_array_index (recovering->found, i);
+        gboolean replaced = is_replaced (recovering, found->number);
 
         if (found->journal != NULL && (replaced || found->gdbm != NULL)) {
-            if (!remove_file (recovery, found->journal, error))
+            if (!remove_file (recovering, found->journal, error))
                 return FALSE;
             g_clear_pointer (&found->journal, g_free);
             removed++;
         }
         if (found->gdbm != NULL && replaced) {
-            if (!remove_file (recovery, found->gdbm, error))
+            if (!remove_file (recovering, found->gdbm, error))
                 return FALSE;
             g_clear_pointer (&found->gdbm, g_free);
             removed++;
         }
     }
 
-    return removed == 0 || recovery->read_only || queue_disk_sync_directory (recovery->directory, error);
+    return removed == 0 || recovering->recovery->read_only ||
+           queue_disk_sync_directory (recovering->recovery->directory, error);
 }
 
 /* ---- A journal ---- */
@@ -250,21 +263,21 @@ is_unborn (const struct stat *status, const guint8 start[QUEUE_JOURNAL_START_BYT
 }
 
 static QueueGeneration *
-add_journal (Recovery *recovery, const Found *found, gint fd, guint64 seed)
+add_journal (Recovering *recovering, const Found *found, gint fd, guint64 seed)
 {
     QueueGeneration *generation = queue_generation_new_journal (found->number, found->journal, fd, seed);
 
     generation->disk_bytes = queue_disk_used_bytes (found->journal);
-    queue_catalog_add_generation (recovery->catalog, generation);
+    queue_catalog_add_generation (recovering->catalog, generation);
 
     return generation;
 }
 
 /* Cuts off what was never acknowledged, and makes sure of what will be relied on. */
 static gboolean
-tidy_journal (const Recovery *recovery, gint fd, const gchar *path, const QueueJournalScan *scan, GError **error)
+tidy_journal (const Recovering *recovering, gint fd, const gchar *path, const QueueJournalScan *scan, GError **error)
 {
-    if (recovery->read_only)
+    if (recovering->recovery->read_only)
         return TRUE;
     if ((scan->torn && ftruncate (fd, (off_t) scan->end) != 0) || fdatasync (fd) != 0) {
         queue_disk_set_error (error, "recover", path);
@@ -280,7 +293,7 @@ tidy_journal (const Recovery *recovery, gint fd, const gchar *path, const QueueJ
 
 /* Reads the header. Returns: FALSE with an error; *@seed is 0 if the file is of no use, and was removed or put aside */
 static gboolean
-read_start (Recovery *recovery, const Found *found, gint fd, guint64 *seed, GError **error)
+read_start (Recovering *recovering, const Found *found, gint fd, guint64 *seed, GError **error)
 {
     guint8 start[QUEUE_JOURNAL_START_BYTES] = {0};
     g_autoptr (GError) failed = NULL;
@@ -293,43 +306,43 @@ read_start (Recovery *recovery, const Found *found, gint fd, guint64 *seed, GErr
         return FALSE;
     }
     if (is_unborn (&status, start))
-        return remove_file (recovery, found->journal, error);
+        return remove_file (recovering, found->journal, error);
     if (queue_journal_read_start (start, &header, &failed)) {
         *seed = header.seed;
-        recovery->replay.last_id = MAX (recovery->replay.last_id, header.next_id - 1);
+        recovering->replay.last_id = MAX (recovering->replay.last_id, header.next_id - 1);
         return TRUE;
     }
     if (!is_damage (failed)) {
         g_set_error (error, failed->domain, failed->code, "%s: %s", found->journal, failed->message);
         return FALSE;
     }
-    put_aside (recovery, found->journal, failed);
-    recovery->has_damage = TRUE;
+    put_aside (recovering, found->journal, failed);
+    recovering->has_damage = TRUE;
 
     return TRUE;
 }
 
 static gboolean
-read_records (Recovery *recovery, const Found *found, gint fd, QueueGeneration *generation, GError **error)
+read_records (Recovering *recovering, const Found *found, gint fd, QueueGeneration *generation, GError **error)
 {
     g_autoptr (GError) failed = NULL;
     QueueJournalHeader header;
     QueueJournalScan scan;
 
-    if (!queue_journal_scan (fd, &header, journal_record, &recovery->replay, &scan, &failed)) {
+    if (!queue_journal_scan (fd, &header, journal_record, &recovering->replay, &scan, &failed)) {
         g_set_error (error, failed->domain, failed->code, "%s: %s", found->journal, failed->message);
         return FALSE;
     }
     generation->damaged = scan.lost_bytes > 0;
-    recovery->has_damage |= generation->damaged;
+    recovering->has_damage |= generation->damaged;
 
-    return tidy_journal (recovery, fd, found->journal, &scan, error);
+    return tidy_journal (recovering, fd, found->journal, &scan, error) && may_go_on (recovering, scan.end, error);
 }
 
 static gboolean
-read_journal (Recovery *recovery, const Found *found, GError **error)
+read_journal (Recovering *recovering, const Found *found, GError **error)
 {
-    gint fd = open (found->journal, (recovery->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+    gint fd = open (found->journal, (recovering->recovery->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
     QueueGeneration *generation;
     guint64 seed;
 
@@ -337,7 +350,7 @@ read_journal (Recovery *recovery, const Found *found, GError **error)
         queue_disk_set_error (error, "open", found->journal);
         return FALSE;
     }
-    if (!read_start (recovery, found, fd, &seed, error)) {
+    if (!read_start (recovering, found, fd, &seed, error)) {
         close (fd);
         return FALSE;
     }
@@ -347,33 +360,33 @@ read_journal (Recovery *recovery, const Found *found, GError **error)
     }
 
     /* The parts that are found are placed in it: it must be there before. */
-    generation = add_journal (recovery, found, fd, seed);
+    generation = add_journal (recovering, found, fd, seed);
 
-    return read_records (recovery, found, fd, generation, error);
+    return read_records (recovering, found, fd, generation, error);
 }
 
 /* ---- A sealed generation ---- */
 
 static gboolean
-read_pages (Recovery *recovery, QueueSealed *file, const QueueSealedMeta *meta, GError **error)
+read_pages (Recovering *recovering, QueueSealed *file, const QueueSealedMeta *meta, GError **error)
 {
     for (guint32 i = 0; i < meta->removal_pages; i++) {
         g_autoptr (GBytes) page = queue_sealed_read (file, QUEUE_PART_REMOVAL, 0, i, error);
 
-        if (page == NULL)
+        if (page == NULL || !may_go_on (recovering, g_bytes_get_size (page), error))
             return FALSE;
-        queue_replay_removals (&recovery->replay, page);
+        queue_replay_removals (&recovering->replay, page);
     }
     for (guint32 i = 0; i < meta->index_pages; i++) {
         g_autoptr (GBytes) page = queue_sealed_read (file, QUEUE_PART_INDEX, 0, i, error);
         QueueSpan span = {0};
         QueueItem item;
 
-        if (page == NULL)
+        if (page == NULL || !may_go_on (recovering, g_bytes_get_size (page), error))
             return FALSE;
         span.data = g_bytes_get_data (page, &span.left);
         while (queue_item_read (&span, &item))
-            queue_replay_item (&recovery->replay, &item);
+            queue_replay_item (&recovering->replay, &item);
         if (span.bad) {
             g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_DAMAGED, "a page of its index cannot be understood");
             return FALSE;
@@ -395,7 +408,7 @@ salvaged_part (QueuePart part, QueueId id, guint32 number, GBytes *payload, gpoi
 }
 
 static gboolean
-read_sealed (Recovery *recovery, Found *found, GError **error)
+read_sealed (Recovering *recovering, Found *found, GError **error)
 {
     QueueSealed *file = g_steal_pointer (&found->sealed);
     QueueGeneration *generation = queue_generation_new_sealed (found->number, found->gdbm, file);
@@ -403,35 +416,37 @@ read_sealed (Recovery *recovery, Found *found, GError **error)
 
     generation->stored_bytes = found->meta.stored_bytes;
     generation->disk_bytes = queue_disk_used_bytes (found->gdbm);
-    queue_catalog_add_generation (recovery->catalog, generation);
+    queue_catalog_add_generation (recovering->catalog, generation);
     if (found->readable) {
-        recovery->replay.last_id = MAX (recovery->replay.last_id, found->meta.next_id - 1);
-        if (read_pages (recovery, file, &found->meta, &failed))
+        recovering->replay.last_id = MAX (recovering->replay.last_id, found->meta.next_id - 1);
+        if (read_pages (recovering, file, &found->meta, &failed))
             return TRUE;
         if (!is_damage (failed)) {
             g_propagate_error (error, g_steal_pointer (&failed));
             return FALSE;
         }
     }
-    recovery->has_damage = generation->damaged = TRUE;
+    recovering->has_damage = generation->damaged = TRUE;
 
-    return queue_sealed_salvage (file, salvaged_part, &recovery->replay, error);
+    return queue_sealed_salvage (file, salvaged_part, &recovering->replay, error);
 }
 
 /* ---- All of it ---- */
 
 static gboolean
-read_generations (Recovery *recovery, GError **error)
+read_generations (Recovering *recovering, GError **error)
 {
-    for (guint i = 0; i < recovery->found->len; i++) {
-        Found *found = g_ptr_array_index (recovery->found, i);
+    for (guint i = 0; i < recovering->found->len; i++) {
+        Found *found = g_ptr_array_index (recovering->found, i);
 
-        recovery->replay.generation = found->number;
-        if (found->gdbm != NULL && !read_sealed (recovery, found, error))
+        if (!may_go_on (recovering, 0, error))
+            return FALSE;
+        recovering->replay.generation = found->number;
+        if (found->gdbm != NULL && !read_sealed (recovering, found, error))
             return FALSE;
         if (found->gdbm != NULL)
             continue;
-        if (found->journal != NULL && !read_journal (recovery, found, error))
+        if (found->journal != NULL && !read_journal (recovering, found, error))
             return FALSE;
     }
 
@@ -439,33 +454,31 @@ read_generations (Recovery *recovery, GError **error)
 }
 
 static void
-log_unreadable (const Recovery *recovery)
+log_unreadable (const Recovering *recovering)
 {
-    if (recovery->replay.n_unreadable > 0)
+    if (recovering->replay.n_unreadable > 0)
         g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "MESSAGE",
-                          "%" G_GUINT64_FORMAT " records in %s cannot be understood", recovery->replay.n_unreadable,
-                          recovery->directory);
+                          "%" G_GUINT64_FORMAT " records in %s cannot be understood", recovering->replay.n_unreadable,
+                          recovering->recovery->directory);
 }
 
 gboolean
-queue_recover (const gchar *directory, gboolean read_only, QueueCatalog *catalog, QueueRecovered *recovered,
-               GError **error)
+queue_recover (const QueueRecovery *recovery, QueueCatalog *catalog, QueueRecovered *recovered, GError **error)
 {
     g_autoptr (GPtrArray) found = g_ptr_array_new_with_free_func (found_free);
-    Recovery recovery = {
-        .directory = directory, .read_only = read_only, .catalog = catalog, .recovered = recovered, .found = found};
+    Recovering recovering = {.recovery = recovery, .catalog = catalog, .recovered = recovered, .found = found};
     gboolean read;
 
     *recovered = (QueueRecovered){0};
-    queue_replay_init (&recovery.replay, catalog);
-    read = list_directory (&recovery, error) && open_sealed (&recovery, error) &&
-           remove_replaced (&recovery, error) && read_generations (&recovery, error);
+    queue_replay_init (&recovering.replay, catalog);
+    read = list_directory (&recovering, error) && open_sealed (&recovering, error) &&
+           remove_replaced (&recovering, error) && read_generations (&recovering, error);
     if (read) {
-        recovered->damaged_messages = queue_replay_find_damaged (&recovery.replay, recovery.has_damage);
-        log_unreadable (&recovery);
+        recovered->damaged_messages = queue_replay_find_damaged (&recovering.replay, recovering.has_damage);
+        log_unreadable (&recovering);
     }
-    recovered->last_id = recovery.replay.last_id;
-    queue_replay_clear (&recovery.replay);
+    recovered->last_id = recovering.replay.last_id;
+    queue_replay_clear (&recovering.replay);
 
     return read;
 }

@@ -395,12 +395,13 @@ rescue_all (Rescue *rescue, GError **error)
 static QueueVerified *
 look_at_new (const Rescue *rescue, GError **error)
 {
+    const QueueRecovery recovery = {.directory = rescue->to, .newest = G_MAXUINT32};
     g_autoptr (QueueCatalog) catalog = queue_catalog_new ();
     QueueVerified *verified;
     QueueRecovered recovered;
     gint cancel = FALSE;
 
-    if (!queue_recover (rescue->to, FALSE, catalog, &recovered, error))
+    if (!queue_recover (&recovery, catalog, &recovered, error))
         return NULL;
     verified = queue_verify_catalog (catalog, &cancel, error);
     for (guint i = 0; verified != NULL && i < rescue->lost->findings->len; i++) {

@@ -75,6 +75,22 @@ queue_shares_count (QueueShares *shares, gint64 uid, guint64 bytes, gint by)
         g_hash_table_remove (shares->by_uid, GUINT_TO_POINTER ((guint32) uid));
 }
 
+void
+queue_shares_add (QueueShares *shares, const QueueShares *more)
+{
+    GHashTableIter iter;
+    gpointer uid, value;
+
+    g_hash_table_iter_init (&iter, more->by_uid);
+    while (g_hash_table_iter_next (&iter, &uid, &value)) {
+        const Share *other = value;
+        Share *share = get (shares, GPOINTER_TO_UINT (uid));
+
+        share->messages += other->messages;
+        share->bytes += other->bytes;
+    }
+}
+
 static gint64
 usec_each (const QueueRate *rate)
 {

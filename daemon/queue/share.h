@@ -14,6 +14,9 @@ void queue_shares_free (QueueShares *shares);
 /* Messages and bytes that came (@by 1) or went (@by -1). @uid: -1 is nobody, and not counted */
 void queue_shares_count (QueueShares *shares, gint64 uid, guint64 bytes, gint by);
 
+/* Adds what users have in @more, of which no rate is known. */
+void queue_shares_add (QueueShares *shares, const QueueShares *more);
+
 /**
  * queue_shares_allow:
  * @bytes: of the message that a user wants to hand in, as far as it is known

@@ -34,22 +34,28 @@ queue_entry_shown_state (const QueueEntry *entry)
     return QUEUE_STATE_QUEUED;
 }
 
-void
-queue_tally (Queue *queue, const QueueEntry *entry, gint by)
+static void
+tally_state (QueueTally *tally, const QueueEntry *entry, gint by)
 {
     guint64 change = (guint64) (gint64) by;
 
     if (entry->flags & QUEUE_ENTRY_TAKEN) {
-        queue->tally.taken += change;
+        tally->taken += change;
     } else if (entry->head.flags & QUEUE_HEAD_HELD || entry->flags & QUEUE_ENTRY_DAMAGED) {
-        queue->tally.held += change;
+        tally->held += change;
     } else if (entry->head.flags & QUEUE_HEAD_DEFERRED) {
-        queue->tally.deferred += change;
+        tally->deferred += change;
     } else {
-        queue->tally.fresh += change;
+        tally->fresh += change;
         if (entry->waiting != NULL)
             entry->waiting->lane->n_fresh += change;
     }
+}
+
+void
+queue_tally (Queue *queue, const QueueEntry *entry, gint by)
+{
+    tally_state (&queue->tally, entry, by);
 }
 
 /* The last failure of a recipient that is still pending. (nullable) (transfer full) */
@@ -149,6 +155,8 @@ queue_next_id (Queue *queue)
     gint64 now = g_get_real_time ();
 
     queue->last_id = MAX (queue->last_id + 1, (QueueId) MAX (now, 1));
+    if (queue->first_id == 0)
+        queue->first_id = queue->last_id;
 
     return queue->last_id;
 }
@@ -159,15 +167,15 @@ queue_enter (Queue *queue, QueueEntry *entry)
     queue_catalog_lock (queue->catalog);
     queue_index_insert (queue->index, entry);
     queue_catalog_unlock (queue->catalog);
-    queue_count (queue, entry);
+    queue_count (&queue->tally, queue->shares, entry);
 }
 
 void
-queue_count (Queue *queue, const QueueEntry *entry)
+queue_count (QueueTally *tally, QueueShares *shares, const QueueEntry *entry)
 {
-    queue->tally.bytes += entry->size;
-    queue_shares_count (queue->shares, queue_entry_uid (entry), entry->size, 1);
-    queue_tally (queue, entry, 1);
+    tally->bytes += entry->size;
+    queue_shares_count (shares, queue_entry_uid (entry), entry->size, 1);
+    tally_state (tally, entry, 1);
 }
 
 void

@@ -31,11 +31,16 @@
  * meanwhile lie in a newer generation and override both. Dropping: the parts are dead, and the marks that say so
  * outlive the file, because files are removed in the order of their numbers, each durably before the next.
  *
+ * A start does not wait for that reading if it is long: the next journal is begun and mail taken while a thread makes the
+ * catalog of what lies there, which then becomes one with that of the new mail in one step (indexing.c). Nothing is
+ * sealed, merged or dropped before.
+ *
  * Reading (loader.c) has a thread of its own and never waits behind a sync; most content is still in memory (cache.c).
  *
  * This file puts the threads together and decides when a journal is old enough.
  */
 
+#include "queue/indexing.h"
 #include "queue/sealer.h"
 #include "queue/store.h"
 
@@ -66,6 +71,7 @@ show_trouble (Queue *queue)
 {
     const GError *error = queue->write_trouble   ? queue->write_trouble
                           : queue->space_trouble ? queue->space_trouble
+                          : queue->index_trouble ? queue->index_trouble
                           : queue->roll_trouble  ? queue->roll_trouble
                                                  : queue->seal_trouble;
     gboolean same = error == queue->trouble || (error != NULL && queue->trouble != NULL &&
@@ -87,6 +93,12 @@ set_trouble (Queue *queue, GError **slot, const GError *error)
     show_trouble (queue);
 }
 
+void
+queue_set_index_trouble (Queue *queue, const GError *error)
+{
+    set_trouble (queue, &queue->index_trouble, error);
+}
+
 /* ---- Sealing ---- */
 
 static QueueSealerView
@@ -104,8 +116,15 @@ consider_sealing (Queue *queue)
 {
     const QueueSealerView view = view_for_sealer (queue);
 
-    if (!queue->closing)
+    if (!queue->closing && queue->indexing == NULL)
         queue_sealer_start (queue->sealer, &view);
+}
+
+void
+queue_store_indexed (Queue *queue)
+{
+    consider_sealing (queue);
+    queue_start_ticking (queue);
 }
 
 static void
@@ -352,13 +371,13 @@ hear_trouble (const GError *error, gpointer user_data)
 /* ---- Starting and stopping ---- */
 
 void
-queue_store_start (Queue *queue, const QueueRecovered *recovered)
+queue_store_start (Queue *queue, guint32 last_generation)
 {
     const QueueWriterListener listener = {
         .begun = hear_begun, .full = hear_full, .roll_failed = hear_roll_failed, .trouble = hear_trouble};
-    QueueAppender *appender = queue_appender_new (queue->directory, queue->catalog, recovered->last_generation);
+    QueueAppender *appender = queue_appender_new (queue->directory, queue->catalog, last_generation);
 
-    queue->closed = recovered->last_generation;
+    queue->closed = last_generation;
     queue->seal_retry_seconds = RETRY_FIRST_SECONDS;
     queue->mailbox = queue_mailbox_new ();
     queue->loader = queue_loader_new (queue->catalog, queue->mailbox);
@@ -383,20 +402,25 @@ seal_last (Queue *queue)
 void
 queue_store_stop (Queue *queue)
 {
+    /* What is not known cannot be sealed: the next start reads the journals. */
+    gboolean to_seal = queue->indexing == NULL;
+
+    queue_indexing_stop (queue);
     if (queue->tick != NULL)
         g_source_destroy (queue->tick);
     g_clear_pointer (&queue->tick, g_source_unref);
     if (queue->space_timer != NULL)
         g_source_destroy (queue->space_timer);
     g_clear_pointer (&queue->space_timer, g_source_unref);
-    if (queue_writer_journal_bytes (queue->writer) > 0 || queue->journal_first_usec != 0)
+    if (to_seal && (queue_writer_journal_bytes (queue->writer) > 0 || queue->journal_first_usec != 0))
         queue_writer_roll (queue->writer, queue->last_id + 1);
     queue_writer_stop (queue->writer);
     queue_sealer_stop (queue->sealer);
     queue_loader_stop (queue->loader);
     queue_inspection_stop (queue);
     queue_mailbox_drain (queue->mailbox);
-    seal_last (queue);
+    if (to_seal)
+        seal_last (queue);
     queue_writer_free (queue->writer);
     queue_mailbox_drain (queue->mailbox);
     queue_sealer_free (queue->sealer);
@@ -404,6 +428,7 @@ queue_store_stop (Queue *queue)
     queue_mailbox_free (queue->mailbox);
     g_clear_error (&queue->write_trouble);
     g_clear_error (&queue->space_trouble);
+    g_clear_error (&queue->index_trouble);
     g_clear_error (&queue->roll_trouble);
     g_clear_error (&queue->seal_trouble);
     g_clear_error (&queue->trouble);

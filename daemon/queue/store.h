@@ -2,13 +2,19 @@
 #pragma once
 
 #include "queue/queue-private.h"
-#include "queue/recovery.h"
 
 /*
  * The store's parts put together: what the queue does to its threads, and hears from them.
  */
 
-void queue_store_start (Queue *queue, const QueueRecovered *recovered);
+/* @last_generation: no number up to this may be given again */
+void queue_store_start (Queue *queue, guint32 last_generation);
+
+/* All that lies there is known: what rested until then may begin. */
+void queue_store_indexed (Queue *queue);
+
+/* @error: (nullable): the end of it */
+void queue_set_index_trouble (Queue *queue, const GError *error);
 
 /* Writes out what is under way, seals, ends the threads. All callbacks were called afterwards. */
 void queue_store_stop (Queue *queue);

@@ -56,6 +56,14 @@ hear_trouble (const GError *error, gpointer user_data)
     fixture->n_troubles += error != NULL;
 }
 
+static void
+hear_indexed (gpointer user_data)
+{
+    Fixture *fixture = user_data;
+
+    fixture->n_indexed++;
+}
+
 Fixture *
 fixture_new (void)
 {
@@ -105,9 +113,13 @@ fixture_route (const QueueMessage *message, guint recipient, QueueHints hints, g
 gboolean
 fixture_try_open (Fixture *fixture, GError **error)
 {
-    const QueueListener listener = {.event = hear_event, .due = hear_due, .trouble = hear_trouble};
+    const QueueListener listener = {
+        .event = hear_event, .due = hear_due, .trouble = hear_trouble, .indexed = hear_indexed};
 
-    fixture->queue = queue_open (fixture->directory, &fixture->limits, error);
+    if (fixture->start != NULL)
+        fixture->queue = queue_open_as (fixture->directory, &fixture->limits, fixture->start, error);
+    else
+        fixture->queue = queue_open (fixture->directory, &fixture->limits, error);
     if (fixture->queue == NULL)
         return FALSE;
     queue_set_listener (fixture->queue, &listener, fixture);
@@ -123,6 +135,25 @@ fixture_open (Fixture *fixture)
 
     fixture_try_open (fixture, &error);
     g_assert_no_error (error);
+    fixture_wait_indexed (fixture);
+}
+
+static gboolean
+give_up (gpointer user_data)
+{
+    g_error ("nothing came for %d seconds", WAIT_SECONDS);
+
+    return G_SOURCE_REMOVE;
+}
+
+void
+fixture_wait_indexed (Fixture *fixture)
+{
+    guint timeout = g_timeout_add_seconds (WAIT_SECONDS, give_up, NULL);
+
+    while (!queue_is_indexed (fixture->queue))
+        g_main_context_iteration (NULL, TRUE);
+    g_source_remove (timeout);
 }
 
 void
@@ -146,14 +177,6 @@ fixture_reopen (Fixture *fixture)
 
         g_assert_cmpuint (messages->len, ==, statistics.messages);
     }
-}
-
-static gboolean
-give_up (gpointer user_data)
-{
-    g_error ("nothing came for %d seconds", WAIT_SECONDS);
-
-    return G_SOURCE_REMOVE;
 }
 
 void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-#include "queue/queue.h"
+#include "queue/queue-private.h"
 
 /*
  * A queue in a directory of its own, with a listener that writes everything down, and calls that wait for the main loop.
@@ -10,18 +10,21 @@ typedef struct {
     gchar *directory;
     Queue *queue;
     QueueLimits limits;
-    GPtrArray *events; /* of gchar: "queued 0abc… rcpt@example.org", … */
-    GPtrArray *due;    /* of gchar: names of lanes */
+    const QueueStart *start; /* (nullable) how it is opened */
+    GPtrArray *events;       /* of gchar: "queued 0abc… rcpt@example.org", … */
+    GPtrArray *due;          /* of gchar: names of lanes */
     GError *trouble;
     guint n_troubles;
+    guint n_indexed; /* how often it was told */
 } Fixture;
 
 Fixture *fixture_new (void);
 void fixture_free (Fixture *fixture); /* removes the directory too */
 
-/* Opens the queue, with the route fixture_route () unless @unrouted. */
+/* Opens the queue, with the route fixture_route (), and waits until it is indexed; or only opens it. */
 void fixture_open (Fixture *fixture);
 gboolean fixture_try_open (Fixture *fixture, GError **error);
+void fixture_wait_indexed (Fixture *fixture);
 void fixture_close (Fixture *fixture);
 void fixture_reopen (Fixture *fixture);
 

@@ -154,20 +154,30 @@ go_on (gpointer user_data)
     return G_SOURCE_CONTINUE;
 }
 
+static void
+hear_indexed (gpointer user_data)
+{
+    Child *child = user_data;
+    QueueStatistics statistics;
+
+    queue_statistics (child->queue, &statistics);
+    child->messages = statistics.messages;
+}
+
+/* What lies there becomes known at some time while mail comes already. */
 static void G_GNUC_NORETURN
 run_child (const Fixture *fixture, gint to_parent)
 {
-    const QueueListener listener = {.event = hear_event, .due = hear_due};
+    const QueueListener listener = {.event = hear_event, .due = hear_due, .indexed = hear_indexed};
+    const QueueStart in_the_background = {.at_once_bytes = 0};
     Child child = {.pipe = to_parent};
-    QueueStatistics statistics;
 
-    child.queue = queue_open (fixture->directory, &fixture->limits, NULL);
+    child.queue = queue_open_as (fixture->directory, &fixture->limits, &in_the_background, NULL);
     if (child.queue == NULL)
         _exit (1);
     queue_set_listener (child.queue, &listener, &child);
     queue_set_route (child.queue, fixture_route, NULL);
-    queue_statistics (child.queue, &statistics);
-    child.messages = statistics.messages;
+    hear_indexed (&child);
     for (guint i = 0; i < OUTSTANDING; i++)
         submit (&child);
     g_timeout_add (1, go_on, &child);

@@ -186,9 +186,20 @@ crash (Model *model)
     g_free (copy->directory);
     copy->directory = fixture_copy_directory (model->fixture->directory);
     copy->limits.generation_bytes = GENERATION_BYTES;
+    copy->start = model->fixture->start;
     fixture_open (copy);
     check (model, copy);
     fixture_free (copy);
+}
+
+/* At once and in the background by turns. */
+static void
+reopen (Fixture *fixture)
+{
+    static const QueueStart in_the_background = {.at_once_bytes = 0};
+
+    fixture->start = fixture->start == NULL ? &in_the_background : NULL;
+    fixture_reopen (fixture);
 }
 
 static void
@@ -212,7 +223,7 @@ random_use_and_crashes_agree_with_the_model (Fixture *fixture)
         else if (what < 98)
             crash (&model);
         else
-            fixture_reopen (fixture);
+            reopen (fixture);
         if (what >= 98)
             check (&model, fixture);
     }

@@ -10,7 +10,8 @@
  * nothing that was gone, and nothing that is not whole. It dies in three ways: by a kill, or by a power cut that leaves
  * nothing of what was not synced, or some of it (faults.c). And it does not die, but the call fails.
  *
- * The recovery is cut off at each of its steps in the same way.
+ * The recovery is cut off at each of its steps in the same way; and so is a start that takes mail while another thread
+ * recovers.
  */
 
 #include <errno.h>
@@ -45,6 +46,17 @@
 /* After so many deaths the recovery is cut off, too: at a step of each stretch. */
 #define RECOVERY_AFTER   4
 #define RECOVERY_STRETCH 3
+
+/* Of a start that serves while it recovers. */
+#define SERVE_STRETCH      43
+#define SERVE_READ_STRETCH 59 /* of its reads */
+
+/* Where the story ends from which such a start goes on: a journal is there, and generations. */
+#define SERVE_FROM_STEP 140
+
+/* Numbers of messages that the story itself does not use. */
+#define SERVE_FIRST 52
+#define SERVE_MANY  4
 
 typedef enum {
     SAID_ACKNOWLEDGED = 'a', /* the commit is durable */
@@ -82,6 +94,7 @@ typedef struct {
     gint pipe;
     guint n_sent;
     QueueId ids[MESSAGES_MOST];
+    gboolean gone[MESSAGES_MOST]; /* of what an earlier one sent */
 } Child;
 
 static gchar *
@@ -253,6 +266,41 @@ recover (Child *child)
     open_queue (child);
 }
 
+/* A start that takes mail while it recovers, and then steers some of the old. */
+static void
+serve_while_recovering (Child *child)
+{
+    static const QueueStart in_the_background = {.at_once_bytes = 0, .retry_seconds = 0};
+
+    child->fixture->start = &in_the_background;
+    child->n_sent = SERVE_FIRST;
+    open_queue (child);
+    for (guint i = 0; i < SERVE_MANY; i++)
+        send_message (child);
+    fixture_wait_indexed (child->fixture);
+    send_message (child);
+    fixture_close (child->fixture);
+}
+
+static void
+serve_and_delete (Child *child)
+{
+    guint number = SERVE_FIRST;
+
+    serve_while_recovering (child);
+    open_queue (child);
+    send_message (child);
+    fixture_wait_indexed (child->fixture);
+    while (number > 0 && (child->ids[number - 1] == 0 || child->gone[number - 1]))
+        number--;
+    if (number > 0) {
+        say (child, SAID_ENDING, number - 1);
+        fixture_act_on (child->fixture, QUEUE_ACTION_DELETE, child->ids[number - 1]);
+        say (child, SAID_REMOVED, number - 1);
+    }
+    fixture_close (child->fixture);
+}
+
 /* ---- The parent ---- */
 
 typedef struct {
@@ -285,6 +333,10 @@ be_child (const Story *story, void (*part) (Child *child), gint to_parent)
 {
     Child child = {.fixture = story->fixture, .pipe = to_parent};
 
+    for (guint i = 0; i < MESSAGES_MOST; i++) {
+        child.ids[i] = story->expected[i].id;
+        child.gone[i] = story->expected[i].ending;
+    }
     faults_set_control (control);
     g_timeout_add (WATCH_MS, watch_trouble, &child);
     part (&child);
@@ -461,6 +513,81 @@ die_while_recovering (Story *story, FaultsManner manner)
     return deaths;
 }
 
+/* A store in the midst of its story, and what is expected of it. */
+typedef struct {
+    gchar *directory;
+    Expected expected[MESSAGES_MOST];
+} Midst;
+
+static void
+midst_init (Midst *midst, Story *story)
+{
+    const FaultsControl fault = {
+        .call = "*", .manner = FAULTS_MANNER_CUT_HALF, .tracking = TRUE, .nth = SERVE_FROM_STEP};
+
+    begin (story);
+    g_assert_false (play_part (story, play, &fault));
+    remove_kept (story->fixture->directory);
+    midst->directory = fixture_copy_directory (story->fixture->directory);
+    memcpy (midst->expected, story->expected, sizeof midst->expected);
+}
+
+static void
+midst_clear (Midst *midst)
+{
+    fixture_remove_directory (midst->directory);
+    g_free (midst->directory);
+}
+
+/* Has a child go on with it from there. Returns: whether it came to its end */
+static gboolean
+play_from (const Midst *midst, Story *story, void (*part) (Child *child), const FaultsControl *fault)
+{
+    gboolean whole;
+
+    fixture_remove_directory (story->fixture->directory);
+    g_free (story->fixture->directory);
+    story->fixture->directory = fixture_copy_directory (midst->directory);
+    memcpy (story->expected, midst->expected, sizeof story->expected);
+    whole = play_part (story, part, fault);
+    check (story);
+    remove_kept (story->fixture->directory);
+
+    return whole;
+}
+
+static void
+die_at_each_step_while_serving (const Midst *midst, FaultsManner manner)
+{
+    Story *story = story_new ();
+    FaultsControl fault = {.call = "*", .manner = manner, .tracking = TRUE};
+    guint end = 0, deaths = 0;
+    gboolean whole = FALSE;
+
+    while (!whole) {
+        fault.nth = next_step (&end, SERVE_STRETCH);
+        whole = play_from (midst, story, serve_and_delete, &fault);
+        deaths += !whole;
+    }
+    g_test_message ("at %u of %u steps", deaths, fault.nth - 1);
+    g_assert_cmpuint (deaths, >, 0);
+    story_free (story);
+}
+
+static void
+a_crash_at_any_step_while_it_serves_and_recovers (void)
+{
+    Story *story = story_new ();
+    Midst midst;
+
+    midst_init (&midst, story);
+    story_free (story);
+    die_at_each_step_while_serving (&midst, FAULTS_MANNER_DIE);
+    die_at_each_step_while_serving (&midst, FAULTS_MANNER_CUT);
+    die_at_each_step_while_serving (&midst, FAULTS_MANNER_CUT_HALF);
+    midst_clear (&midst);
+}
+
 static void
 die_at_each_step (FaultsManner manner, guint stretch)
 {
@@ -553,6 +680,29 @@ a_call_that_fails_once_loses_nothing (void)
 }
 
 static void
+a_call_that_fails_while_it_serves_and_recovers_loses_nothing (void)
+{
+    static const Kind kinds[] = {{"open", 7}, {"read", SERVE_READ_STRETCH}, {"sync", 11}, {"truncate", 2}};
+    Story *story = story_new ();
+    Midst midst;
+
+    midst_init (&midst, story);
+    for (guint i = 0; i < G_N_ELEMENTS (kinds); i++) {
+        FaultsControl fault = {.error = EIO};
+        guint end = 0;
+
+        g_strlcpy (fault.call, kinds[i].call, sizeof fault.call);
+        do {
+            fault.nth = next_step (&end, kinds[i].stretch);
+            g_assert_true (play_from (&midst, story, serve_while_recovering, &fault));
+        } while (control->struck > 0);
+        g_test_message ("%s: up to %u. call", fault.call, fault.nth);
+    }
+    midst_clear (&midst);
+    story_free (story);
+}
+
+static void
 a_call_that_finds_no_space_loses_nothing (void)
 {
     static const Kind kinds[] = {{"create", 5}, {"write", FAULT_STRETCH}, {"sync", 47}};
@@ -596,6 +746,10 @@ main (int argc, char **argv)
                      a_power_cut_at_any_step_that_leaves_only_what_was_synced);
     g_test_add_func ("/queue/steps/a-power-cut-at-any-step-that-leaves-some-of-what-was-not-synced",
                      a_power_cut_at_any_step_that_leaves_some_of_what_was_not_synced);
+    g_test_add_func ("/queue/steps/a-crash-at-any-step-while-it-serves-and-recovers",
+                     a_crash_at_any_step_while_it_serves_and_recovers);
+    g_test_add_func ("/queue/steps/a-call-that-fails-while-it-serves-and-recovers-loses-nothing",
+                     a_call_that_fails_while_it_serves_and_recovers_loses_nothing);
     g_test_add_func ("/queue/steps/a-call-that-fails-once-loses-nothing", a_call_that_fails_once_loses_nothing);
     g_test_add_func ("/queue/steps/a-call-that-finds-no-space-loses-nothing",
                      a_call_that_finds_no_space_loses_nothing);
