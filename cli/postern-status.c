@@ -22,9 +22,13 @@ print_queue (GVariant *properties, gint64 now_usec)
     } states[] = {{"Queued", "queued"}, {"Delivering", "delivering"}, {"Deferred", "deferred"}, {"Held", "held"}};
     guint64 length = properties_number (properties, "QueueLength");
     guint64 oldest = properties_number (properties, "Oldest");
+    guint unindexed = (guint) properties_number (properties, "Unindexed");
     g_autofree gchar *size = text_size (properties_number (properties, "QueueBytes"));
     g_autoptr (GString) by_state = g_string_new (NULL);
 
+    if (unindexed > 0)
+        g_print ("Indexing:  %u %% of the queue of before the start has yet to be read; it is not counted below\n",
+                 unindexed);
     if (length == 0) {
         g_print ("Queue:     empty\n");
         return;
@@ -123,6 +127,7 @@ print_json (GVariant *properties, GPtrArray *remotes)
     json_add_number (builder, "held", properties_number (properties, "Held"));
     json_add_time (builder, "oldest", properties_number (properties, "Oldest"));
     json_add_number (builder, "disk-bytes", properties_number (properties, "DiskBytes"));
+    json_add_number (builder, "unindexed", properties_number (properties, "Unindexed"));
     json_add_boolean (builder, "paused", properties_boolean (properties, "Paused"));
     json_add_boolean (builder, "online", properties_boolean (properties, "Online"));
     json_add_boolean (builder, "metered", properties_boolean (properties, "Metered"));

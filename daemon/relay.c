@@ -167,7 +167,30 @@ queue_trouble (const GError *error, gpointer user_data)
     changed (user_data);
 }
 
-static const QueueListener queue_listener = {.event = queue_event, .due = queue_due, .trouble = queue_trouble};
+static void
+log_recovered (Relay *self)
+{
+    QueueStatistics statistics;
+
+    queue_statistics (self->queue, &statistics);
+    if (statistics.messages > 0 && !statistics.indexing)
+        log_event_recovered (&statistics);
+}
+
+static void
+queue_indexed (gpointer user_data)
+{
+    Relay *self = user_data;
+
+    log_recovered (self);
+    touch (self);
+    if (self->delivery != NULL)
+        delivery_due (self->delivery, NULL);
+    changed (self);
+}
+
+static const QueueListener queue_listener = {
+    .event = queue_event, .due = queue_due, .trouble = queue_trouble, .indexed = queue_indexed};
 
 static void
 delivery_remote (const DeliveryRemoteInfo *remote, gpointer user_data)
@@ -470,7 +493,7 @@ relay_has_mail (Relay *self)
     QueueStatistics statistics;
 
     queue_statistics (self->queue, &statistics);
-    return statistics.messages > 0;
+    return statistics.messages > 0 || statistics.indexing;
 }
 
 /* Whether there was a call on the bus since this was last asked. */
@@ -582,7 +605,6 @@ static gboolean
 open_queue (Relay *self, const gchar *state_directory, GError **error)
 {
     g_autofree gchar *directory = g_build_filename (state_directory, "queue", NULL);
-    QueueStatistics statistics;
 
     if (g_mkdir_with_parents (state_directory, 0700) < 0) {
         g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno),
@@ -596,9 +618,7 @@ open_queue (Relay *self, const gchar *state_directory, GError **error)
         return FALSE;
 
     queue_set_listener (self->queue, &queue_listener, self);
-    queue_statistics (self->queue, &statistics);
-    if (statistics.messages > 0)
-        log_event_recovered (&statistics);
+    log_recovered (self);
     return TRUE;
 }
 

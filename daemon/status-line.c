@@ -47,6 +47,8 @@ status_line_append (GString *text, Queue *queue, Delivery *delivery)
 
     queue_statistics (queue, &statistics);
     append_queue (text, &statistics);
+    if (statistics.indexing)
+        g_string_append (text, ", reading the queue of before the start");
     if (down > 0)
         g_string_append_printf (text, ", %u remote%s down", down, down == 1 ? "" : "s");
     if (remotes->len == 0)
@@ -58,5 +60,6 @@ status_line_append (GString *text, Queue *queue, Delivery *delivery)
     if (!delivery_is_online (delivery))
         g_string_append (text, ", no network");
     if (statistics.trouble != NULL)
-        g_string_append_printf (text, ", accepting no mail: %s", statistics.trouble->message);
+        g_string_append_printf (text, ", %s: %s", statistics.indexing ? "in trouble" : "accepting no mail",
+                                statistics.trouble->message);
 }

@@ -27,6 +27,7 @@
 #include "bus/remote-object.h"
 #include "bus/stream.h"
 #include "bus/subscribers.h"
+#include "bus/wait.h"
 
 #define NAME_MSEC    5000
 #define NAME_IS_OURS 1 /* of RequestName: DBUS_REQUEST_NAME_REPLY_PRIMARY_OWNER of the D-Bus specification */
@@ -172,6 +173,7 @@ bus_new (const gchar *address, Queue *queue, Delivery *delivery, const BusCounte
     bus->subscribers = bus_subscribers_new (bus);
     bus->properties = bus_properties_new (bus);
     bus->streams = bus_streams_new ();
+    g_queue_init (&bus->waiting);
 
     if (!register_objects (bus, error) || !request_name (bus, error))
         return NULL;
@@ -190,6 +192,7 @@ bus_free (Bus *bus)
     g_clear_signal_handler (&bus->closed_handler, bus->connection);
     unregister_objects (bus);
     bus->released = NULL;
+    bus_wait_end (bus);
     /* A connection that is shared in the process would keep the name. */
     if (!bus->has_no_name)
         release_name (bus, NULL, NULL);
@@ -223,6 +226,7 @@ void
 bus_changed (Bus *bus)
 {
     bus_properties_touch (bus->properties);
+    bus_wait_look (bus);
 }
 
 gboolean

@@ -42,6 +42,7 @@ struct _Bus {
     BusStreams *streams;
     const BusCounters *counters;
     gint64 hurried_usec; /* monotonic; when a caller without privileges last hurried the delivery */
+    GQueue waiting;      /* of calls that wait for the queue: see wait.c */
     guint calls_pending;
     guint64 calls_begun;
 

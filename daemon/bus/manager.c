@@ -21,6 +21,7 @@
 #include "bus/subscribers.h"
 #include "bus/variant.h"
 #include "bus/verify.h"
+#include "bus/wait.h"
 #include "dbus/relay-interface.h"
 
 /* Some hundred bytes each; a reply of a few hundred kilobytes. */
@@ -487,43 +488,54 @@ handle_unsubscribe (Bus *bus, GDBusMethodInvocation *invocation, GVariant *param
 
 /* ---- The object ---- */
 
+/* @about_mail: it is answered for the whole queue, or not yet */
 static const struct {
     const gchar *method;
     Handle handle;
+    gboolean about_mail;
 } methods[] = {
-    {"ListMessages", handle_list_messages},
-    {"OpenList", handle_open_list},
-    {"GetMessage", handle_get_message},
-    {"SubmitMessage", bus_submit},
-    {"Retry", handle_retry},
-    {"Hold", handle_hold},
-    {"Release", handle_release},
-    {"Delete", handle_delete},
-    {"Bounce", handle_bounce},
-    {"Redirect", handle_redirect},
-    {"Pause", handle_pause},
-    {"Resume", handle_resume},
-    {"Reload", handle_reload},
-    {"Check", bus_check},
-    {"Verify", bus_verify},
-    {"ListRemotes", handle_list_remotes},
-    {"GetRemote", handle_get_remote},
-    {"GetStatistics", handle_get_statistics},
-    {"Subscribe", handle_subscribe},
-    {"Unsubscribe", handle_unsubscribe},
+    {"ListMessages", handle_list_messages, TRUE},
+    {"OpenList", handle_open_list, TRUE},
+    {"GetMessage", handle_get_message, TRUE},
+    {"SubmitMessage", bus_submit, FALSE},
+    {"Retry", handle_retry, TRUE},
+    {"Hold", handle_hold, TRUE},
+    {"Release", handle_release, TRUE},
+    {"Delete", handle_delete, TRUE},
+    {"Bounce", handle_bounce, TRUE},
+    {"Redirect", handle_redirect, TRUE},
+    {"Pause", handle_pause, FALSE},
+    {"Resume", handle_resume, FALSE},
+    {"Reload", handle_reload, FALSE},
+    {"Check", bus_check, FALSE},
+    {"Verify", bus_verify, TRUE},
+    {"ListRemotes", handle_list_remotes, FALSE},
+    {"GetRemote", handle_get_remote, FALSE},
+    {"GetStatistics", handle_get_statistics, FALSE},
+    {"Subscribe", handle_subscribe, FALSE},
+    {"Unsubscribe", handle_unsubscribe, FALSE},
 };
+
+static void
+answer (Bus *bus, GDBusMethodInvocation *invocation)
+{
+    const gchar *method = g_dbus_method_invocation_get_method_name (invocation);
+
+    for (guint i = 0; i < G_N_ELEMENTS (methods); i++) {
+        if (!g_str_equal (methods[i].method, method))
+            continue;
+        if (!methods[i].about_mail || !bus_wait_for_queue (bus, invocation, answer))
+            methods[i].handle (bus, invocation, g_dbus_method_invocation_get_parameters (invocation));
+        return;
+    }
+    g_assert_not_reached (); /* GDBus lets only methods of the XML through */
+}
 
 static void
 on_call (GDBusConnection *connection, const gchar *sender, const gchar *path, const gchar *interface,
          const gchar *method, GVariant *parameters, GDBusMethodInvocation *invocation, gpointer user_data)
 {
-    for (guint i = 0; i < G_N_ELEMENTS (methods); i++) {
-        if (g_str_equal (methods[i].method, method)) {
-            methods[i].handle (user_data, invocation, parameters);
-            return;
-        }
-    }
-    g_assert_not_reached (); /* GDBus lets only methods of the XML through */
+    answer (user_data, invocation);
 }
 
 static GVariant *

@@ -19,6 +19,7 @@
 #include "bus/call.h"
 #include "bus/content.h"
 #include "bus/variant.h"
+#include "bus/wait.h"
 #include "dbus/relay-interface.h"
 
 /* A call on one message. */
@@ -167,14 +168,17 @@ act (Bus *bus, GDBusMethodInvocation *invocation, QueueId id, const gchar *metho
 }
 
 static void
-on_call (GDBusConnection *connection, const gchar *sender, const gchar *path, const gchar *interface,
-         const gchar *method, GVariant *parameters, GDBusMethodInvocation *invocation, gpointer user_data)
+answer (Bus *bus, GDBusMethodInvocation *invocation)
 {
-    Bus *bus = user_data;
-    QueueId id = id_of_path (path);
+    const gchar *interface = g_dbus_method_invocation_get_interface_name (invocation);
+    const gchar *method = g_dbus_method_invocation_get_method_name (invocation);
+    GVariant *parameters = g_dbus_method_invocation_get_parameters (invocation);
+    QueueId id = id_of_path (g_dbus_method_invocation_get_object_path (invocation));
     MessageCall *message_call;
     BusCallStep step;
 
+    if (bus_wait_for_queue (bus, invocation, answer))
+        return;
     if (g_str_equal (interface, BUS_MESSAGE_INTERFACE) && !g_str_equal (method, "OpenContent")) {
         act (bus, invocation, id, method, parameters);
         return;
@@ -189,6 +193,13 @@ on_call (GDBusConnection *connection, const gchar *sender, const gchar *path, co
             g_variant_get (parameters, "(&ss)", NULL, &message_call->property);
     }
     bus_call_identify (bus_call_new (bus, invocation, message_call, message_call_free), step);
+}
+
+static void
+on_call (GDBusConnection *connection, const gchar *sender, const gchar *path, const gchar *interface,
+         const gchar *method, GVariant *parameters, GDBusMethodInvocation *invocation, gpointer user_data)
+{
+    answer (user_data, invocation);
 }
 
 static gchar **

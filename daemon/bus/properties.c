@@ -105,6 +105,12 @@ get_metered (const Moment *moment)
 }
 
 static GVariant *
+get_unindexed (const Moment *moment)
+{
+    return g_variant_new_uint32 (100 - moment->queue.indexed_percent);
+}
+
+static GVariant *
 get_trouble (const Moment *moment)
 {
     return bus_variant_text (moment->queue.trouble == NULL ? NULL : moment->queue.trouble->message);
@@ -115,11 +121,21 @@ static const struct {
     GVariant *(*get) (const Moment *moment);
     gboolean changes;
 } properties[] = {
-    {"Version", get_version, FALSE},       {"Started", get_started, FALSE}, {"QueueLength", get_queue_length, TRUE},
-    {"QueueBytes", get_queue_bytes, TRUE}, {"Queued", get_queued, TRUE},    {"Delivering", get_delivering, TRUE},
-    {"Deferred", get_deferred, TRUE},      {"Held", get_held, TRUE},        {"Oldest", get_oldest, TRUE},
-    {"DiskBytes", get_disk_bytes, TRUE},   {"Paused", get_paused, TRUE},    {"Online", get_online, TRUE},
-    {"Metered", get_metered, TRUE},        {"Trouble", get_trouble, TRUE},
+    {"Version", get_version, FALSE},
+    {"Started", get_started, FALSE},
+    {"QueueLength", get_queue_length, TRUE},
+    {"QueueBytes", get_queue_bytes, TRUE},
+    {"Queued", get_queued, TRUE},
+    {"Delivering", get_delivering, TRUE},
+    {"Deferred", get_deferred, TRUE},
+    {"Held", get_held, TRUE},
+    {"Oldest", get_oldest, TRUE},
+    {"DiskBytes", get_disk_bytes, TRUE},
+    {"Paused", get_paused, TRUE},
+    {"Online", get_online, TRUE},
+    {"Metered", get_metered, TRUE},
+    {"Unindexed", get_unindexed, TRUE},
+    {"Trouble", get_trouble, TRUE},
 };
 
 static Moment

@@ -66,7 +66,7 @@ void delivery_free (Delivery *delivery);
 /* The settings of a reload (transfer full). Deliveries under way go on with what they have. On error the old ones stay. */
 gboolean delivery_set_settings (Delivery *delivery, DeliverySettings *settings, GError **error);
 
-/* From the queue's listener; may be called at any time. */
+/* From the queue's listener; may be called at any time. @lane: (nullable): any */
 void delivery_due (Delivery *delivery, const gchar *lane);
 
 /* Takes nothing more; calls @stopped when what is under way has ended, or when @deadline_seconds are over and the rest

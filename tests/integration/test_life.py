@@ -215,6 +215,26 @@ def test_a_restart_continues(make_relay, make_receiver):
     assert mail.subjects(receiver.wait_messages(2)) == ["deferred", "held"]
 
 
+def test_a_queue_that_takes_a_while_to_read_is_listed_and_delivered_whole(make_relay, make_receiver):
+    """More lies there than is read before the daemon is ready; what is asked of it meanwhile is answered for all of it."""
+    receiver = make_receiver(up=False)
+    relay = make_relay(receiver)
+    for number in range(3):
+        relay.send(message=mail.text(f"old {number}", body="0123456789abcde\n" * 200_000))
+    before = {m["id"] for m in relay.queue()}
+    relay.kill9()
+    relay.start()
+    assert {m["id"] for m in relay.queue()} == before
+    relay.send(message=mail.text("new"))
+    relay.wait_line("going on with [34] messages")
+    assert len(relay.queue()) == 4
+    receiver.start()
+    relay.postern("retry", "--all")
+    receiver.wait_for(lambda r: len(r.messages) == 4)
+    assert sorted(mail.subjects(receiver.messages)) == ["new", *(f"old {number}" for number in range(3))]
+    receiver.wait_for(lambda r: not relay.queue())
+
+
 # ---- kill -9 ----
 
 
