@@ -275,6 +275,40 @@ run_until (const guint *done)
         g_main_context_iteration (NULL, TRUE);
 }
 
+/* How long the main loop is kept from what it has to do. */
+typedef struct {
+    gdouble last;
+    gdouble longest;
+    guint timer;
+} Pulse;
+
+static gboolean
+beat (gpointer user_data)
+{
+    Pulse *pulse = user_data;
+    gdouble pause = now () - pulse->last - 0.001;
+
+    pulse->longest = MAX (pulse->longest, pause);
+    pulse->last += pause + 0.001;
+
+    return G_SOURCE_CONTINUE;
+}
+
+static void
+pulse_start (Pulse *pulse)
+{
+    *pulse = (Pulse){.last = now ()};
+    pulse->timer = g_timeout_add (1, beat, pulse);
+}
+
+static gdouble
+longest_pause (Pulse *pulse)
+{
+    g_source_remove (pulse->timer);
+
+    return pulse->longest;
+}
+
 static void
 bench_million (const gchar *directory, guint64 count)
 {
@@ -283,6 +317,7 @@ bench_million (const gchar *directory, guint64 count)
     guint64 before = resident_bytes ();
     gdouble start = now ();
     QueueStatistics statistics;
+    Pulse pulse;
     guint done = 0;
     Queue *queue;
 
@@ -305,6 +340,7 @@ bench_million (const gchar *directory, guint64 count)
     start = now ();
     before = resident_bytes ();
     queue = load.queue = open_queue (directory);
+    pulse_start (&pulse);
     g_print ("opened in %.2f s\n", now () - start);
     load.wanted = 1;
     load.committed = load.outstanding = 0;
@@ -312,8 +348,10 @@ bench_million (const gchar *directory, guint64 count)
     while (load.outstanding > 0)
         g_main_context_iteration (NULL, TRUE);
     g_print ("first message accepted after %.2f s\n", now () - start);
-    while (g_main_context_iteration (NULL, FALSE))
-        ;
+    while (!queue_is_indexed (queue))
+        g_main_context_iteration (NULL, TRUE);
+    g_print ("all of them known after %.2f s; the longest pause until then was %.1f ms\n", now () - start,
+             longest_pause (&pulse) * 1000);
     done = 0;
     queue_list (queue, &all, 0, 100, listed, &done);
     run_until (&done);
