@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import mail
+from examples import of_manual
 from gate import Gate
 from machine import Machine
 from network import WORLD_NAME
@@ -24,6 +25,8 @@ USER = "me@example.org"
 AUTHORITY = "/etc/ssl/authority.pem"
 QUEUE = "/var/spool/nullmailer/queue"
 
+APT_SECONDS = 300  # it is busy, not waiting
+
 
 @pytest.fixture(scope="module")
 def machine(certificates):
@@ -35,7 +38,7 @@ def machine(certificates):
 
 
 def apt(machine, *arguments):
-    return machine.run("apt-get", "-q", "-y", "--no-install-recommends", *arguments,
+    return machine.run("apt-get", "-q", "-y", "--no-install-recommends", *arguments, seconds=APT_SECONDS,
                        environment={"DEBIAN_FRONTEND": "noninteractive"}).stdout
 
 
@@ -156,3 +159,31 @@ def test_in_an_image_that_does_not_run_nullmailers_queue_waits():
         assert (root / QUEUE.lstrip("/") / "1.1").exists()
         assert (root / "etc/systemd/system/sockets.target.wants/postern.socket").is_symlink()
         assert "taken" not in run("dpkg", "--install", "/root/postern.deb")  # that was it
+
+
+@pytest.mark.long
+def test_moving_from_nullmailer_by_hand(gate, provider, installed):
+    """As postern(1) says. It is the last test on its machine, which is strewn with files of no package then."""
+    machine = gate.machine
+
+    def meson_install():
+        """A postern.conf that is there stays, so that the sample can be left out."""
+        with subprocess.Popen(["tar", "-C", installed, "--exclude=./etc/postern/postern.conf", "-c", "."],
+                              stdout=subprocess.PIPE) as packed:
+            subprocess.run(machine.command("tar", "-C", "/", "-x", "--keep-directory-symlink"), stdin=packed.stdout, check=True)
+
+    lines = of_manual("postern.1", "EXAMPLES")
+    script = "".join(f"{line}\n" for line in lines[lines.index("postern import nullmailer --write"):
+                                                   lines.index("postern import nullmailer --queue") + 1])
+    before, after = script.replace("apt-get", "apt-get -q -y").split("meson install -C build-release\n")
+
+    install_nullmailer(machine, provider)
+    meson_install()
+    machine.shell("systemd-sysusers && systemd-tmpfiles --create postern.conf && systemctl daemon-reload")
+    machine.shell(before, seconds=APT_SECONDS)
+    meson_install()
+    told = machine.shell(after)
+    assert "2 of 2 messages" in told
+    assert [one.user for one in provider.wait_messages(2)] == [USER, USER]
+    machine.run("sendmail", "root", input="Subject: three\n\nhello\n")
+    assert provider.wait_messages(3)[2].recipients == ["admin@example.org"]
