@@ -3,11 +3,11 @@
 /*
  * Sealing
  *
- * Three passes. First all ids that the sources mention are gathered, from the frames of journals and the indexes of
- * sealed generations. Then, id by id in their order, the catalog is asked which parts of the message live in the sources,
- * and these are copied; the catalog is locked for some dozens of messages at a time and knows only what is durable, so
- * that nothing is left out because of something that a power cut could still undo. Then, when the new file is on the disk
- * under its name, the catalog is told, message by message again.
+ * Three passes. First all ids that the sources mention are gathered (source.c). Then, id by id in their order, the
+ * catalog is asked which parts of the message live in the sources, and these are copied; the catalog is locked for some
+ * dozens of messages at a time and knows only what is durable, so that nothing is left out because of something that a
+ * power cut could still undo. Then, when the new file is on the disk under its name, the catalog is told, message by
+ * message again.
  *
  * What happens meanwhile is no trouble. A new state of a message lies in a newer generation than the one that is made,
  * and overrides what was copied. A removal's mark does too, and is kept as long as the copy exists (see catalog.c). A
@@ -22,27 +22,18 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "queue/disk.h"
 #include "queue/item.h"
 #include "queue/queue.h"
 #include "queue/seal.h"
+#include "queue/source.h"
 
 /* Messages looked up with the catalog locked; some 100 µs. */
 #define LOCKED_MESSAGES 64
 
 /* A page of the index or of removals. */
 #define PAGE_BYTES QUEUE_CHUNK_BYTES
-
-/* A source, as this thread reads it: with a file of its own, which a disk that came back has again, and which a sealed
- * one must have, since the loader has the other. */
-typedef struct {
-    QueueGeneration *generation; /* counted */
-    QueueSealed *file;           /* (nullable) of a sealed one */
-    gint fd;                     /* of a journal, else -1 */
-    gboolean damaged;
-} Source;
 
 /* A part that lives in a source. */
 typedef struct {
@@ -67,7 +58,7 @@ typedef struct {
 
 typedef struct {
     QueueSeal *seal;
-    GPtrArray *sources; /* of Source */
+    GPtrArray *sources; /* of QueueSource */
     GArray *ids;        /* of QueueId, rising, each once */
     QueueSealed *out;   /* (nullable) made when there is something to store */
     gchar *out_path;
@@ -80,34 +71,9 @@ typedef struct {
 } Sealing;
 
 static void
-source_free (gpointer data)
-{
-    Source *source = data;
-
-    queue_generation_unref (source->generation);
-    g_clear_pointer (&source->file, queue_sealed_free);
-    if (source->fd >= 0)
-        close (source->fd);
-    g_free (source);
-}
-
-static void
 living_clear (gpointer data)
 {
     g_array_unref (((Living *) data)->parts);
-}
-
-static Source *
-find_source (Sealing *sealing, guint32 number)
-{
-    for (guint i = 0; i < sealing->sources->len; i++) {
-        Source *source = g_ptr_array_index (sealing->sources, i);
-
-        if (source->generation->number == number)
-            return source;
-    }
-
-    return NULL;
 }
 
 static gboolean
@@ -120,126 +86,6 @@ is_cancelled (Sealing *sealing, GError **error)
     return TRUE;
 }
 
-/* ---- Gathering the ids ---- */
-
-static void
-gather_record (const QueueFrame *frame, const QueuePlace *place, GBytes *payload, gpointer user_data)
-{
-    GArray *ids = user_data;
-    QueueSpan span = {0};
-
-    if (frame->part != QUEUE_PART_HEADS) {
-        g_array_append_val (ids, frame->id);
-        return;
-    }
-    span.data = g_bytes_get_data (payload, &span.left);
-    while (span.left > 0) {
-        QueueId id = queue_span_u64 (&span);
-        QueueHead head;
-
-        queue_span_head (&span, &head);
-        if (span.bad)
-            return;
-        g_array_append_val (ids, id);
-    }
-}
-
-static void
-gather_part (QueuePart part, QueueId id, guint32 number, GBytes *payload, gpointer user_data)
-{
-    g_array_append_val ((GArray *) user_data, id);
-}
-
-/* Returns: FALSE with QUEUE_ERROR_DAMAGED if the index cannot be read */
-static gboolean
-gather_from_sealed (Sealing *sealing, Source *source, GError **error)
-{
-    g_auto (QueueSealedMeta) meta = {0};
-
-    source->file = queue_sealed_open (source->generation->path, &meta, error);
-    for (guint32 i = 0; source->file != NULL && i < meta.index_pages; i++) {
-        g_autoptr (GBytes) page = queue_sealed_read (source->file, QUEUE_PART_INDEX, 0, i, error);
-        QueueSpan span = {0};
-        QueueItem item;
-
-        if (page == NULL)
-            return FALSE;
-        span.data = g_bytes_get_data (page, &span.left);
-        while (queue_item_read (&span, &item))
-            g_array_append_val (sealing->ids, item.id);
-        if (span.bad) {
-            g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_DAMAGED, "%s has a page that cannot be understood",
-                         source->generation->path);
-            return FALSE;
-        }
-    }
-
-    return source->file != NULL;
-}
-
-static gboolean
-gather_from_journal (Sealing *sealing, Source *source, GError **error)
-{
-    QueueJournalHeader header;
-    QueueJournalScan scan;
-
-    source->fd = queue_generation_open_journal (source->generation, error);
-    if (source->fd < 0)
-        return FALSE;
-    if (!queue_journal_scan (source->fd, &header, gather_record, sealing->ids, &scan, error)) {
-        g_prefix_error (error, "%s: ", source->generation->path);
-        return FALSE;
-    }
-    source->damaged = scan.lost_bytes > 0;
-
-    return TRUE;
-}
-
-static gboolean
-gather_from (Sealing *sealing, Source *source, GError **error)
-{
-    QueueGeneration *generation = source->generation;
-    g_autoptr (GError) failed = NULL;
-
-    if (!queue_generation_is_sealed (generation))
-        return gather_from_journal (sealing, source, error);
-    if (gather_from_sealed (sealing, source, &failed))
-        return TRUE;
-    if (!g_error_matches (failed, QUEUE_ERROR, QUEUE_ERROR_DAMAGED)) {
-        g_propagate_error (error, g_steal_pointer (&failed));
-        return FALSE;
-    }
-
-    source->damaged = TRUE;
-    if (source->file == NULL)
-        source->file = queue_sealed_open_damaged (generation->path, error);
-
-    return source->file != NULL && queue_sealed_salvage (source->file, gather_part, sealing->ids, error);
-}
-
-static gint
-compare_ids (gconstpointer a, gconstpointer b)
-{
-    QueueId left = *(const QueueId *) a, right = *(const QueueId *) b;
-
-    return left < right ? -1 : left > right;
-}
-
-static void
-sort_ids (GArray *ids)
-{
-    guint kept = 0;
-
-    g_array_sort (ids, compare_ids);
-    for (guint i = 0; i < ids->len; i++) {
-        QueueId id = g_array_index (ids, QueueId, i);
-
-        if (id != 0 && (kept == 0 || g_array_index (ids, QueueId, kept - 1) != id))
-            g_array_index (ids, QueueId, kept++) = id;
-    }
-    g_array_set_size (ids, kept);
-}
-
 /* ---- Asking the catalog ---- */
 
 static void
@@ -247,7 +93,7 @@ add_part (Sealing *sealing, Living *living, QueuePart part, guint32 number, cons
 {
     const Part living_part = {.part = part, .number = number, .place = *place};
 
-    if (place->generation != 0 && find_source (sealing, place->generation) != NULL)
+    if (place->generation != 0 && queue_sources_find (sealing->sources, place->generation) != NULL)
         g_array_append_val (living->parts, living_part);
 }
 
@@ -261,7 +107,7 @@ look_up (Sealing *sealing, QueueId id, Living *living)
     living->id = id;
     if (entry != NULL) {
         living->head = entry->head;
-        living->has_head = find_source (sealing, entry->head_generation) != NULL;
+        living->has_head = queue_sources_find (sealing->sources, entry->head_generation) != NULL;
         queue_entry_summary (entry, &living->summary);
         add_part (sealing, living, QUEUE_PART_MESSAGE, 0, &entry->message);
         for (guint i = 0; i < queue_record_segments (entry->n_recipients); i++)
@@ -310,18 +156,6 @@ add_item (Sealing *sealing, const QueueItem *item, GError **error)
            flush_page (sealing, QUEUE_PART_INDEX, &sealing->meta.index_pages, error);
 }
 
-static GBytes *
-read_part (Sealing *sealing, QueueId id, const Part *part, GError **error)
-{
-    Source *source = find_source (sealing, part->place.generation);
-
-    if (queue_generation_is_sealed (source->generation))
-        return queue_sealed_read (source->file, part->part, id, part->number, error);
-
-    return queue_journal_read (source->fd, source->generation->seed, &part->place, part->part, id, part->number,
-                               error);
-}
-
 static void
 lose_part (Sealing *sealing, const Living *living, const Part *part, const GError *error)
 {
@@ -330,7 +164,7 @@ lose_part (Sealing *sealing, const Living *living, const Part *part, const GErro
 
     g_array_append_val (sealing->lost, lost);
     queue_id_write (living->id, id);
-    find_source (sealing, part->place.generation)->damaged = TRUE;
+    queue_sources_find (sealing->sources, part->place.generation)->damaged = TRUE;
     g_array_append_val (sealing->seal->damaged, living->id);
     g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "POSTERN_QUEUE_ID", id, "MESSAGE",
                       "a part of message %s is lost: %s", id, error->message);
@@ -382,7 +216,9 @@ copy_living (Sealing *sealing, const Living *living, GError **error)
     for (guint i = 0; i < living->parts->len; i++) {
         const Part *part = &g_array_index (living->parts, Part, i);
         g_autoptr (GError) unreadable = NULL;
-        g_autoptr (GBytes) payload = read_part (sealing, living->id, part, &unreadable);
+        g_autoptr (GBytes) payload =
+            queue_source_read (queue_sources_find (sealing->sources, part->place.generation), &part->place,
+                               part->part, living->id, part->number, &unreadable);
         g_autoptr (GBytes) current = NULL;
 
         if (payload == NULL && !g_error_matches (unreadable, QUEUE_ERROR, QUEUE_ERROR_DAMAGED)) {
@@ -449,7 +285,7 @@ static void
 find_removals (Sealing *sealing)
 {
     for (guint i = 0; i < sealing->sources->len; i++) {
-        const GArray *removals = ((Source *) g_ptr_array_index (sealing->sources, i))->generation->removals;
+        const GArray *removals = ((QueueSource *) g_ptr_array_index (sealing->sources, i))->generation->removals;
 
         for (guint j = 0; j < removals->len; j++) {
             const QueueRemoval removal = g_array_index (removals, QueueRemoval, j);
@@ -560,7 +396,7 @@ move_part (Sealing *sealing, QueueId id, QueuePlace *slot, gboolean dead)
 {
     QueuePlace place = {.length = slot->length, .generation = sealing->seal->into};
 
-    if (slot->generation == 0 || find_source (sealing, slot->generation) == NULL)
+    if (slot->generation == 0 || queue_sources_find (sealing->sources, slot->generation) == NULL)
         return;
     if (dead || (sealing->lost->len > 0 && is_lost (sealing, id, slot)))
         place = (QueuePlace){0};
@@ -584,7 +420,7 @@ move_message (Sealing *sealing, QueueId id)
         move_part (sealing, id, queue_entry_state (entry, i), FALSE);
     for (guint i = 0; i < entry->n_chunks; i++)
         move_part (sealing, id, queue_entry_chunk (entry, i), FALSE);
-    if (entry->head_generation != 0 && find_source (sealing, entry->head_generation) != NULL)
+    if (entry->head_generation != 0 && queue_sources_find (sealing->sources, entry->head_generation) != NULL)
         queue_catalog_move_head (catalog, entry, sealing->seal->into);
 }
 
@@ -606,7 +442,7 @@ tell_catalog (Sealing *sealing, QueueGeneration *made)
     }
     queue_catalog_lock (catalog);
     for (guint i = 0; i < sealing->sources->len; i++) {
-        guint32 number = ((Source *) g_ptr_array_index (sealing->sources, i))->generation->number;
+        guint32 number = ((QueueSource *) g_ptr_array_index (sealing->sources, i))->generation->number;
 
         if (made == NULL || number != made->number)
             queue_catalog_drop_generation (catalog, number);
@@ -663,7 +499,7 @@ leave_sources (Sealing *sealing, gboolean made)
     QueueSeal *seal = sealing->seal;
 
     for (guint i = 0; i < sealing->sources->len; i++) {
-        const Source *source = g_ptr_array_index (sealing->sources, i);
+        const QueueSource *source = g_ptr_array_index (sealing->sources, i);
         guint32 number = source->generation->number;
 
         if (source->damaged)
@@ -680,34 +516,17 @@ leave_sources (Sealing *sealing, gboolean made)
 
 /* ---- All of it ---- */
 
-static void
-open_sources (Sealing *sealing)
-{
-    QueueCatalog *catalog = sealing->seal->catalog;
-
-    queue_catalog_lock (catalog);
-    queue_catalog_set_sealing (catalog, sealing->seal->sources, sealing->seal->into);
-    for (guint i = 0; i < sealing->seal->sources->len; i++) {
-        Source *source = g_new0 (Source, 1);
-
-        source->fd = -1;
-        source->generation = queue_generation_ref (
-            queue_catalog_generation (catalog, g_array_index (sealing->seal->sources, guint32, i)));
-        g_ptr_array_add (sealing->sources, source);
-    }
-    queue_catalog_unlock (catalog);
-}
-
 static gboolean
 seal_sources (Sealing *sealing, GError **error)
 {
     QueueGeneration *made = NULL;
 
     for (guint i = 0; i < sealing->sources->len; i++) {
-        if (is_cancelled (sealing, error) || !gather_from (sealing, g_ptr_array_index (sealing->sources, i), error))
+        if (is_cancelled (sealing, error) ||
+            !queue_source_open (g_ptr_array_index (sealing->sources, i), sealing->ids, error))
             return FALSE;
     }
-    sort_ids (sealing->ids);
+    queue_source_sort_ids (sealing->ids);
     if (!copy_all (sealing, error) || !copy_removals (sealing, error))
         return FALSE;
     if (sealing->out != NULL) {
@@ -727,13 +546,15 @@ queue_seal_run (QueueSeal *seal, GError **error)
     Sealing sealing = {.seal = seal};
     gboolean sealed;
 
-    sealing.sources = g_ptr_array_new_with_free_func (source_free);
     sealing.ids = g_array_new (FALSE, FALSE, sizeof (QueueId));
     sealing.lost = g_array_new (FALSE, FALSE, sizeof (LostPart));
     sealing.removals = g_array_new (FALSE, FALSE, sizeof (QueueRemoval));
     sealing.page = g_byte_array_new ();
     sealing.out_path = queue_generation_path (seal->directory, seal->into, QUEUE_GENERATION_MAKING);
-    open_sources (&sealing);
+    queue_catalog_lock (seal->catalog);
+    queue_catalog_set_sealing (seal->catalog, seal->sources, seal->into);
+    sealing.sources = queue_sources_new (seal->catalog, seal->sources);
+    queue_catalog_unlock (seal->catalog);
     sealed = seal_sources (&sealing, error);
     if (!sealed) {
         queue_catalog_lock (seal->catalog);

@@ -62,65 +62,6 @@ struct _QueueWriter {
     guint64 space_written;
 };
 
-static void
-record_clear (gpointer data)
-{
-    g_bytes_unref (((QueueRecord *) data)->payload);
-}
-
-QueueCommand *
-queue_command_new (QueueCommandFlags flags, QueueCommandDone done, gpointer user_data)
-{
-    QueueCommand *command = g_new0 (QueueCommand, 1);
-
-    command->flags = flags;
-    command->records = g_array_new (FALSE, FALSE, sizeof (QueueRecord));
-    g_array_set_clear_func (command->records, record_clear);
-    command->done = done;
-    command->user_data = user_data;
-
-    return command;
-}
-
-void
-queue_command_add (QueueCommand *command, QueuePart part, QueueId id, guint32 number, GBytes *payload)
-{
-    const QueueRecord record = {.part = part, .number = number, .id = id, .payload = payload};
-
-    g_array_append_val (command->records, record);
-}
-
-static QueueRecord *
-command_record (const QueueCommand *command, guint index)
-{
-    return &g_array_index (command->records, QueueRecord, index);
-}
-
-const QueuePlace *
-queue_command_place (const QueueCommand *command, guint index)
-{
-    return &command_record (command, index)->place;
-}
-
-static gsize
-command_bytes (const QueueCommand *command)
-{
-    gsize bytes = 0;
-
-    for (guint i = 0; i < command->records->len; i++)
-        bytes += g_bytes_get_size (command_record (command, i)->payload);
-
-    return bytes;
-}
-
-static void
-command_free (QueueCommand *command)
-{
-    g_array_unref (command->records);
-    g_clear_error (&command->error);
-    g_free (command);
-}
-
 /* ---- What the main thread hears ---- */
 
 static void
@@ -132,7 +73,7 @@ hear_done (gpointer data, gpointer user_data)
         QueueCommand *command = g_ptr_array_index (commands, i);
 
         command->done (command, command->error, command->user_data);
-        command_free (command);
+        queue_command_free (command);
     }
     g_ptr_array_unref (commands);
 }
@@ -242,7 +183,7 @@ add_commands (QueueWriter *writer, GPtrArray *commands, gboolean *durable)
         if (command->upload != NULL && !upload_is_whole (writer, command))
             continue;
         for (guint j = 0; j < command->records->len; j++)
-            queue_appender_add (writer->appender, command_record (command, j));
+            queue_appender_add (writer->appender, queue_command_record (command, j));
         any |= command->records->len > 0;
         *durable |= (command->flags & QUEUE_COMMAND_DURABLE) != 0;
     }
@@ -260,7 +201,7 @@ enter_chunks (QueueWriter *writer, GPtrArray *commands)
         if (command->upload == NULL || command->error != NULL)
             continue;
         for (guint j = 0; j < command->records->len; j++) {
-            if (command_record (command, j)->part == QUEUE_PART_CONTENT)
+            if (queue_command_record (command, j)->part == QUEUE_PART_CONTENT)
                 queue_catalog_upload_add (writer->catalog, command->upload, queue_command_place (command, j));
         }
     }
@@ -337,7 +278,7 @@ batch_bytes (GPtrArray *commands)
     gsize bytes = 0;
 
     for (guint i = 0; i < commands->len; i++)
-        bytes += command_bytes (g_ptr_array_index (commands, i));
+        bytes += queue_command_bytes (g_ptr_array_index (commands, i));
 
     return bytes;
 }
@@ -549,7 +490,7 @@ void
 queue_writer_push (QueueWriter *writer, QueueCommand *command)
 {
     pthread_mutex_lock (&writer->lock);
-    writer->backlog += command_bytes (command);
+    writer->backlog += queue_command_bytes (command);
     g_ptr_array_add (writer->waiting, command);
     pthread_mutex_unlock (&writer->lock);
 
@@ -637,7 +578,7 @@ queue_writer_free (QueueWriter *writer)
 
         g_set_error_literal (&command->error, QUEUE_ERROR, QUEUE_ERROR_GONE, "the queue is closed");
         command->done (command, command->error, command->user_data);
-        command_free (command);
+        queue_command_free (command);
     }
     queue_appender_free (writer->appender);
     g_ptr_array_unref (writer->waiting);
