@@ -23,7 +23,8 @@
  * each retry would have to read the queue first, and what is known of a remote's health would be forgotten: all for a few
  * megabytes of memory during the few minutes in a month in which mail has to wait.
  *
- * The end has an order: no more connections; sessions are told to come again, those with a message in the queue's hands only when
+ * The end has an order: no more connections; no more calls either, for the name on the bus is given back, so that the bus asks the
+ * manager for the next relay, and those that are here are answered; sessions are told to come again, those with a message in the queue's hands only when
  * it is answered; deliveries end or are put back; then the queue is closed, which waits for the disk. All of it has a
  * deadline: what it cuts off is in the queue, or was not acknowledged.
  */
@@ -51,6 +52,9 @@
 /* systemd gives a service 90 seconds by default; a remote that is to answer the end of a message rarely needs more than
  * a few. */
 #define STOP_SECONDS 10
+
+/* A call takes milliseconds; longer take those of a person who is to type a password, and of a client that is slow to write. */
+#define STOP_CALLS_SECONDS 2
 
 #define MAIL_NAME_FILE "/etc/mailname"
 
@@ -89,6 +93,7 @@ struct _Relay {
     gboolean is_stopping;
     guint stop_waits; /* sessions, submissions and deliveries that have not ended */
     guint stop_timer;
+    guint stop_calls_timer; /* 0: calls on the bus are not waited for */
     void (*stopped) (gpointer user_data);
     gpointer user_data;
 };
@@ -387,8 +392,9 @@ bus_submit (int fd, const MessageEnvelope *envelope, gint64 uid, BusSubmitted su
         fd_submission_start (self->queue, self->config, self->users, fd, envelope, uid, submission_ended, pending);
     g_queue_push_tail_link (&self->fd_submissions, &pending->link);
 
-    if (self->is_stopping) {
+    if (self->is_stopping)
         self->stop_waits++;
+    if (self->is_stopping && self->stop_calls_timer == 0) {
         fd_submission_cancel (pending->submission, STOPPING_TEXT);
     } else if (self->fd_submissions.length > self->config->sessions_most) {
         fd_submission_cancel (pending->submission, "too many messages are being submitted at once; try again later");
@@ -692,6 +698,38 @@ stop_deadline (gpointer user_data)
     return G_SOURCE_REMOVE;
 }
 
+static void
+calls_ended (gpointer user_data)
+{
+    Relay *self = user_data;
+
+    if (self->stop_calls_timer == 0)
+        return;
+
+    g_clear_handle_id (&self->stop_calls_timer, g_source_remove);
+    stop_wait_over (self);
+}
+
+static gboolean
+calls_deadline (gpointer user_data)
+{
+    Relay *self = user_data;
+
+    self->stop_calls_timer = 0;
+    for (GList *link = self->fd_submissions.head; link != NULL; link = link->next)
+        fd_submission_cancel (((PendingSubmission *) link->data)->submission, STOPPING_TEXT);
+    stop_wait_over (self);
+    return G_SOURCE_REMOVE;
+}
+
+static void
+end_calls (Relay *self)
+{
+    self->stop_waits++;
+    self->stop_calls_timer = g_timeout_add_seconds (STOP_CALLS_SECONDS, calls_deadline, self);
+    bus_keeper_release (self->bus_keeper, calls_ended, self);
+}
+
 void
 relay_stop (Relay *self, void (*stopped) (gpointer user_data), gpointer user_data)
 {
@@ -708,11 +746,11 @@ relay_stop (Relay *self, void (*stopped) (gpointer user_data), gpointer user_dat
     }
 
     g_ptr_array_set_size (self->listeners, 0);
-    for (GList *link = self->fd_submissions.head; link != NULL; link = link->next)
-        fd_submission_cancel (((PendingSubmission *) link->data)->submission, STOPPING_TEXT);
-
     self->stop_waits = 2 + self->fd_submissions.length;
     self->stop_timer = g_timeout_add_seconds (STOP_SECONDS + 1, stop_deadline, self);
+    /* One that falls asleep has given the name back. */
+    if (self->bus_keeper != NULL && !self->is_dozing)
+        end_calls (self);
     sessions_stop (self->sessions, sessions_ended, self);
     delivery_stop (self->delivery, STOP_SECONDS, delivery_stopped, self);
 }
@@ -721,6 +759,7 @@ void
 relay_free (Relay *self)
 {
     g_clear_handle_id (&self->stop_timer, g_source_remove);
+    g_clear_handle_id (&self->stop_calls_timer, g_source_remove);
     g_clear_pointer (&self->idle, idle_free);
     g_clear_pointer (&self->listeners, g_ptr_array_unref);
     g_clear_pointer (&self->sessions, sessions_free);

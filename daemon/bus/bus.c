@@ -172,7 +172,7 @@ bus_new (const gchar *address, Queue *queue, Delivery *delivery, const BusCounte
     bus->authorization = bus_authorization_new (bus->connection, is_system);
     bus->subscribers = bus_subscribers_new (bus);
     bus->properties = bus_properties_new (bus);
-    bus->streams = bus_streams_new ();
+    bus->streams = bus_streams_new (bus);
     g_queue_init (&bus->waiting);
 
     if (!register_objects (bus, error) || !request_name (bus, error))
@@ -247,7 +247,7 @@ bus_call_ended (Bus *bus)
 {
     void (*released) (gpointer user_data) = bus->released;
 
-    if (released == NULL || !bus->has_no_name || bus->calls_pending > 0)
+    if (released == NULL || !bus->has_no_name || bus->calls_pending > 0 || bus_streams_count (bus->streams) > 0)
         return;
 
     bus->released = NULL;

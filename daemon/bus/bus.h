@@ -78,7 +78,7 @@ guint64 bus_calls_begun (const Bus *bus);
  * bus_release:
  *
  * Gives the name back: calls that come from now on go to another daemon, which the bus has started. Those that came before
- * are answered; then @released is called, from the main loop.
+ * are answered, and what they gave to read is read; then @released is called, from the main loop.
  */
 void bus_release (Bus *bus, void (*released) (gpointer user_data), gpointer user_data);
 

@@ -55,5 +55,5 @@ struct _Bus {
 Bus *bus_ref (Bus *bus);
 void bus_unref (Bus *bus);
 
-/* A call was answered: it may have been the last that bus_release () waits for. */
+/* A call was answered, or what it gave to read was read: it may have been the last that bus_release () waits for. */
 void bus_call_ended (Bus *bus);

@@ -26,6 +26,7 @@
 #define USER_STREAMS_MOST 16
 
 struct _BusStreams {
+    Bus *bus;
     GPtrArray *streams;
 };
 
@@ -53,10 +54,11 @@ stream_free (BusStream *stream)
 }
 
 BusStreams *
-bus_streams_new (void)
+bus_streams_new (Bus *bus)
 {
     BusStreams *streams = g_new0 (BusStreams, 1);
 
+    streams->bus = bus;
     streams->streams = g_ptr_array_new_with_free_func ((GDestroyNotify) stream_free);
     return streams;
 }
@@ -80,7 +82,10 @@ bus_streams_count (const BusStreams *streams)
 static void
 end_stream (BusStream *stream)
 {
-    g_ptr_array_remove_fast (stream->streams->streams, stream);
+    BusStreams *streams = stream->streams;
+
+    g_ptr_array_remove_fast (streams->streams, stream);
+    bus_call_ended (streams->bus);
 }
 
 static gboolean

@@ -18,7 +18,8 @@ typedef struct {
     void (*free) (gpointer source);
 } BusStreamSource;
 
-BusStreams *bus_streams_new (void);
+/* @bus: is told when a stream has ended, by bus_call_ended () */
+BusStreams *bus_streams_new (Bus *bus);
 
 /* Breaks off what is under way. */
 void bus_streams_free (BusStreams *streams);

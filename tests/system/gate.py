@@ -13,6 +13,31 @@ CONFIGURATION = "/etc/postern/postern.conf"
 CREDENTIALS = "/etc/postern/credentials"
 
 
+# Calls the relay on the bus: lists the queue, and submits a message. Prints "called", "sent SUBJECT", or what failed.
+CALLER = """
+import os, random, sys, tempfile, time
+from gi.repository import Gio, GLib
+count, longest_pause = int(sys.argv[1]), float(sys.argv[2])
+chance = random.Random("caller")
+bus = Gio.bus_get_sync(Gio.BusType.SYSTEM)
+def call(what, method, arguments, fds=None):
+    try:
+        bus.call_with_unix_fd_list_sync("org.postern.Relay1", "/org/postern/Relay1", "org.postern.Relay1.Manager",
+                                        method, arguments, None, Gio.DBusCallFlags.NONE, 50000, fds)
+        print(what, flush=True)
+    except GLib.Error as error:
+        print("failed", error.message, flush=True)
+    time.sleep(chance.random() * longest_pause)
+for number in range(count):
+    call("called", "GetStatistics", None)
+    with tempfile.TemporaryFile() as file:
+        file.write(f"Subject: bus-{number}\\n\\nhello\\n".encode())
+        file.seek(0)
+        call(f"sent bus-{number}", "SubmitMessage", GLib.Variant("(hsasa{sv})", (0, "a@example.org", ["b@example.net"], {})),
+             Gio.UnixFDList.new_from_array([os.dup(file.fileno())]))
+"""
+
+
 class Gate:
     def __init__(self, machine):
         self.machine = machine

@@ -6,6 +6,7 @@ import threading
 import pytest
 
 import mail
+from gate import CALLER
 from machine import UNIT_STARTED, UNIT_SUCCEEDED
 from receiver import PATIENCE_SECONDS
 
@@ -26,30 +27,6 @@ for number in range(count):
         session.sendmail("a@example.org", ["b@example.net"], f"Subject: {subject}\\r\\n\\r\\nhello\\r\\n")
     print(f"sent {subject}", flush=True)
     time.sleep(chance.random() * longest_pause)
-"""
-
-# Calls the relay on the bus: lists the queue, and submits a message. Prints "called", "sent SUBJECT", or what failed.
-CALLER = """
-import os, random, sys, tempfile, time
-from gi.repository import Gio, GLib
-count, longest_pause = int(sys.argv[1]), float(sys.argv[2])
-chance = random.Random("caller")
-bus = Gio.bus_get_sync(Gio.BusType.SYSTEM)
-def call(what, method, arguments, fds=None):
-    try:
-        bus.call_with_unix_fd_list_sync("org.postern.Relay1", "/org/postern/Relay1", "org.postern.Relay1.Manager",
-                                        method, arguments, None, Gio.DBusCallFlags.NONE, 50000, fds)
-        print(what, flush=True)
-    except GLib.Error as error:
-        print("failed", error.message, flush=True)
-    time.sleep(chance.random() * longest_pause)
-for number in range(count):
-    call("called", "GetStatistics", None)
-    with tempfile.TemporaryFile() as file:
-        file.write(f"Subject: bus-{number}\\n\\nhello\\n".encode())
-        file.seek(0)
-        call(f"sent bus-{number}", "SubmitMessage", GLib.Variant("(hsasa{sv})", (0, "a@example.org", ["b@example.net"], {})),
-             Gio.UnixFDList.new_from_array([os.dup(file.fileno())]))
 """
 
 

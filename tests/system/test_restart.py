@@ -5,6 +5,7 @@ import threading
 
 import mail
 import pytest
+from gate import CALLER
 from machine import UNIT_RELOADED, UNIT_STARTED
 from receiver import PATIENCE_SECONDS
 
@@ -161,3 +162,34 @@ def test_a_relay_that_hangs_is_started_anew(gate, receiver):
     gate.machine.journal.wait("Watchdog timeout", since=gate.began, UNIT="postern.service")
     gate.sendmail()
     receiver.wait_messages(1)
+
+
+# Runs commands one after the other until its input ends; prints "done", or what a command that failed said.
+COMMANDS = """
+import select, subprocess, sys
+while not select.select([sys.stdin], [], [], 0)[0]:
+    for command in ["postern", "list", "--json"], ["postern", "status"], ["postern", "retry", "--all"]:
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        print("done" if done.returncode == 0 else f"failed {done.returncode} {command}: {done.stderr.strip()}", flush=True)
+"""
+
+
+@pytest.mark.parametrize("calls", [25, pytest.param(300, marks=pytest.mark.long)])
+def test_calls_during_restarts_are_answered(gate, receiver, figure, calls):
+    gate.send_to(receiver)
+    commands = gate.machine.popen("python3", "-c", COMMANDS, stdin=-1, stdout=-1, stderr=-1)
+    caller = gate.machine.popen("python3", "-c", CALLER, calls, 0.02, stdout=-1, stderr=-1)
+    restarts = 0
+    while caller.poll() is None:
+        gate.machine.run("systemctl", "restart", "postern.service")
+        restarts += 1
+    called, caller_errors = caller.communicate()
+    commanded, commands_errors = commands.communicate("end\n", timeout=2 * PATIENCE_SECONDS)
+    assert caller.returncode == 0 and commands.returncode == 0, caller_errors + commands_errors
+    assert [line for line in called.splitlines() + commanded.splitlines() if line.startswith("failed")] == []
+    sent = [line.split()[1] for line in called.splitlines() if line.startswith("sent ")]
+    assert len(sent) == calls
+    receiver.wait_messages(calls)
+    assert mail.subjects(receiver.messages) == sorted(sent)
+    figure(f"{restarts} restarts, one after the other: {2 * calls} calls and {len(commanded.splitlines())} commands answered, "
+           f"none failed; {calls} messages submitted, none lost, none twice")
