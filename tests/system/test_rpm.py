@@ -24,6 +24,9 @@ from root import cache_folder
 MACROS = TOP / "tests" / "system" / "rpm-macros"
 SPEC = TOP / "postern.spec"
 
+# What the packaging itself takes from the source; the rest is built already.
+PACKED = ["COPYING", "README.md", "units/postern.sysusers"]
+
 
 def rpm(*arguments, root=None):
     """Runs rpm(8) for the packages of another root; this computer has none."""
@@ -54,7 +57,7 @@ def build(top, files, *options):
 
 @pytest.fixture(scope="module")
 def package(scratch, installed):
-    return build(scratch / "rpm", ["COPYING", "README.md", "units/postern.sysusers"])
+    return build(scratch / "rpm", PACKED)
 
 
 @contextmanager
@@ -106,6 +109,18 @@ def test_a_machine_with_it_takes_mail_from_its_first_boot(machine, receiver):
     assert "is empty" in machine.run("mailq").stdout
     assert machine.run("systemctl", "is-enabled", "postern-submission.socket", check=False).stdout == "disabled\n"
     assert machine.run("systemctl", "--failed", "--plain", "--no-legend").stdout == ""
+
+
+def test_an_upgrade_changes_nothing_that_was_set(layer, scratch):
+    later = build(scratch / "rpm-later", PACKED, "--define=dist .later")
+    with root_with(layer) as root:
+        (root / "etc/postern/postern.conf").write_text("# mine\n", encoding="ascii")
+        (root / "etc/systemd/system/sockets.target.wants/postern.socket").unlink()
+        rpm("--upgrade", "--nodeps", later, root=root)
+        assert rpm("--query", "postern", root=root).count("-1.later.") == 1
+        assert (root / "etc/postern/postern.conf").read_text(encoding="ascii") == "# mine\n"
+        assert not (root / "etc/systemd/system/sockets.target.wants/postern.socket").is_symlink()
+        assert (root / "etc/alternatives/mta").readlink() == Path("/usr/sbin/sendmail.postern")
 
 
 def test_erased_it_leaves_the_queue_and_what_was_configured(layer):
