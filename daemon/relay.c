@@ -43,6 +43,7 @@
 #include "service.h"
 #include "sessions.h"
 #include "sleep-watch.h"
+#include "state-directory.h"
 #include "status-line.h"
 
 #include <errno.h>
@@ -610,14 +611,10 @@ read_config (Relay *self, const RelayOptions *options, GError **error)
 static gboolean
 open_queue (Relay *self, const gchar *state_directory, GError **error)
 {
-    g_autofree gchar *directory = g_build_filename (state_directory, "queue", NULL);
+    g_autofree gchar *directory = state_directory_queue (state_directory);
 
-    if (g_mkdir_with_parents (state_directory, 0700) < 0) {
-        g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno),
-                     "the state directory %s cannot be made: %s; choose another one with --state-directory=",
-                     state_directory, g_strerror (errno));
+    if (!state_directory_prepare (state_directory, error))
         return FALSE;
-    }
 
     self->queue = queue_open (directory, &self->config->queue, error);
     if (self->queue == NULL)

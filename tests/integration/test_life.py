@@ -2,19 +2,23 @@
 """The daemon's life: start, bad configuration, reload, stop, crash, and systemd's sockets."""
 
 import os
+import pwd
 import random
 import signal
 import smtplib
 import socket
 import subprocess
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 
 import mail
-from relay import LocalSMTP, POSTERND, environment
+from relay import LocalSMTP, POSTERND, environment, for_everybody
 
 EX_CONFIG = 78
+NOBODY = pwd.getpwnam("nobody").pw_uid
 
 
 # ---- starting ----
@@ -55,6 +59,28 @@ def test_a_bad_configuration_at_the_start_is_told_in_words(make_relay, text, wor
     told = relay.log_text()
     for word in [str(relay.configuration_file), *words]:
         assert word in told, told
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
+@pytest.mark.parametrize("place", ["", "queue", "queue/lock"])
+def test_a_state_directory_of_somebody_elses_is_told_with_what_to_do(cleanup, place):
+    folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="postern-test-")))
+    folder.chmod(0o755)
+    (folder / "postern.conf").touch()
+    state = folder / "state"
+    (state / "queue").mkdir(parents=True)
+    (state / "queue" / "lock").touch()
+    subprocess.run(["chown", "-R", "nobody", state], check=True)
+    theirs = state / place
+    os.chown(theirs, 0, 0)
+    theirs.chmod(0o700 if theirs.is_dir() else 0o600)
+    done = subprocess.run([for_everybody(POSTERND), f"--config={folder}/postern.conf",
+                           f"--state-directory={state}", "--bus=none"],
+                          user="nobody", group="nogroup", extra_groups=[], capture_output=True, text=True,
+                          env=environment(HOME="/"), check=False)
+    assert done.returncode == 1
+    assert f"{theirs} is not for this process to use: it belongs to user 0" in done.stderr
+    assert f"chown -R {NOBODY} {theirs}" in done.stderr
 
 
 def test_all_errors_of_a_configuration_are_told_at_once(make_relay):
