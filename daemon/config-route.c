@@ -6,6 +6,9 @@
  * What a route needs beyond the table of keys: its name, users by name or number, and that it leads somewhere. Users are
  * looked up once, as the configuration is read. One that does not exist is no error, because a service's user may
  * be there only while the service runs; but it is told, for it may as well be a slip of the pen.
+ *
+ * The look-up is the one wait at a reload, which somebody asked for just now: the machine's own users are found in a file, and a
+ * directory server is asked only for names that are not there. Where that may hang, a number is not looked up.
  */
 
 #include "config-route.h"

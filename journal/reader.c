@@ -46,6 +46,21 @@ has_files (sd_journal *journal)
     return sd_journal_has_persistent_files (journal) > 0 || sd_journal_has_runtime_files (journal) > 0;
 }
 
+static void
+refuse (const JournalPlace *place, GError **error)
+{
+    if (place->is_user)
+        g_set_error (
+            error, JOURNAL_ERROR, JOURNAL_ERROR_NOT_READER,
+            "there is no journal of yours: users have their own only where the journal is kept on disk (make the "
+            "folder /var/log/journal, or see Storage= in journald.conf(5)); until then root can read of your mail "
+            "with “journalctl _UID=%u _SYSTEMD_USER_UNIT=" UNIT "”",
+            geteuid ());
+    else
+        g_set_error_literal (error, JOURNAL_ERROR, JOURNAL_ERROR_NOT_READER,
+                             "the journal of this machine is not there, or not for you to read");
+}
+
 JournalReader *
 journal_reader_new (const JournalPlace *place, GError **error)
 {
@@ -61,8 +76,7 @@ journal_reader_new (const JournalPlace *place, GError **error)
     }
     if (place->files == NULL && place->directory == NULL && !has_files (journal)) {
         sd_journal_close (journal);
-        g_set_error_literal (error, JOURNAL_ERROR, JOURNAL_ERROR_NOT_READER,
-                             "the journal of this machine is not there, or not for you to read");
+        refuse (place, error);
         return NULL;
     }
 

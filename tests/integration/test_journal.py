@@ -212,3 +212,12 @@ def test_root_hears_of_all_mail(system):
     assert "queued mail of <n@" in run(bus, "log", "0aaaaaaaaaaaa")
     assert "queued mail of <root@" in run(bus, "log", "0bbbbbbbbbbbb")
     assert "knows nothing" in run(bus, "log", "0neverwas0000", status=3)
+
+
+@needs_root
+def test_a_user_without_a_journal_is_told_why(bus):
+    done = subprocess.run([for_everybody(POSTERN), "--bus=session", "log", "0aaaaaaaaaaaa"], user="nobody", group="nogroup",
+                          extra_groups=[], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          env=environment(HOME="/"), check=False)
+    assert done.returncode == 5, done.stderr
+    assert "/var/log/journal" in done.stderr and f"_UID={NOBODY} _SYSTEMD_USER_UNIT=postern.service" in done.stderr
