@@ -7,6 +7,7 @@ import re
 import struct
 import subprocess
 import time
+from contextlib import contextmanager
 
 from receiver import PATIENCE_SECONDS
 from relay import BUILD, POSTERND, is_sanitized
@@ -53,6 +54,15 @@ class Faults:
         TEXTS.pack_into(self.memory, 0, self.state.encode(), file.encode(), call.encode())
         NUMBERS.pack_into(self.memory, TEXTS.size, 0, nth, error, lasting, MANNERS[manner], tracking, 0, 0)
         struct.pack_into("I", self.memory, TEXTS.size, True)
+
+    @contextmanager
+    def held(self, call, file=""):
+        """Inside, the next such call waits."""
+        self.arm(call, file, manner="hold")
+        try:
+            yield
+        finally:
+            self.end()
 
     def end(self):
         """No call fails any more."""

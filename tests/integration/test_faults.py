@@ -18,6 +18,7 @@ import pytest
 import mail
 from crash import Arrivals, Clients, check_arrived, connector
 from faults import Faults
+from receiver import PATIENCE_SECONDS
 from relay import is_sanitized
 
 # Small generations: the store begins journals, seals and cleans all the time.
@@ -130,37 +131,73 @@ STALLED_MSEC = 500
 STALLED_MOST_BYTES = 4 << 20
 
 
-def send_until_stalled(connection, data):
-    """Sends as much as is taken; returns how much that was. A slow machine takes less."""
-    connection.setblocking(False)
+def send_until_stalled(connections, data):
+    """Sends to each as much as it takes; returns how much that was. A slow machine takes less."""
     poll = select.poll()
-    poll.register(connection, select.POLLOUT)
-    sent = 0
-    while sent < len(data) and poll.poll(STALLED_MSEC):
-        try:
-            sent += connection.send(data[sent:sent + (1 << 20)])
-        except BlockingIOError:
-            pass
-    connection.settimeout(None)
-    return sent
+    by_number = {connection.fileno(): connection for connection in connections}
+    sent = dict.fromkeys(by_number, 0)
+    for connection in connections:
+        connection.setblocking(False)
+        poll.register(connection, select.POLLOUT)
+    while ready := poll.poll(STALLED_MSEC):
+        for number, _ in ready:
+            try:
+                sent[number] += by_number[number].send(data[sent[number]:sent[number] + (1 << 18)])
+            except BlockingIOError:
+                pass
+            if sent[number] == len(data):
+                poll.unregister(number)
+    for connection in connections:
+        connection.settimeout(PATIENCE_SECONDS)
+    return list(sent.values())
 
 
-def test_a_session_that_outruns_the_disk_is_slowed_and_not_buffered(relay, faults, arrivals, figure):
-    content = memoryview(mail.text("large", body=("x" * 998 + "\r\n") * (LARGE_BYTES // 1000)).encode() + b"\r\n.\r\n")
+def begin_message(session):
+    for command in ("EHLO client.example.com", "MAIL FROM:<a@example.org>", "RCPT TO:<b@example.net>", "DATA"):
+        session.ask(command)
+    return session
+
+
+def large_content(size):
+    body = ("x" * 998 + "\r\n") * (size // 1000)
+    return memoryview(mail.text("large", body=body).encode() + b"\r\n.\r\n")
+
+
+def test_a_session_that_outruns_the_disk_is_slowed_and_not_buffered(relay, faults, figure):
+    content = large_content(LARGE_BYTES)
     before = relay.memory_kib("VmRSS")
-    with relay.raw(local=True) as session:
-        session.ask("EHLO client.example.com")
-        session.ask("MAIL FROM:<a@example.org>")
-        session.ask("RCPT TO:<b@example.net>")
-        session.ask("DATA")
-        faults.arm("write", ".journal", manner="hold")
-        sent = send_until_stalled(session.socket, content)
-        assert sent <= STALLED_MOST_BYTES, f"{sent} bytes were taken while the disk took none"
-        assert is_sanitized() or relay.memory_kib("VmRSS") - before < STALLED_MOST_BYTES >> 10
-        # Who wants nothing of the disk is served meanwhile.
-        with relay.raw(local=True) as other:
-            assert other.ask("NOOP").startswith("250")
-        faults.end()
+    with begin_message(relay.raw(local=True)) as session:
+        with faults.held("write", ".journal"):
+            [sent] = send_until_stalled([session.socket], content)
+            assert sent <= STALLED_MOST_BYTES, f"{sent} bytes were taken while the disk took none"
+            assert is_sanitized() or relay.memory_kib("VmRSS") - before < STALLED_MOST_BYTES >> 10
+            # Who wants nothing of the disk is served meanwhile.
+            with relay.raw(local=True) as other:
+                assert other.ask("NOOP").startswith("250")
         session.socket.sendall(content[sent:])
         assert session.reply().startswith("250 2.0.0")
     figure(f"{sent >> 10} KiB of {LARGE_BYTES >> 20} MiB were taken while the disk stood still")
+
+
+SESSIONS = 500
+TOGETHER_MOST_BYTES = 32 << 20  # beyond it each has no more than a chunk and what was on its way
+PART_BYTES = 128 << 10
+SMALL_BUFFER_BYTES = 4096  # what is sent is what the relay took
+
+
+@pytest.mark.long
+def test_sessions_that_outrun_the_disk_together_are_slowed_before_each_has_its_share(relay, faults, cleanup, figure):
+    content = large_content(1 << 20)
+    sessions = [begin_message(cleanup.enter_context(relay.raw(local=True))) for _ in range(SESSIONS)]
+    sockets = [session.socket for session in sessions]
+    for one in sockets:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER_BYTES)
+    with faults.held("write", ".journal"):
+        sent = send_until_stalled(sockets, content)
+        assert sum(sent) <= TOGETHER_MOST_BYTES + SESSIONS * PART_BYTES, f"{sum(sent) >> 20} MiB were taken"
+    for one, count in zip(sockets, sent):
+        one.sendall(content[count:])
+    for session in sessions:
+        assert session.reply().startswith("250 2.0.0")
+    figure(f"{SESSIONS} sessions: {sum(sent) >> 20} MiB were taken while the disk stood still, {max(sent) >> 10} KiB of "
+           "one at most")
