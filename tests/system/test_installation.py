@@ -133,32 +133,61 @@ def test_what_an_administrator_has_said_counts_more_than_what_nullmailer_said(ga
     assert [one.user for one in provider.wait_messages(2)] == [USER, USER]
 
 
-def test_in_an_image_that_does_not_run_nullmailers_queue_waits():
-    folders = [tempfile.TemporaryDirectory(prefix="new-image-", dir=cache_folder()) for _ in range(2)]
-    upper, scratch = (Path(folder.name) for folder in folders)
-    upper.chmod(0o755)
-    with folders[0], folders[1], root_above(upper, scratch) as root:
+class Image:
+    """A Debian root that does not run, with nullmailer's package and Postern's in it."""
 
-        def run(*command):
-            return subprocess.run(["chroot", root, "env", "DEBIAN_FRONTEND=noninteractive", *command], check=True, text=True,
-                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
-
+    def __init__(self, root):
+        self.root = root
         (root / "usr/sbin/policy-rc.d").write_text("#!/bin/sh\nexit 101\n", encoding="ascii")
         (root / "usr/sbin/policy-rc.d").chmod(0o755)
         shutil.copy(programs_layer() / NULLMAILER.lstrip("/"), root / "root/nullmailer.deb")
         shutil.copy(packages() / "postern.deb", root / "root/postern.deb")
-        run("dpkg", "--install", "/root/nullmailer.deb")
-        (root / "etc/nullmailer/remotes").write_text(f"smtp.example.org smtp --starttls --user={USER} --pass='{PASSWORD}'\n",
-                                                     encoding="ascii")
-        (root / QUEUE.lstrip("/") / "1.1").write_text("a@example.org\nb@example.net\n\nSubject: test\n\n", encoding="ascii")
-        run("dpkg", "--remove", "nullmailer")
-        told = run("dpkg", "--install", "/root/postern.deb")
-        assert f"What is left in {QUEUE} stays there" in told and PASSWORD not in told
-        assert "Host=smtp.example.org" in (root / "etc/postern/postern.conf").read_text(encoding="utf-8")
-        assert (root / "etc/postern/credentials/smarthost").read_text(encoding="utf-8") == PASSWORD + "\n"
-        assert (root / QUEUE.lstrip("/") / "1.1").exists()
-        assert (root / "etc/systemd/system/sockets.target.wants/postern.socket").is_symlink()
-        assert "taken" not in run("dpkg", "--install", "/root/postern.deb")  # that was it
+
+    def dpkg(self, *arguments):
+        command = ["chroot", self.root, "env", "DEBIAN_FRONTEND=noninteractive", "dpkg", *arguments]
+        done = subprocess.run(command, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              check=False)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def path(self, path):
+        return self.root / path.lstrip("/")
+
+    def replace_nullmailer(self, remotes):
+        """Replaces one that has a message in its queue; returns what was told."""
+        self.dpkg("--install", "/root/nullmailer.deb")
+        self.path("/etc/nullmailer/remotes").write_text(remotes, encoding="ascii")
+        self.path(f"{QUEUE}/1.1").write_text("a@example.org\nb@example.net\n\nSubject: test\n\n", encoding="ascii")
+        self.dpkg("--remove", "nullmailer")
+        return self.dpkg("--install", "/root/postern.deb")
+
+
+@pytest.fixture
+def image():
+    with tempfile.TemporaryDirectory(prefix="new-image-", dir=cache_folder()) as upper, \
+            tempfile.TemporaryDirectory(prefix="new-image-", dir=cache_folder()) as scratch:
+        Path(upper).chmod(0o755)
+        with root_above(Path(upper), Path(scratch)) as root:
+            yield Image(root)
+
+
+def test_in_an_image_that_does_not_run_nullmailers_queue_waits(image):
+    told = image.replace_nullmailer(f"smtp.example.org smtp --starttls --user={USER} --pass='{PASSWORD}'\n")
+    assert f"What is left in {QUEUE} stays there" in told and PASSWORD not in told
+    assert "Host=smtp.example.org" in image.path("/etc/postern/postern.conf").read_text(encoding="utf-8")
+    assert image.path("/etc/postern/credentials/smarthost").read_text(encoding="utf-8") == PASSWORD + "\n"
+    assert image.path(f"{QUEUE}/1.1").exists()
+    assert image.path("/etc/systemd/system/sockets.target.wants/postern.socket").is_symlink()
+    assert "taken" not in image.dpkg("--install", "/root/postern.deb")  # that was it
+
+
+def test_what_is_missing_in_nullmailers_configuration_keeps_no_program_waiting(image):
+    """With it the relay would not start: the password is somewhere else."""
+    told = image.replace_nullmailer(f"smtp.example.org smtp --starttls --user={USER}\n")
+    assert "no password" in told and "mail is accepted and waits" in told
+    sample, used, aside = (image.path(path).read_text(encoding="utf-8") for path in (
+        "/usr/share/postern/postern.conf", "/etc/postern/postern.conf", "/etc/postern/postern.conf.nullmailer"))
+    assert used == sample and "Host=smtp.example.org" in aside
 
 
 @pytest.mark.long
