@@ -32,9 +32,7 @@
 #include "relay.h"
 
 #include "bus-keeper.h"
-#include "bus/error.h"
-#include "check.h"
-#include "fd-submission.h"
+#include "bus-work.h"
 #include "idle.h"
 #include "listener.h"
 #include "log-event.h"
@@ -62,8 +60,6 @@
 #define METERED_TEXT                                                                                                 \
     "the network connection is metered (PauseOnMetered=yes): waiting for another one, or for “postern retry”"
 
-#define STOPPING_TEXT "the relay is stopping; submit the message again"
-
 struct _Relay {
     ConfigSources sources;
     const gchar *bus; /* see RelayOptions */
@@ -76,9 +72,8 @@ struct _Relay {
     Queue *queue;
     Delivery *delivery;
     Sessions *sessions;
-    GPtrArray *listeners;        /* of Listener */
-    GQueue fd_submissions;       /* of PendingSubmission */
-    GQueue checks;               /* of PendingCheck */
+    GPtrArray *listeners; /* of Listener */
+    BusWork *bus_work;
     BusKeeper *bus_keeper;       /* (nullable) without a bus */
     SleepWatch *sleep_watch;     /* (nullable) without a bus */
     MeteredWatch *metered_watch; /* (nullable) without a bus, or where nobody wants to know */
@@ -98,24 +93,6 @@ struct _Relay {
     void (*stopped) (gpointer user_data);
     gpointer user_data;
 };
-
-/* A message that a client on the bus has handed over. */
-typedef struct {
-    Relay *relay;
-    FdSubmission *submission;
-    BusSubmitted submitted;
-    gpointer user_data;
-    GList link;
-} PendingSubmission;
-
-/* A check of the configuration that somebody on the bus asked for. */
-typedef struct {
-    Relay *relay;
-    Check *check;
-    BusChecked checked;
-    gpointer user_data;
-    GList link;
-} PendingCheck;
 
 static Bus *
 relay_bus (const Relay *self)
@@ -350,56 +327,13 @@ stop_wait_over (Relay *self)
     self->stopped (self->user_data);
 }
 
-/* Returns: (transfer full) (nullable): @error as a caller on the bus tells it from others */
-static GError *
-refusal (const GError *error)
-{
-    if (error == NULL)
-        return NULL;
-    if (g_error_matches (error, SUBMISSION_ERROR, SUBMISSION_ERROR_SIZE))
-        return g_error_new_literal (BUS_ERROR, BUS_ERROR_LIMIT_EXCEEDED, error->message);
-    if (error->domain == SUBMISSION_ERROR)
-        return g_error_new_literal (BUS_ERROR, BUS_ERROR_MESSAGE_REFUSED, error->message);
-    return g_error_copy (error);
-}
-
-/* A QueueCommitted */
-static void
-submission_ended (QueueId id, const GError *error, gpointer user_data)
-{
-    PendingSubmission *pending = user_data;
-    Relay *self = pending->relay;
-    g_autoptr (GError) told = refusal (error);
-
-    g_queue_unlink (&self->fd_submissions, &pending->link);
-    pending->submitted (id, told, pending->user_data);
-    g_free (pending);
-    if (self->is_stopping)
-        stop_wait_over (self);
-}
-
 static void
 bus_submit (int fd, const MessageEnvelope *envelope, gint64 uid, BusSubmitted submitted, gpointer submitted_data,
             gpointer user_data)
 {
     Relay *self = user_data;
-    PendingSubmission *pending = g_new0 (PendingSubmission, 1);
 
-    pending->relay = self;
-    pending->submitted = submitted;
-    pending->user_data = submitted_data;
-    pending->link.data = pending;
-    pending->submission =
-        fd_submission_start (self->queue, self->config, self->users, fd, envelope, uid, submission_ended, pending);
-    g_queue_push_tail_link (&self->fd_submissions, &pending->link);
-
-    if (self->is_stopping)
-        self->stop_waits++;
-    if (self->is_stopping && self->stop_calls_timer == 0) {
-        fd_submission_cancel (pending->submission, STOPPING_TEXT);
-    } else if (self->fd_submissions.length > self->config->sessions_most) {
-        fd_submission_cancel (pending->submission, "too many messages are being submitted at once; try again later");
-    }
+    bus_work_submit (self->bus_work, self->config, fd, envelope, uid, submitted, submitted_data);
 }
 
 static gboolean
@@ -408,29 +342,12 @@ bus_reload (GError **error, gpointer user_data)
     return relay_reload (user_data, error);
 }
 
-/* A CheckDone */
-static void
-check_done (GVariant *report, gpointer user_data)
-{
-    PendingCheck *pending = user_data;
-
-    g_queue_unlink (&pending->relay->checks, &pending->link);
-    pending->checked (report, pending->user_data);
-    g_free (pending);
-}
-
 static void
 bus_check (gboolean connect, const gchar *sender, BusChecked checked, gpointer checked_data, gpointer user_data)
 {
     Relay *self = user_data;
-    PendingCheck *pending = g_new0 (PendingCheck, 1);
 
-    pending->relay = self;
-    pending->checked = checked;
-    pending->user_data = checked_data;
-    pending->link.data = pending;
-    pending->check = check_new (self->poller, &self->sources, connect, sender, check_done, pending);
-    g_queue_push_tail_link (&self->checks, &pending->link);
+    bus_work_check (self->bus_work, connect, sender, checked, checked_data);
 }
 
 static const BusHandlers bus_handlers = {.reload = bus_reload, .submit = bus_submit, .check = bus_check};
@@ -523,7 +440,7 @@ is_busy (gpointer user_data)
     Bus *bus = relay_bus (self);
 
     return was_called (self) || relay_has_mail (self) || sessions_count (self->sessions) > 0 ||
-           self->fd_submissions.length > 0 || delivery_is_paused (self->delivery) ||
+           bus_work_submissions (self->bus_work) > 0 || delivery_is_paused (self->delivery) ||
            (bus != NULL && bus_is_in_use (bus));
 }
 
@@ -639,8 +556,6 @@ relay_new (const RelayOptions *options, GError **error)
     g_autoptr (Relay) self = g_new0 (Relay, 1);
 
     self->bus = options->bus;
-    g_queue_init (&self->fd_submissions);
-    g_queue_init (&self->checks);
     self->listeners = g_ptr_array_new_with_free_func ((GDestroyNotify) listener_free);
     self->users = users_new ();
     self->aliases = aliases_new ();
@@ -652,6 +567,7 @@ relay_new (const RelayOptions *options, GError **error)
         !open_queue (self, options->state_directory, error) || !start_delivery (self, error))
         return NULL;
 
+    self->bus_work = bus_work_new (self->queue, self->users, self->poller, &self->sources);
     self->sessions = sessions_new (self->queue, self->poller, self->users, self->config);
     if (!listen_on_inherited (self, error) || !listen_on_named (self, options->listen, error))
         return NULL;
@@ -696,6 +612,12 @@ stop_deadline (gpointer user_data)
 }
 
 static void
+submissions_ended (gpointer user_data)
+{
+    stop_wait_over (user_data);
+}
+
+static void
 calls_ended (gpointer user_data)
 {
     Relay *self = user_data;
@@ -704,7 +626,7 @@ calls_ended (gpointer user_data)
         return;
 
     g_clear_handle_id (&self->stop_calls_timer, g_source_remove);
-    stop_wait_over (self);
+    bus_work_end_submissions (self->bus_work, submissions_ended, self);
 }
 
 static gboolean
@@ -713,16 +635,14 @@ calls_deadline (gpointer user_data)
     Relay *self = user_data;
 
     self->stop_calls_timer = 0;
-    for (GList *link = self->fd_submissions.head; link != NULL; link = link->next)
-        fd_submission_cancel (((PendingSubmission *) link->data)->submission, STOPPING_TEXT);
-    stop_wait_over (self);
+    bus_work_cancel_submissions (self->bus_work);
+    bus_work_end_submissions (self->bus_work, submissions_ended, self);
     return G_SOURCE_REMOVE;
 }
 
 static void
 end_calls (Relay *self)
 {
-    self->stop_waits++;
     self->stop_calls_timer = g_timeout_add_seconds (STOP_CALLS_SECONDS, calls_deadline, self);
     bus_keeper_release (self->bus_keeper, calls_ended, self);
 }
@@ -743,11 +663,13 @@ relay_stop (Relay *self, void (*stopped) (gpointer user_data), gpointer user_dat
     }
 
     g_ptr_array_set_size (self->listeners, 0);
-    self->stop_waits = 2 + self->fd_submissions.length;
+    self->stop_waits = 3;
     self->stop_timer = g_timeout_add_seconds (STOP_SECONDS + 1, stop_deadline, self);
     /* One that falls asleep has given the name back. */
     if (self->bus_keeper != NULL && !self->is_dozing)
         end_calls (self);
+    else
+        bus_work_end_submissions (self->bus_work, submissions_ended, self);
     sessions_stop (self->sessions, sessions_ended, self);
     delivery_stop (self->delivery, STOP_SECONDS, delivery_stopped, self);
 }
@@ -760,13 +682,14 @@ relay_free (Relay *self)
     g_clear_pointer (&self->idle, idle_free);
     g_clear_pointer (&self->listeners, g_ptr_array_unref);
     g_clear_pointer (&self->sessions, sessions_free);
-    while (self->checks.head != NULL)
-        check_free (((PendingCheck *) self->checks.head->data)->check);
+    if (self->bus_work != NULL)
+        bus_work_drop_checks (self->bus_work);
     g_clear_pointer (&self->bus_keeper, bus_keeper_free);
     g_clear_pointer (&self->sleep_watch, sleep_watch_free);
     g_clear_pointer (&self->metered_watch, metered_watch_free);
     g_clear_pointer (&self->delivery, delivery_free);
     g_clear_pointer (&self->queue, queue_close);
+    g_clear_pointer (&self->bus_work, bus_work_free);
     g_clear_pointer (&self->users, users_free);
     g_clear_pointer (&self->poller, smtp_poller_unref);
     g_clear_pointer (&self->service, service_free);
