@@ -174,7 +174,7 @@ while not select.select([sys.stdin], [], [], 0)[0]:
 """
 
 
-@pytest.mark.parametrize("calls", [25, pytest.param(300, marks=pytest.mark.long)])
+@pytest.mark.parametrize("calls", [25, pytest.param(150, marks=pytest.mark.long)])
 def test_calls_during_restarts_are_answered(gate, receiver, figure, calls):
     gate.send_to(receiver)
     commands = gate.machine.popen("python3", "-c", COMMANDS, stdin=-1, stdout=-1, stderr=-1)
