@@ -631,23 +631,31 @@ a_power_cut_at_any_step_that_leaves_some_of_what_was_not_synced (void)
 
 /* ---- Faults ---- */
 
-/* Calls of that kind fail, one of each stretch. */
+static gboolean
+survive (Story *story, const FaultsControl *fault)
+{
+    begin (story);
+    g_assert_true (play_part (story, play, fault));
+    check (story);
+
+    return control->struck > 0;
+}
+
+/* Calls of that kind fail, one of each stretch; the first one if the story, which depends on how far the sealer comes
+ * meanwhile, makes fewer than a stretch of them. */
 static void
 fail_each (FaultsControl fault, guint stretch)
 {
     Story *story = story_new ();
     guint end = 0, failures = 0;
 
-    do {
+    do
         fault.nth = next_step (&end, stretch);
-        begin (story);
-        g_assert_true (play_part (story, play, &fault));
-        failures += control->struck > 0;
-        check (story);
-    } while (control->struck > 0);
+    while (survive (story, &fault) && ++failures);
     g_test_message ("%s, %s%s: at %u of %u calls", fault.call, g_strerror ((gint) fault.error),
                     fault.lasting ? " from then on" : "", failures, fault.nth - 1);
-    g_assert_cmpuint (failures, >, 0);
+    fault.nth = 1;
+    g_assert_true (failures > 0 || survive (story, &fault));
     story_free (story);
 }
 
