@@ -46,12 +46,12 @@ class Gate:
     def reset(self):
         """As after the installation."""
         self.machine.shell(f"""
-            systemctl stop {SERVICE} postern-submission.socket
+            systemctl stop {SOCKET} {SERVICE} postern-submission.socket
             rm -rf /var/lib/postern/* {CREDENTIALS}/* /etc/postern/postern.conf.d/* \\
                    /etc/systemd/system/postern*.d /run/systemd/system/postern*.d
             systemctl daemon-reload
             systemctl reset-failed
-            systemctl restart {SOCKET}""")
+            systemctl start {SOCKET}""")
         self.configure("")
         self.began = self.machine.journal.mark()
 
