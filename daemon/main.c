@@ -12,6 +12,7 @@
 #include "alias-check.h"
 #include "check-command.h"
 #include "config.h"
+#include "footprint.h"
 #include "log-event.h"
 #include "log.h"
 #include "message/address.h"
@@ -287,6 +288,7 @@ run (Arguments *arguments)
     if (program.relay == NULL)
         return complain (error);
 
+    footprint_shrink_later ();
     g_main_loop_run (loop);
     status = program.is_asleep && relay_has_mail (program.relay) ? EX_TEMPFAIL : EXIT_SUCCESS;
     relay_free (program.relay);

@@ -4,17 +4,20 @@
 import os
 import pwd
 import random
+import re
 import signal
 import smtplib
 import socket
 import subprocess
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 import mail
+from receiver import PATIENCE_SECONDS
 from relay import LocalSMTP, POSTERND, environment, for_everybody
 
 EX_CONFIG = 78
@@ -391,6 +394,33 @@ def test_the_service_manager_is_told(make_relay, receiver):
     assert [line for line in told if line.startswith("MONOTONIC_USEC=")]
     relay.stop()
     assert "STOPPING=1" in relay.notifications.lines
+
+
+def mapped_kib(pid):
+    """What the files take whose pages the process has mapped to read them, and how much of that is in its memory."""
+    size = resident = 0
+    for line in Path(f"/proc/{pid}/smaps").read_text(encoding="utf-8").splitlines():
+        words = line.split()
+        if re.match("[0-9a-f]+-[0-9a-f]+$", words[0]):
+            counts = words[1][1] == "-" and words[-1].startswith("/")
+        elif counts and words[0] == "Size:":
+            size += int(words[1])
+        elif counts and words[0] == "Rss:":
+            resident += int(words[1])
+    return size, resident
+
+
+def test_what_only_the_start_needed_is_given_back(relay, receiver, figure):
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        size, resident = mapped_kib(relay.pid)
+        if resident < size / 4:
+            break
+        assert time.monotonic() < deadline, (size, resident)
+        time.sleep(0.1)
+    figure(f"{resident / 1024:.1f} MiB of {size / 1024:.1f} MiB of code and tables in an idle relay's memory")
+    relay.send()
+    receiver.wait_messages(1)
 
 
 def test_descriptors_are_not_lost(relay, receiver):
