@@ -469,6 +469,16 @@ fixture_copy_directory (const gchar *directory)
     }
 }
 
+guint64
+fixture_count_messages (Fixture *fixture)
+{
+    QueueStatistics statistics;
+
+    queue_statistics (fixture->queue, &statistics);
+
+    return statistics.messages;
+}
+
 guint
 fixture_count_files (Fixture *fixture, const gchar *suffix)
 {

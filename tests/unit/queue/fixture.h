@@ -69,6 +69,9 @@ gchar *fixture_copy_directory (const gchar *directory);
 void fixture_remove_directory (const gchar *directory);
 gint fixture_compare_strings (gconstpointer a, gconstpointer b); /* for arrays of gchar * */
 
+/* How many the queue says that it has. */
+guint64 fixture_count_messages (Fixture *fixture);
+
 /* Files of the queue whose names end so: ".gdbm", ".journal". */
 guint fixture_count_files (Fixture *fixture, const gchar *suffix);
 

@@ -55,16 +55,6 @@ check_number (Fixture *fixture, QueueId id, guint number)
     g_assert_cmpstr (content->str, ==, expected);
 }
 
-static guint64
-count_messages (Fixture *fixture)
-{
-    QueueStatistics statistics;
-
-    queue_statistics (fixture->queue, &statistics);
-
-    return statistics.messages;
-}
-
 /* The file with that name in the fixture's directory. */
 static gchar *
 path_of (Fixture *fixture, const gchar *name)
@@ -125,7 +115,7 @@ a_full_journal_is_sealed (Fixture *fixture)
             check_number (fixture, ids[i], i);
         fixture_reopen (fixture);
     }
-    g_assert_cmpuint (count_messages (fixture), ==, G_N_ELEMENTS (ids));
+    g_assert_cmpuint (fixture_count_messages (fixture), ==, G_N_ELEMENTS (ids));
 }
 
 static void
@@ -150,7 +140,7 @@ an_empty_queue_is_small (Fixture *fixture)
 
     for (guint i = 0; i < 50; i++)
         commit_number (fixture, i);
-    while (count_messages (fixture) > 0)
+    while (fixture_count_messages (fixture) > 0)
         fixture_settle (fixture, fixture_take (fixture, "one.example"), QUEUE_OUTCOME_DELIVERED, "250", 0);
     fixture_close (fixture);
     dir = g_dir_open (fixture->directory, 0, NULL);
@@ -179,7 +169,7 @@ what_changes_after_sealing_stays_changed (Fixture *fixture)
     /* Each time the changes move on: from the journal into a sealed generation, and into the next. */
     for (guint round = 0; round < 4; round++) {
         fixture_reopen (fixture);
-        g_assert_cmpuint (count_messages (fixture), ==, 2 + round);
+        g_assert_cmpuint (fixture_count_messages (fixture), ==, 2 + round);
         g_clear_pointer (&message, queue_message_unref);
         message = fixture_get (fixture, kept);
         g_assert_cmpint (message->next_usec, ==, FOREVER);
@@ -251,7 +241,7 @@ the_disk_is_given_back (Fixture *fixture)
     /* A tenth lives: 640 KB; at most twice that and a bit is kept, with what GDBM needs for itself. */
     g_assert_cmpuint (statistics.disk_bytes, <, 4 * 1024 * 1024);
     fixture_reopen (fixture);
-    g_assert_cmpuint (count_messages (fixture), ==, 40 + 11);
+    g_assert_cmpuint (fixture_count_messages (fixture), ==, 40 + 11);
 }
 
 static void
@@ -303,7 +293,7 @@ an_aborted_message_across_generations_leaves_nothing (Fixture *fixture)
     queue_intake_abort (intake);
     fixture_act (fixture, QUEUE_ACTION_DELETE, &QUEUE_FILTER_ALL);
     fixture_reopen (fixture);
-    g_assert_cmpuint (count_messages (fixture), ==, 0);
+    g_assert_cmpuint (fixture_count_messages (fixture), ==, 0);
     fixture_close (fixture);
     fixture_open (fixture);
     fixture_wait_for_files (fixture, ".gdbm", 0, 0);
@@ -332,7 +322,7 @@ static void
 check_after (Fixture *fixture, const QueueId ids[3])
 {
     fixture_open (fixture);
-    g_assert_cmpuint (count_messages (fixture), ==, 2);
+    g_assert_cmpuint (fixture_count_messages (fixture), ==, 2);
     check_number (fixture, ids[0], 0);
     check_number (fixture, ids[2], 2);
     g_assert_null (fixture_get (fixture, ids[1]));
@@ -361,7 +351,7 @@ sources_that_were_not_removed_yet_say_nothing (Fixture *fixture)
     copy_file (before, fixture->directory, "0000000001.journal");
     check_after (fixture, ids);
     fixture_reopen (fixture);
-    g_assert_cmpuint (count_messages (fixture), ==, 2);
+    g_assert_cmpuint (fixture_count_messages (fixture), ==, 2);
     fixture_remove_directory (before);
 }
 
@@ -382,7 +372,7 @@ a_generation_that_is_not_whole_does_not_hide_its_journal (Fixture *fixture)
     g_assert_true (g_file_set_contents (sealed, "not a database", -1, NULL));
     g_string_set_size (warnings, 0);
     fixture_open (fixture);
-    g_assert_cmpuint (count_messages (fixture), ==, 3);
+    g_assert_cmpuint (fixture_count_messages (fixture), ==, 3);
     for (guint i = 0; i < 3; i++)
         check_number (fixture, ids[i], i);
     g_assert_nonnull (strstr (warnings->str, sealed));
@@ -452,7 +442,7 @@ a_damaged_message_costs_only_itself (Fixture *fixture)
     damage_file (path, "Subject: 1\r\n");
     g_string_set_size (warnings, 0);
     fixture_open (fixture);
-    g_assert_cmpuint (count_messages (fixture), ==, 3);
+    g_assert_cmpuint (fixture_count_messages (fixture), ==, 3);
     check_number (fixture, ids[0], 0);
     check_number (fixture, ids[2], 2);
     content = fixture_read (fixture, ids[1], &error);
@@ -491,9 +481,9 @@ a_damaged_record_is_held_named_and_can_be_deleted (Fixture *fixture)
     g_assert_null (fixture_take (fixture, "two.example"));
     g_assert_cmpuint (fixture_act_on (fixture, QUEUE_ACTION_RELEASE, bad), ==, 0);
     g_assert_cmpuint (fixture_act_on (fixture, QUEUE_ACTION_DELETE, bad), ==, 1);
-    g_assert_cmpuint (count_messages (fixture), ==, 1);
+    g_assert_cmpuint (fixture_count_messages (fixture), ==, 1);
     fixture_reopen (fixture);
-    g_assert_cmpuint (count_messages (fixture), ==, 1);
+    g_assert_cmpuint (fixture_count_messages (fixture), ==, 1);
 }
 
 static void
@@ -529,7 +519,7 @@ a_damaged_index_is_made_from_the_parts (Fixture *fixture)
     g_string_set_size (warnings, 0);
     fixture_open (fixture);
     g_assert_nonnull (strstr (warnings->str, path));
-    g_assert_cmpuint (count_messages (fixture), ==, 4);
+    g_assert_cmpuint (fixture_count_messages (fixture), ==, 4);
     for (guint i = 0; i < 3; i++)
         check_number (fixture, ids[i], i);
     message = fixture_get (fixture, held);
@@ -628,7 +618,7 @@ an_older_store_is_read (Fixture *fixture)
     fixture_reopen (fixture);
     for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
         check_number (fixture, ids[i], i);
-    g_assert_cmpuint (count_messages (fixture), ==, G_N_ELEMENTS (ids) + 1);
+    g_assert_cmpuint (fixture_count_messages (fixture), ==, G_N_ELEMENTS (ids) + 1);
 }
 
 static void
@@ -644,7 +634,7 @@ what_cannot_be_opened_is_put_aside (Fixture *fixture)
     g_assert_true (g_file_set_contents (path, "not a database", -1, NULL));
     g_string_set_size (warnings, 0);
     fixture_open (fixture);
-    g_assert_cmpuint (count_messages (fixture), ==, 0);
+    g_assert_cmpuint (fixture_count_messages (fixture), ==, 0);
     g_assert_true (g_file_test (aside, G_FILE_TEST_EXISTS));
     g_assert_nonnull (strstr (warnings->str, aside));
     id = commit_number (fixture, 2);

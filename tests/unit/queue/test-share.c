@@ -106,16 +106,6 @@ commit_together (Fixture *fixture, guint n, gsize bytes, Outcome *outcome)
         g_main_context_iteration (NULL, TRUE);
 }
 
-static guint64
-count_messages (Fixture *fixture)
-{
-    QueueStatistics statistics;
-
-    queue_statistics (fixture->queue, &statistics);
-
-    return statistics.messages;
-}
-
 static void
 many_at_once_do_not_pass_a_limit_together (Fixture *fixture)
 {
@@ -130,7 +120,7 @@ many_at_once_do_not_pass_a_limit_together (Fixture *fixture)
         g_assert_cmpuint (outcome.refused, ==, 7);
         g_assert_true (
             g_error_matches (outcome.error, QUEUE_ERROR, round == 2 ? QUEUE_ERROR_RATE : QUEUE_ERROR_LIMIT));
-        g_assert_cmpuint (count_messages (fixture), ==, 3);
+        g_assert_cmpuint (fixture_count_messages (fixture), ==, 3);
         g_clear_error (&outcome.error);
         fixture_act (fixture, QUEUE_ACTION_DELETE, &QUEUE_FILTER_ALL);
     }
@@ -147,9 +137,9 @@ a_message_that_grew_too_large_leaves_nothing (Fixture *fixture)
     commit_together (fixture, 1, 300000, &outcome);
     g_assert_error (outcome.error, QUEUE_ERROR, QUEUE_ERROR_LIMIT);
     g_clear_error (&outcome.error);
-    g_assert_cmpuint (count_messages (fixture), ==, 0);
+    g_assert_cmpuint (fixture_count_messages (fixture), ==, 0);
     fixture_reopen (fixture);
-    g_assert_cmpuint (count_messages (fixture), ==, 0);
+    g_assert_cmpuint (fixture_count_messages (fixture), ==, 0);
     g_assert_cmpuint (fixture_count_files (fixture, ".gdbm"), ==, 0);
 }
 

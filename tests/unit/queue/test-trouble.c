@@ -150,16 +150,6 @@ wait_for_trouble (Fixture *fixture, gboolean trouble)
         g_main_context_iteration (NULL, TRUE);
 }
 
-static guint64
-count_messages (Fixture *fixture)
-{
-    QueueStatistics statistics;
-
-    queue_statistics (fixture->queue, &statistics);
-
-    return statistics.messages;
-}
-
 static void
 a_failed_sync_fails_its_commits_only (Fixture *fixture)
 {
@@ -184,7 +174,7 @@ a_failed_sync_fails_its_commits_only (Fixture *fixture)
 
         g_assert_cmpstr (first->str, ==, "before");
         g_assert_cmpstr (second->str, ==, "after");
-        g_assert_cmpuint (count_messages (fixture), ==, 2);
+        g_assert_cmpuint (fixture_count_messages (fixture), ==, 2);
         fixture_reopen (fixture);
     }
 }
@@ -216,7 +206,7 @@ a_full_disk_is_told_as_such (Fixture *fixture)
     g_assert_error (fixture->trouble, QUEUE_ERROR, QUEUE_ERROR_FULL);
     g_assert_cmpuint (try_commit (fixture, NULL), !=, 0);
     fixture_reopen (fixture);
-    g_assert_cmpuint (count_messages (fixture), ==, 1);
+    g_assert_cmpuint (fixture_count_messages (fixture), ==, 1);
 }
 
 static void
@@ -257,7 +247,7 @@ a_result_waits_for_the_disk (Fixture *fixture)
     while (fixture_count_events (fixture, "delivered") == 0)
         g_main_context_iteration (NULL, TRUE);
     fixture_reopen (fixture);
-    g_assert_cmpuint (count_messages (fixture), ==, 0);
+    g_assert_cmpuint (fixture_count_messages (fixture), ==, 0);
 }
 
 static void
@@ -311,7 +301,7 @@ a_notice_waits_for_the_disk (Fixture *fixture)
     while (id == 0)
         g_main_context_iteration (NULL, TRUE);
     fixture_reopen (fixture);
-    g_assert_cmpuint (count_messages (fixture), ==, 1);
+    g_assert_cmpuint (fixture_count_messages (fixture), ==, 1);
 }
 
 static void
@@ -373,7 +363,7 @@ a_lost_chunk_fails_its_message (Fixture *fixture)
     fixture_wait (&failed);
     g_assert_cmpuint (try_commit (fixture, NULL), !=, 0);
     fixture_reopen (fixture);
-    g_assert_cmpuint (count_messages (fixture), ==, 1);
+    g_assert_cmpuint (fixture_count_messages (fixture), ==, 1);
 }
 
 static void
@@ -560,7 +550,7 @@ a_full_file_system_can_be_emptied (Fixture *fixture)
     while (fixture_commit_full (fixture, &origin, "a@one.example", content, 50000, FALSE, &error) != 0)
         ;
     g_assert_error (error, QUEUE_ERROR, QUEUE_ERROR_FULL);
-    n = count_messages (fixture);
+    n = fixture_count_messages (fixture);
     g_assert_cmpuint (n, >, 10);
 
     /* No reserve was configured: results wait until there is room, which is when the first generations go. */
@@ -572,7 +562,7 @@ a_full_file_system_can_be_emptied (Fixture *fixture)
         fixture_settle (fixture, job, QUEUE_OUTCOME_DELIVERED, "250", 0);
     }
     fixture_reopen (fixture);
-    g_assert_cmpuint (count_messages (fixture), ==, 0);
+    g_assert_cmpuint (fixture_count_messages (fixture), ==, 0);
     g_assert_cmpuint (fixture_commit_full (fixture, &origin, "a@one.example", content, 50000, FALSE, NULL), !=, 0);
     fixture_close (fixture);
     g_assert_cmpint (umount (fixture->directory), ==, 0);

@@ -92,16 +92,6 @@ check_number (Fixture *fixture, QueueId id, guint number)
     g_assert_cmpstr (content->str, ==, expected);
 }
 
-static guint64
-count_messages (Fixture *fixture)
-{
-    QueueStatistics statistics;
-
-    queue_statistics (fixture->queue, &statistics);
-
-    return statistics.messages;
-}
-
 static void
 deliver_one (Fixture *fixture)
 {
@@ -171,9 +161,9 @@ held_at (Fixture *fixture, const gchar *call, const gchar *file)
 
     /* And then it goes on. */
     fixture_wait_for_files (fixture, ".journal", 1, 1);
-    left = count_messages (fixture);
+    left = fixture_count_messages (fixture);
     fixture_reopen (fixture);
-    g_assert_cmpuint (count_messages (fixture), ==, left);
+    g_assert_cmpuint (fixture_count_messages (fixture), ==, left);
 }
 
 static void
@@ -407,7 +397,7 @@ many_together_are_told_to_wait_before_each_has_its_share (Fixture *fixture)
     for (guint i = 0; i < n; i++)
         commit_intake (intakes[i], &n_committed);
     wait_count (&n_committed, n);
-    g_assert_cmpuint (count_messages (fixture), ==, n);
+    g_assert_cmpuint (fixture_count_messages (fixture), ==, n);
 }
 
 /* ---- Small and large ---- */
