@@ -31,7 +31,7 @@ from dataclasses import dataclass, field
 from aiosmtpd.smtp import SMTP, AuthResult
 
 # The longest that a test waits for something that should come soon; slow only where the tests fail.
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 120
 
 DROP = object()  # as a behaviour: hang up
 

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import pytest
 
+from receiver import PATIENCE_SECONDS
 from relay import FAULTS, SENDMAIL, environment, is_sanitized
 
-PATIENCE_SECONDS = 30
 EXTENSIONS = ("PIPELINING", "SIZE 1000000000", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING", "DSN")
 
 EX_USAGE, EX_DATAERR, EX_NOINPUT, EX_NOUSER, EX_UNAVAILABLE = 64, 65, 66, 67, 69
