@@ -128,6 +128,13 @@ rewriting_recipient (const gchar *address, const Config *config)
     return find (config->recipient_table, complete, MESSAGE_MAP_DEFAULT, config);
 }
 
+gboolean
+rewriting_knows_header (const Config *config)
+{
+    return config->sender_table != NULL || config->sender != NULL || config->recipient_table != NULL ||
+           config->masquerade != NULL;
+}
+
 gchar *
 rewriting_header (const gchar *address, MessageRole role, gpointer user_data)
 {

@@ -20,5 +20,8 @@ gchar *rewriting_sender (const gchar *address, const Config *config);
  */
 gchar *rewriting_recipient (const gchar *address, const Config *config);
 
+/* Whether rewriting_header () makes anything of any address. */
+gboolean rewriting_knows_header (const Config *config);
+
 /* A MessageRewriteAddress, @config the Config: what becomes of an address of the header. */
 gchar *rewriting_header (const gchar *address, MessageRole role, gpointer config);

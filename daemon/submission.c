@@ -190,7 +190,7 @@ write_header (Submission *submission, const gchar *data, gsize length)
                               .domain = submission->config->domain,
                               .sender = submission->envelope->sender,
                               .full_name = submission->origin->full_name,
-                              .address = rewriting_header,
+                              .address = rewriting_knows_header (submission->config) ? rewriting_header : NULL,
                               .user_data = submission->config,
                               .original_field = submission->config->original_field,
                               .usec = g_get_real_time ()};

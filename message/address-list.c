@@ -19,6 +19,9 @@
 
 #include "message/address-list.h"
 
+/* Of one entry; more are no trouble. */
+#define TOKENS_USUAL 16
+
 typedef enum {
     TOKEN_END,
     TOKEN_WORD,    /* an atom or a quoted string */
@@ -54,7 +57,7 @@ is_white (gchar c)
 static gboolean
 is_atom (gchar c)
 {
-    return c != '\0' && !is_white (c) && strchr ("()<>[]:;@\\,.\"", c) == NULL;
+    return g_ascii_isalnum (c) || (c != '\0' && !is_white (c) && strchr ("()<>[]:;@\\,.\"", c) == NULL);
 }
 
 /* Moves past a backslash and what it quotes, or past one byte. */
@@ -256,7 +259,8 @@ has_shape_of_address (const Tokens *tokens, gboolean *bare)
 static gchar *
 join (const gchar *text, const Tokens *tokens)
 {
-    GString *joined = g_string_new (NULL);
+    gsize longest = tokens->count > 0 ? tokens->first[tokens->count - 1].end - tokens->first[0].start : 0;
+    GString *joined = g_string_sized_new (longest);
 
     for (guint i = 0; i < tokens->count; i++)
         for (gsize at = tokens->first[i].start; at < tokens->first[i].end; at++)
@@ -312,7 +316,7 @@ GArray *
 message_address_list_parse (const gchar *text)
 {
     GArray *entries;
-    g_autoptr (GArray) tokens = g_array_new (FALSE, FALSE, sizeof (Token));
+    g_autoptr (GArray) tokens = g_array_sized_new (FALSE, FALSE, sizeof (Token), TOKENS_USUAL);
     Tokenizer tokenizer = {text, 0};
     gboolean in_brackets = FALSE;
 

@@ -26,6 +26,8 @@
 
 #define IPV6_TAG "IPv6:"
 
+#define ADDRESS_USUAL_BYTES 64
+
 /* What is being read, and how much of it is left. */
 typedef struct {
     const gchar *at;
@@ -187,18 +189,18 @@ append_local_part (GString *out, const GString *local)
     g_string_append_c (out, '"');
 }
 
+/* @out is empty. */
 static gboolean
 scan_local_part (Scanner *scanner, GString *out, GError **error)
 {
-    g_autoptr (GString) local = g_string_new (NULL);
+    g_autoptr (GString) local = NULL;
 
-    if (skip (scanner, '"')) {
-        if (!scan_quoted_string (scanner, local, error))
-            return FALSE;
-    } else if (!scan_dot_string (scanner, local, error)) {
+    if (!skip (scanner, '"'))
+        return scan_dot_string (scanner, out, error);
+
+    local = g_string_new (NULL);
+    if (!scan_quoted_string (scanner, local, error))
         return FALSE;
-    }
-
     append_local_part (out, local);
     return TRUE;
 }
@@ -318,7 +320,7 @@ is_postmaster (const GString *address)
 static gchar *
 scan_mailbox (Scanner *scanner, gchar closing, GError **error)
 {
-    g_autoptr (GString) address = g_string_new (NULL);
+    g_autoptr (GString) address = g_string_sized_new (ADDRESS_USUAL_BYTES);
 
     if (peek (scanner, '@') && !scan_source_route (scanner, error))
         return NULL;

@@ -12,8 +12,25 @@
 
 #include "message/date.h"
 
-gchar *
-message_date_format (gint64 usec)
+static void
+append_two_digits (GString *out, glong number)
+{
+    g_string_append_c (out, (gchar) ('0' + number / 10));
+    g_string_append_c (out, (gchar) ('0' + number % 10));
+}
+
+static void
+append_clock (GString *out, const struct tm *time)
+{
+    append_two_digits (out, time->tm_hour);
+    g_string_append_c (out, ':');
+    append_two_digits (out, time->tm_min);
+    g_string_append_c (out, ':');
+    append_two_digits (out, time->tm_sec);
+}
+
+void
+message_date_append (GString *out, gint64 usec)
 {
     static const gchar *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     static const gchar *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -22,11 +39,25 @@ message_date_format (gint64 usec)
     struct tm local = {0};
     glong offset;
 
+    g_return_if_fail (out != NULL);
+
     /* The years that a 64-bit count of microseconds reaches all fit into a struct tm. */
     localtime_r (&seconds, &local);
     offset = ABS (local.tm_gmtoff) / 60;
 
-    return g_strdup_printf ("%s, %d %s %d %02d:%02d:%02d %c%02ld%02ld", days[local.tm_wday], local.tm_mday,
-                            months[local.tm_mon], local.tm_year + 1900, local.tm_hour, local.tm_min, local.tm_sec,
-                            local.tm_gmtoff < 0 ? '-' : '+', offset / 60, offset % 60);
+    g_string_append_printf (out, "%s, %d %s %d ", days[local.tm_wday], local.tm_mday, months[local.tm_mon],
+                            local.tm_year + 1900);
+    append_clock (out, &local);
+    g_string_append (out, local.tm_gmtoff < 0 ? " -" : " +");
+    append_two_digits (out, offset / 60);
+    append_two_digits (out, offset % 60);
+}
+
+gchar *
+message_date_format (gint64 usec)
+{
+    GString *date = g_string_sized_new (32);
+
+    message_date_append (date, usec);
+    return g_string_free (date, FALSE);
 }

@@ -11,3 +11,6 @@
  *   names of days and months are English whatever the locale
  */
 gchar *message_date_format (gint64 usec);
+
+/* Appends the same to @out. */
+void message_date_append (GString *out, gint64 usec);

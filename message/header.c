@@ -20,8 +20,15 @@
 #include "message/header.h"
 
 struct _MessageHeader {
-    GPtrArray *fields; /* of MessageField */
+    GArray *fields;      /* of MessageField */
+    GStringChunk *texts; /* what they point to, with what was replaced */
 };
+
+/* Beyond a header's own text: what a relay adds. */
+#define ADDED_TEXT_BYTES 512
+
+/* A usual header has fewer. */
+#define FIELDS_USUAL 24
 
 /* What a line in a header can be. */
 typedef enum {
@@ -112,9 +119,16 @@ line_kind (const gchar *line, gsize length, gboolean first)
 static gsize
 line_length (const gchar *line, gsize length)
 {
-    const gchar *end = memmem (line, length, "\r\n", 2);
+    gsize at = 0;
+    const gchar *newline;
 
-    return end != NULL ? (gsize) (end - line) + 2 : 0;
+    while ((newline = memchr (line + at, '\n', length - at)) != NULL) {
+        at = (gsize) (newline - line) + 1;
+        if (at >= 2 && newline[-1] == '\r')
+            return at;
+    }
+
+    return 0;
 }
 
 gboolean
@@ -162,36 +176,23 @@ message_header_end_of_complete (const gchar *data, gsize length)
     return last_line == 0 && line_kind (data, length, TRUE) == LINE_MBOX ? length : last_line;
 }
 
-static void
-field_free (gpointer data)
+static MessageField
+field_new (MessageHeader *header, const gchar *name, const gchar *body)
 {
-    MessageField *field = data;
+    g_autofree gchar *spaced = g_strconcat (" ", body, NULL);
 
-    if (field == NULL)
-        return;
-
-    g_free (field->name);
-    g_free (field->body);
-    g_free (field);
-}
-
-static MessageField *
-field_new (const gchar *name, const gchar *body)
-{
-    MessageField *field = g_new (MessageField, 1);
-
-    field->name = g_strdup (name);
-    field->body = g_strconcat (" ", body, NULL);
-
-    return field;
+    return (MessageField){g_string_chunk_insert (header->texts, name), g_string_chunk_insert (header->texts, spaced)};
 }
 
 /* A string of these bytes, NUL bytes left out. */
 static gchar *
-string_without_nul (const gchar *data, gsize length)
+insert_without_nul (GStringChunk *texts, const gchar *data, gsize length)
 {
-    gchar *string = g_malloc (length + 1);
+    gchar *string = g_string_chunk_insert_len (texts, data, (gssize) length);
     gchar *to = string;
+
+    if (memchr (data, '\0', length) == NULL)
+        return string;
 
     for (gsize i = 0; i < length; i++)
         if (data[i] != '\0')
@@ -202,16 +203,16 @@ string_without_nul (const gchar *data, gsize length)
 }
 
 /* @length is that of the field with its continuation lines, without its last CRLF. */
-static MessageField *
-field_parse (const gchar *data, gsize length)
+static MessageField
+field_parse (MessageHeader *header, const gchar *data, gsize length)
 {
-    const gchar *colon = memchr (data, ':', length);
-    MessageField *field = g_new (MessageField, 1);
+    gsize name = field_name_length (data, length);
+    const gchar *colon = memchr (data + name, ':', length - name);
 
-    field->name = g_strndup (data, field_name_length (data, length));
-    field->body = string_without_nul (colon + 1, length - (gsize) (colon + 1 - data));
-
-    return field;
+    return (MessageField){
+        g_string_chunk_insert_len (header->texts, data, (gssize) name),
+        insert_without_nul (header->texts, colon + 1, length - (gsize) (colon + 1 - data)),
+    };
 }
 
 /* The length of the line at @data and of the lines that continue it. */
@@ -240,10 +241,12 @@ message_header_parse (const gchar *data, gsize length)
     g_return_val_if_fail (data != NULL || length == 0, NULL);
 
     header = g_new (MessageHeader, 1);
-    header->fields = g_ptr_array_new_with_free_func (field_free);
+    header->fields = g_array_sized_new (FALSE, FALSE, sizeof (MessageField), FIELDS_USUAL);
+    header->texts = g_string_chunk_new (length + ADDED_TEXT_BYTES);
 
     for (gsize at = 0; at < length; at += unit) {
         LineKind kind = line_kind (data + at, length - at, at == 0);
+        MessageField field;
         gsize text;
 
         if (kind == LINE_EMPTY)
@@ -254,7 +257,8 @@ message_header_parse (const gchar *data, gsize length)
             continue;
 
         text = unit >= 2 && memcmp (data + at + unit - 2, "\r\n", 2) == 0 ? unit - 2 : unit;
-        g_ptr_array_add (header->fields, field_parse (data + at, text));
+        field = field_parse (header, data + at, text);
+        g_array_append_val (header->fields, field);
     }
 
     return header;
@@ -266,7 +270,8 @@ message_header_free (MessageHeader *header)
     if (header == NULL)
         return;
 
-    g_ptr_array_unref (header->fields);
+    g_array_unref (header->fields);
+    g_string_chunk_free (header->texts);
     g_free (header);
 }
 
@@ -284,7 +289,7 @@ message_header_field (const MessageHeader *header, guint index)
     g_return_val_if_fail (header != NULL, NULL);
     g_return_val_if_fail (index < header->fields->len, NULL);
 
-    return g_ptr_array_index (header->fields, index);
+    return &g_array_index (header->fields, MessageField, index);
 }
 
 const MessageField *
@@ -302,55 +307,56 @@ message_header_find (const MessageHeader *header, const gchar *name)
     return NULL;
 }
 
-/* Moves what stays to a new array: a header may hold a hundred thousand fields of that name. */
+/* In one pass: a header may hold a hundred thousand fields of that name. */
 guint
 message_header_remove (MessageHeader *header, const gchar *name)
 {
-    g_autoptr (GPtrArray) before = NULL;
+    guint before;
+    guint kept = 0;
 
     g_return_val_if_fail (header != NULL, 0);
 
-    before = header->fields;
-    header->fields = g_ptr_array_new_with_free_func (field_free);
-    for (guint i = 0; i < before->len; i++) {
-        const MessageField *field = g_ptr_array_index (before, i);
+    before = header->fields->len;
+    for (guint i = 0; i < before; i++) {
+        const MessageField *field = message_header_field (header, i);
 
         if (g_ascii_strcasecmp (field->name, name) != 0)
-            g_ptr_array_add (header->fields, g_steal_pointer (&g_ptr_array_index (before, i)));
+            g_array_index (header->fields, MessageField, kept++) = *field;
     }
+    g_array_set_size (header->fields, kept);
 
-    return before->len - header->fields->len;
+    return before - kept;
 }
 
 void
 message_header_prepend (MessageHeader *header, const gchar *name, const gchar *body)
 {
+    MessageField field;
+
     g_return_if_fail (header != NULL);
 
-    g_ptr_array_insert (header->fields, 0, field_new (name, body));
+    field = field_new (header, name, body);
+    g_array_prepend_val (header->fields, field);
 }
 
 void
 message_header_append (MessageHeader *header, const gchar *name, const gchar *body)
 {
+    MessageField field;
+
     g_return_if_fail (header != NULL);
 
-    g_ptr_array_add (header->fields, field_new (name, body));
+    field = field_new (header, name, body);
+    g_array_append_val (header->fields, field);
 }
 
 void
 message_header_replace (MessageHeader *header, guint index, const gchar *body)
 {
-    MessageField *field;
-    gchar *old;
-
     g_return_if_fail (header != NULL);
     g_return_if_fail (index < header->fields->len);
 
-    field = g_ptr_array_index (header->fields, index);
-    old = field->body;
-    field->body = g_strdup (body);
-    g_free (old);
+    g_array_index (header->fields, MessageField, index).body = g_string_chunk_insert (header->texts, body);
 }
 
 void

@@ -15,8 +15,8 @@ typedef struct _MessageHeader MessageHeader;
 #define MESSAGE_FIELD_NAME_LONGEST_BYTES 998
 
 typedef struct {
-    gchar *name; /* as written */
-    gchar *body; /* all after the colon, folding included, without the last CRLF */
+    const gchar *name; /* as written */
+    const gchar *body; /* all after the colon, folding included, without the last CRLF */
 } MessageField;
 
 /**
@@ -57,6 +57,8 @@ MessageHeader *message_header_parse (const gchar *data, gsize length);
 void message_header_free (MessageHeader *header);
 
 guint message_header_count (const MessageHeader *header);
+
+/* A field stays where it is until one is added or removed; its strings are there as long as the header. */
 const MessageField *message_header_field (const MessageHeader *header, guint index);
 
 /* The first field of this name (case does not matter) or %NULL. */

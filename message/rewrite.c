@@ -27,6 +27,8 @@
 /* The sender of notices, and what else has the null reverse-path. */
 #define NULL_SENDER_NAME "MAILER-DAEMON"
 
+#define RESENT_PREFIX "Resent-"
+
 /* What header and envelope may hold here: addresses are judged once more when they are sent. */
 #define LENIENT (MESSAGE_PATH_BARE | MESSAGE_PATH_UTF8)
 
@@ -40,11 +42,10 @@ is_one_of (const gchar *name, const gchar *const *names)
     return FALSE;
 }
 
-/* The name without "Resent-". */
-static const gchar *
-plain_name (const gchar *name)
+static gboolean
+has_resent_prefix (const gchar *name)
 {
-    return g_ascii_strncasecmp (name, "Resent-", strlen ("Resent-")) == 0 ? name + strlen ("Resent-") : name;
+    return g_ascii_strncasecmp (name, RESENT_PREFIX, strlen (RESENT_PREFIX)) == 0;
 }
 
 /* Whether the field is a list of addresses, and whose. */
@@ -56,9 +57,10 @@ has_address_list (const gchar *name, MessageRole *role)
     static const gchar *const recipients[] = {"To", "Cc", "Bcc", NULL};
     static const gchar *const *const names[] = {
         [MESSAGE_ROLE_SENDER] = senders, [MESSAGE_ROLE_REPLY] = replies, [MESSAGE_ROLE_RECIPIENT] = recipients};
+    const gchar *plain = has_resent_prefix (name) ? name + strlen (RESENT_PREFIX) : name;
 
     for (guint i = 0; i < G_N_ELEMENTS (names); i++)
-        if (is_one_of (plain_name (name), names[i])) {
+        if (is_one_of (plain, names[i])) {
             *role = (MessageRole) i;
             return TRUE;
         }
@@ -164,7 +166,7 @@ is_resent_field (const gchar *name)
     static const gchar *const names[] = {"Resent-From", "Resent-Sender", "Resent-To",         "Resent-Cc",
                                          "Resent-Bcc",  "Resent-Date",   "Resent-Message-ID", NULL};
 
-    return is_one_of (name, names);
+    return has_resent_prefix (name) && is_one_of (name, names);
 }
 
 /*
@@ -279,10 +281,15 @@ static gboolean
 has_several_authors (const MessageHeader *header, const gchar *from)
 {
     const MessageField *field = find_content (header, from);
-    g_autoptr (GArray) entries = field != NULL ? message_address_list_parse (field->body) : NULL;
+    g_autoptr (GArray) entries = NULL;
     guint authors = 0;
 
-    for (guint i = 0; entries != NULL && i < entries->len; i++)
+    /* Most have one, and then need no reading. */
+    if (field == NULL || strpbrk (field->body, ",;") == NULL)
+        return FALSE;
+
+    entries = message_address_list_parse (field->body);
+    for (guint i = 0; i < entries->len; i++)
         if (g_array_index (entries, MessageListEntry, i).address != NULL)
             authors++;
 
@@ -298,15 +305,25 @@ typedef struct {
 } Names;
 
 static void
+add_author (MessageHeader *header, const MessageRewrite *rewrite, const Names *names)
+{
+    const gchar *name = names->from;
+    g_autofree gchar *author = NULL;
+
+    if (find_content (header, names->from) != NULL) {
+        if (!has_several_authors (header, names->from) || find_content (header, names->sender) != NULL)
+            return;
+        name = names->sender;
+    }
+
+    author = format_author (rewrite);
+    add (header, name, author);
+}
+
+static void
 add_missing (MessageHeader *header, const MessageRewrite *rewrite, const Names *names)
 {
-    g_autofree gchar *author = format_author (rewrite);
-
-    if (find_content (header, names->from) == NULL)
-        add (header, names->from, author);
-    else if (has_several_authors (header, names->from) && find_content (header, names->sender) == NULL)
-        add (header, names->sender, author);
-
+    add_author (header, rewrite, names);
     if (find_content (header, names->date) == NULL) {
         g_autofree gchar *now = message_date_format (rewrite->usec);
 

@@ -18,6 +18,8 @@
 
 #define NEXT_LINE "\r\n\t"
 
+#define TRACE_USUAL_BYTES 256
+
 /* RFC 5321 4.5.3.1.2 */
 #define HELO_LONGEST_BYTES 255
 
@@ -40,7 +42,9 @@ append_comment (GString *out, const gchar *text)
 static void
 append_literal (GString *out, const gchar *peer)
 {
-    g_string_append_printf (out, "[%s%s]", strchr (peer, ':') != NULL ? "IPv6:" : "", peer);
+    g_string_append (out, strchr (peer, ':') != NULL ? "[IPv6:" : "[");
+    g_string_append (out, peer);
+    g_string_append_c (out, ']');
 }
 
 static void
@@ -82,33 +86,46 @@ append_from (GString *out, const MessageTrace *trace)
 static void
 append_by (GString *out, const MessageTrace *trace)
 {
-    g_string_append_printf (out, NEXT_LINE "by %s (Postern) with %s", trace->by, trace->protocol);
+    g_string_append (out, NEXT_LINE "by ");
+    g_string_append (out, trace->by);
+    g_string_append (out, " (Postern) with ");
+    g_string_append (out, trace->protocol);
     if (trace->tls != NULL) {
         g_string_append (out, NEXT_LINE "(");
         append_comment (out, trace->tls);
         g_string_append_c (out, ')');
     }
-    if (trace->id != NULL)
-        g_string_append_printf (out, " id %s", trace->id);
+    if (trace->id != NULL) {
+        g_string_append (out, " id ");
+        g_string_append (out, trace->id);
+    }
+}
+
+static void
+append_for (GString *out, const MessageTrace *trace)
+{
+    if (trace->recipient == NULL)
+        return;
+
+    g_string_append (out, NEXT_LINE "for <");
+    g_string_append (out, trace->recipient);
+    g_string_append_c (out, '>');
 }
 
 gchar *
 message_trace_format (const MessageTrace *trace)
 {
     GString *out;
-    g_autofree gchar *date = NULL;
 
     g_return_val_if_fail (trace != NULL, NULL);
     g_return_val_if_fail (trace->by != NULL && trace->protocol != NULL, NULL);
 
-    out = g_string_sized_new (256);
-    date = message_date_format (trace->usec);
-
+    out = g_string_sized_new (TRACE_USUAL_BYTES);
     append_from (out, trace);
     append_by (out, trace);
-    if (trace->recipient != NULL)
-        g_string_append_printf (out, NEXT_LINE "for <%s>", trace->recipient);
-    g_string_append_printf (out, ";" NEXT_LINE "%s", date);
+    append_for (out, trace);
+    g_string_append (out, ";" NEXT_LINE);
+    message_date_append (out, trace->usec);
 
     return g_string_free (out, FALSE);
 }
