@@ -10,7 +10,7 @@
  *
  * Entries for mail that goes its way are informational; what delays or ends a message is a notice; what an administrator has to
  * do something about is a warning or an error. A busy relay logs two events a message, so they are put together on the
- * stack, without allocations but the sentence's.
+ * stack, without allocations but the sentence's, and those two without printf.
  */
 
 #include "log-event.h"
@@ -85,15 +85,33 @@ entry_add (Entry *entry, const gchar *key, const gchar *value)
     entry->fields[entry->n_fields++] = (GLogField){.key = key, .value = value, .length = -1};
 }
 
-static void
-entry_add_number (Entry *entry, const gchar *key, gint64 number)
+/* Writes the number at the end of @text, and returns where it starts. */
+static const gchar *
+write_number (gchar text[NUMBER_TEXT_BYTES], guint64 number)
 {
-    gchar *text;
+    gchar *start = text + NUMBER_TEXT_BYTES - 1;
 
+    *start = '\0';
+    do
+        *--start = (gchar) ('0' + number % 10);
+    while ((number /= 10) > 0);
+
+    return start;
+}
+
+static void
+append_number (GString *text, guint64 number)
+{
+    gchar digits[NUMBER_TEXT_BYTES];
+
+    g_string_append (text, write_number (digits, number));
+}
+
+static void
+entry_add_number (Entry *entry, const gchar *key, guint64 number)
+{
     g_assert (entry->n_numbers < NUMBERS_MOST);
-    text = entry->numbers[entry->n_numbers++];
-    g_snprintf (text, NUMBER_TEXT_BYTES, "%" G_GINT64_FORMAT, number);
-    entry_add (entry, key, text);
+    entry_add (entry, key, write_number (entry->numbers[entry->n_numbers++], number));
 }
 
 static void
@@ -136,29 +154,51 @@ log_sentence (LogEvent event, const gchar *sentence)
 static void
 append_span (GString *text, gint64 usec)
 {
-    gint64 seconds = MAX (0, usec) / G_USEC_PER_SEC;
+    guint64 tenths = ((guint64) MAX (0, usec) + G_USEC_PER_SEC / 20) / (G_USEC_PER_SEC / 10);
+    guint64 seconds = (guint64) MAX (0, usec) / G_USEC_PER_SEC;
+    const gchar *unit = " s";
 
-    if (seconds < 10)
-        g_string_append_printf (text, "%.1f s", (gdouble) MAX (0, usec) / G_USEC_PER_SEC);
-    else if (seconds < 120)
-        g_string_append_printf (text, "%d s", (int) seconds);
-    else if (seconds < 2 * 3600)
-        g_string_append_printf (text, "%d min", (int) (seconds / 60));
-    else if (seconds < 2 * 86400)
-        g_string_append_printf (text, "%d h", (int) (seconds / 3600));
-    else
-        g_string_append_printf (text, "%" G_GINT64_FORMAT " d", seconds / 86400);
+    if (seconds < 10) {
+        append_number (text, tenths / 10);
+        g_string_append_c (text, '.');
+        append_number (text, tenths % 10);
+    } else if (seconds < 120) {
+        append_number (text, seconds);
+    } else if (seconds < 2 * 3600) {
+        append_number (text, seconds / 60);
+        unit = " min";
+    } else if (seconds < 2 * 86400) {
+        append_number (text, seconds / 3600);
+        unit = " h";
+    } else {
+        append_number (text, seconds / 86400);
+        unit = " d";
+    }
+    g_string_append (text, unit);
+}
+
+/* Appends an address after the words that lead to it. */
+static void
+append_address (GString *text, const gchar *words, const gchar *address)
+{
+    g_string_append (text, words);
+    g_string_append_c (text, '<');
+    g_string_append (text, address);
+    g_string_append_c (text, '>');
 }
 
 static void
 append_origin (GString *text, const QueueOrigin *origin)
 {
-    if (origin->uid >= 0)
-        g_string_append_printf (text, "from user %" G_GINT64_FORMAT, origin->uid);
-    else if (origin->peer != NULL)
-        g_string_append_printf (text, "from %s", origin->peer);
-    else
+    if (origin->uid >= 0) {
+        g_string_append (text, "from user ");
+        append_number (text, (guint64) origin->uid);
+    } else if (origin->peer != NULL) {
+        g_string_append (text, "from ");
+        g_string_append (text, origin->peer);
+    } else {
         g_string_append (text, "made here");
+    }
 }
 
 static void
@@ -167,10 +207,13 @@ append_queued (GString *text, const QueueEvent *event)
     const QueueMessage *message = event->message;
     guint n = message->envelope->recipients->len;
 
-    g_string_append_printf (text, "queued mail of <%s> for <%s>", message->envelope->sender, event->recipient);
+    append_address (text, "queued mail of ", message->envelope->sender);
+    append_address (text, " for ", event->recipient);
     if (n > 1)
         g_string_append_printf (text, " and %u more", n - 1);
-    g_string_append_printf (text, ", %" G_GUINT64_FORMAT " bytes, ", message->size);
+    g_string_append (text, ", ");
+    append_number (text, message->size);
+    g_string_append (text, " bytes, ");
     append_origin (text, &message->origin);
 }
 
@@ -179,10 +222,14 @@ append_reply (GString *text, const QueueRecipient *result)
 {
     if (result == NULL)
         return;
-    if (result->remote != NULL)
-        g_string_append_printf (text, " by %s", result->remote);
-    if (result->reply != NULL)
-        g_string_append_printf (text, ": %s", result->reply);
+    if (result->remote != NULL) {
+        g_string_append (text, " by ");
+        g_string_append (text, result->remote);
+    }
+    if (result->reply != NULL) {
+        g_string_append (text, ": ");
+        g_string_append (text, result->reply);
+    }
 }
 
 static void
@@ -215,7 +262,7 @@ append_story (GString *text, const QueueEvent *event)
         if (event->result != NULL && event->result->remote == NULL)
             g_string_append_printf (text, "mail for <%s> was not sent", event->recipient);
         else
-            g_string_append_printf (text, "delivered to <%s>", event->recipient);
+            append_address (text, "delivered to ", event->recipient);
         append_reply (text, event->result);
         g_string_append (text, " (after ");
         append_span (text, event->now_usec - event->message->arrival_usec);
@@ -321,7 +368,8 @@ log_event_queue (const QueueEvent *event)
 
     queue_id_write (message->id, id);
     sentence = g_string_sized_new (256);
-    g_string_append_printf (sentence, "%s: ", id);
+    g_string_append (sentence, id);
+    g_string_append (sentence, ": ");
     append_story (sentence, event);
 
     entry_begin (&entry, event_of (event->type), sentence->str);
@@ -333,10 +381,10 @@ log_event_queue (const QueueEvent *event)
     else
         add_arrival (&entry, event);
     if (message->origin.uid >= 0)
-        entry_add_number (&entry, "POSTERN_SUBMITTER_UID", message->origin.uid);
+        entry_add_number (&entry, "POSTERN_SUBMITTER_UID", (guint64) message->origin.uid);
     entry_add (&entry, "POSTERN_PEER", message->origin.peer);
-    entry_add_number (&entry, "POSTERN_SIZE", (gint64) message->size);
-    entry_add_number (&entry, "POSTERN_DELAY_USEC", MAX (0, event->now_usec - message->arrival_usec));
+    entry_add_number (&entry, "POSTERN_SIZE", message->size);
+    entry_add_number (&entry, "POSTERN_DELAY_USEC", (guint64) MAX (0, event->now_usec - message->arrival_usec));
     entry_send (&entry);
 }
 
@@ -384,7 +432,7 @@ log_event_refused (const LogRefusal *refusal)
     entry_begin (&entry, LOG_EVENT_REFUSED, sentence->str);
     entry_add (&entry, "POSTERN_PEER", refusal->peer);
     if (refusal->uid >= 0)
-        entry_add_number (&entry, "POSTERN_SUBMITTER_UID", refusal->uid);
+        entry_add_number (&entry, "POSTERN_SUBMITTER_UID", (guint64) refusal->uid);
     entry_add (&entry, "POSTERN_STATUS", refusal->reply->status[0] != '\0' ? refusal->reply->status : NULL);
     entry_add (&entry, "POSTERN_REPLY", reply);
     entry_send (&entry);
@@ -401,8 +449,8 @@ log_event_recovered (const QueueStatistics *statistics)
     Entry entry;
 
     entry_begin (&entry, LOG_EVENT_RECOVERED, sentence);
-    entry_add_number (&entry, "POSTERN_MESSAGES", (gint64) statistics->messages);
-    entry_add_number (&entry, "POSTERN_SIZE", (gint64) statistics->bytes);
+    entry_add_number (&entry, "POSTERN_MESSAGES", statistics->messages);
+    entry_add_number (&entry, "POSTERN_SIZE", statistics->bytes);
     entry_send (&entry);
 }
 

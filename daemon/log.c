@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <systemd/sd-journal.h>
 #include <unistd.h>
@@ -32,11 +33,16 @@
 /* More than any line of ours has; GLib's own lines have fewer. */
 #define FIELDS_MOST 64
 
+#define LINE_USUAL_BYTES 768
+
 /* A reader that is only slow catches up in this time. */
 #define READER_WAIT_MSEC 1000
 
 /* Lines that could not be written since the last that could. The log is what all threads share. */
 static gint lines_lost;
+
+/* A file takes every line at once. */
+static gboolean stderr_is_file;
 
 static gsize
 field_length (const GLogField *field)
@@ -70,7 +76,7 @@ plain_run (const gchar *text, const gchar *end, const gchar *special)
 {
     const gchar *start = text;
 
-    while (text < end && g_ascii_isprint (*text) && strchr (special, *text) == NULL)
+    while (text < end && g_ascii_isprint (*text) && (*special == '\0' || strchr (special, *text) == NULL))
         text++;
 
     return (gsize) (text - start);
@@ -140,7 +146,9 @@ append_field (GString *line, const GLogField *field)
 {
     gsize length = field_length (field);
 
-    g_string_append_printf (line, " %s=", field->key);
+    g_string_append_c (line, ' ');
+    g_string_append (line, field->key);
+    g_string_append_c (line, '=');
     if (is_plain (field->value, length)) {
         g_string_append_len (line, field->value, (gssize) length);
         return;
@@ -219,13 +227,13 @@ is_read (void)
 {
     struct pollfd stderr_poll = {.fd = STDERR_FILENO, .events = POLLOUT};
 
-    return poll (&stderr_poll, 1, g_atomic_int_get (&lines_lost) > 0 ? 0 : READER_WAIT_MSEC) != 0;
+    return stderr_is_file || poll (&stderr_poll, 1, g_atomic_int_get (&lines_lost) > 0 ? 0 : READER_WAIT_MSEC) != 0;
 }
 
 static void
 write_text (GLogLevelFlags level, const GLogField *fields, gsize n_fields)
 {
-    g_autoptr (GString) line = g_string_sized_new (256);
+    g_autoptr (GString) line = g_string_sized_new (LINE_USUAL_BYTES);
     gint lost;
 
     if (!is_read ()) {
@@ -253,7 +261,8 @@ write_journal (const GLogField *fields, gsize n_fields)
     for (int i = 0; i < n; i++) {
         gsize begin = text->len;
 
-        g_string_append_printf (text, "%s=", fields[i].key);
+        g_string_append (text, fields[i].key);
+        g_string_append_c (text, '=');
         g_string_append_len (text, fields[i].value, (gssize) field_length (&fields[i]));
         vector[i].iov_len = text->len - begin;
     }
@@ -295,5 +304,8 @@ log_write (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpoint
 void
 log_install (void)
 {
+    struct stat status;
+
+    stderr_is_file = fstat (STDERR_FILENO, &status) == 0 && S_ISREG (status.st_mode);
     g_log_set_writer_func (log_write, GINT_TO_POINTER (g_log_writer_is_journald (STDERR_FILENO)), NULL);
 }
