@@ -16,6 +16,9 @@
 
 #include "queue/bytes.h"
 
+/* Seven bits of 64 a byte */
+#define VARINT_LONGEST_BYTES 10
+
 guint64
 queue_bytes_checksum (gconstpointer data, gsize length, guint64 seed)
 {
@@ -51,9 +54,13 @@ queue_bytes_put_u64 (GByteArray *bytes, guint64 value)
 void
 queue_bytes_put_varint (GByteArray *bytes, guint64 value)
 {
+    guint8 varint[VARINT_LONGEST_BYTES];
+    guint length = 0;
+
     for (; value > 0x7f; value >>= 7)
-        queue_bytes_put_u8 (bytes, (guint8) (value | 0x80));
-    queue_bytes_put_u8 (bytes, (guint8) value);
+        varint[length++] = (guint8) (value | 0x80);
+    varint[length++] = (guint8) value;
+    g_byte_array_append (bytes, varint, length);
 }
 
 void

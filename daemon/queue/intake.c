@@ -346,7 +346,8 @@ queue_intake_commit (QueueIntake *intake, const MessageEnvelope *envelope, gbool
     if (!is_within_share (intake))
         return;
     queue_shares_count (queue->shares, intake->origin.uid, intake->size, 1);
-    intake->core = queue_snapshot_new (intake->id, &intake->origin, envelope);
+    intake->core = queue_snapshot_take (intake->id, &intake->origin, message_envelope_copy (envelope));
+    intake->origin = (QueueOrigin){.uid = intake->core->origin.uid}; /* its strings are the snapshot's now */
     intake->core->size = intake->size;
     intake->core->arrival_usec = g_get_real_time ();
     intake->head.flags = hold ? QUEUE_HEAD_HELD : 0;

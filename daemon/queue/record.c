@@ -42,6 +42,9 @@
 #include "queue/record.h"
 #include "queue/snapshot.h"
 
+/* Of the record of a message to one recipient */
+#define MESSAGE_USUAL_BYTES 256
+
 #define MESSAGE_VERSION          1
 #define STATE_VERSION            1
 #define STATE_VERSION_REDIRECTED 2
@@ -137,7 +140,7 @@ GBytes *
 queue_record_message (const QueueMessage *message, const QueueHead *head, const QueueSummary *summary)
 {
     const MessageEnvelope *envelope = message->envelope;
-    GByteArray *bytes = g_byte_array_new ();
+    GByteArray *bytes = g_byte_array_sized_new (MESSAGE_USUAL_BYTES);
 
     queue_bytes_put_u8 (bytes, MESSAGE_VERSION);
     queue_record_put_head (bytes, head);

@@ -16,6 +16,15 @@
 /* Left of a line's 512 bytes when code, separator, the longest status code and CRLF are taken. */
 #define REPLY_TEXT_LONGEST_BYTES (SMTP_REPLY_LINE_LONGEST_BYTES - 4 - 16 - 2)
 
+static gboolean
+is_plain (const gchar *text)
+{
+    while (g_ascii_isprint (*text))
+        text++;
+
+    return *text == '\0';
+}
+
 /* Makes each line of @text printable; the newlines between them stay. */
 static gchar *
 make_printable (const gchar *text)
@@ -53,7 +62,7 @@ smtp_reply_new (guint code, const gchar *status, const gchar *format, ...)
     reply->code = code;
     if (status != NULL)
         g_strlcpy (reply->status, status, sizeof reply->status);
-    reply->text = make_printable (text);
+    reply->text = is_plain (text) ? g_steal_pointer (&text) : make_printable (text);
 
     return reply;
 }
@@ -122,6 +131,8 @@ write_ascii (const gchar *text, gsize length, GString *out)
 {
     const gchar *end = text + length;
 
+    while (text < end && g_ascii_isprint (*text))
+        g_string_append_c (out, *text++);
     for (const gchar *c = text; c < end; c = g_utf8_next_char (c)) {
         if (*c >= ' ' && *c <= '~')
             g_string_append_c (out, *c);
