@@ -23,7 +23,8 @@ struct _BusWork {
     GQueue submissions; /* of PendingSubmission */
     GQueue checks;      /* of PendingCheck */
 
-    void (*ended) (gpointer user_data); /* (nullable) no more submissions */
+    gboolean ending;                    /* no more submissions */
+    void (*ended) (gpointer user_data); /* (nullable) told already, or nobody asked */
     gpointer ended_data;
 };
 
@@ -81,11 +82,16 @@ refusal (const GError *error)
     return g_error_copy (error);
 }
 
+/* Tells it once: the answer to the last call may be what lets the end begin, within submission_ended (). */
 static void
 tell_if_ended (BusWork *work)
 {
-    if (work->ended != NULL && work->submissions.length == 0)
-        work->ended (work->ended_data);
+    void (*ended) (gpointer user_data) = work->ended;
+
+    if (ended == NULL || work->submissions.length > 0)
+        return;
+    work->ended = NULL;
+    ended (work->ended_data);
 }
 
 /* A QueueCommitted */
@@ -116,7 +122,7 @@ bus_work_submit (BusWork *work, Config *config, int fd, const MessageEnvelope *e
         fd_submission_start (work->queue, config, work->users, fd, envelope, uid, submission_ended, pending);
     g_queue_push_tail_link (&work->submissions, &pending->link);
 
-    if (work->ended != NULL)
+    if (work->ending)
         fd_submission_cancel (pending->submission, STOPPING_TEXT);
     else if (work->submissions.length > config->sessions_most)
         fd_submission_cancel (pending->submission, "too many messages are being submitted at once; try again later");
@@ -138,6 +144,7 @@ bus_work_cancel_submissions (BusWork *work)
 void
 bus_work_end_submissions (BusWork *work, void (*ended) (gpointer user_data), gpointer user_data)
 {
+    work->ending = TRUE;
     work->ended = ended;
     work->ended_data = user_data;
     tell_if_ended (work);

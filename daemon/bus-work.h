@@ -27,7 +27,7 @@ guint bus_work_submissions (const BusWork *work);
 /* Refuses what is not committed yet. */
 void bus_work_cancel_submissions (BusWork *work);
 
-/* From now on messages are refused. @ended is called, maybe at once, when none is under way any more. */
+/* From now on messages are refused. @ended is called once, maybe at once, when none is under way any more. */
 void bus_work_end_submissions (BusWork *work, void (*ended) (gpointer user_data), gpointer user_data);
 
 /* Breaks checks off, before the bus goes that has asked for them. */
