@@ -66,9 +66,16 @@ class Disk:
         # A device of its own for each mount: "-o loop" would take the one that an earlier mount still has.
         self.device = run("losetup", "--find", "--show", self.image).strip()
         try:
-            run("mount", "-t", self.kind, "-o", self.options, self.device, self.place)
+            self.mount_again()
         finally:
-            run("losetup", "--detach", self.device)  # as soon as it is unmounted
+            run("losetup", "--detach", self.device)  # as soon as nobody has a file open on it
+
+    def mount_again(self):
+        """Mounts the same device after a lazy unmount, while a program has files open on it: it is the same file system.
+
+        A device of its own would be a second file system in the same image, and each would write over the other.
+        """
+        run("mount", "-t", self.kind, "-o", self.options, self.device, self.place)
 
     def unmount(self, *options):
         run("umount", *options, self.place)

@@ -103,7 +103,7 @@ def test_a_disk_that_is_unmounted_under_the_relay_and_mounted_again(disk, busy, 
     relay, clients = busy(disk.place)
     disk.unmount("--lazy")
     clients.wait_acknowledged(100)  # what it has open it still has, and that is as safe as before
-    disk.mount()
+    disk.mount_again()
     clients.wait_acknowledged(100)
     clients.stop()
     check_arrived(clients, arrivals, relay)
