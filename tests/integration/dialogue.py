@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import termios
 import time
@@ -27,6 +28,7 @@ class Dialogue:
     def _own_terminal():
         import fcntl
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell that runs the tests in the background lets them ignore it
 
     def _read(self, deadline):
         """Reads what comes; False at the end."""
