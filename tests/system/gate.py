@@ -100,9 +100,9 @@ class Gate:
 
     def wait_until_asleep(self):
         """Waits until the relay has ended by itself, having been woken once more."""
-        since = self.machine.journal.mark()
         self.postern("status")
-        self.wait_unit(UNIT_SUCCEEDED, since=since)
+        # The one that was there before may be ending meanwhile.
+        self.wait_unit(UNIT_SUCCEEDED, INVOCATION_ID=self.machine.show(SERVICE, "InvocationID"))
 
     @property
     def state(self):

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -46,6 +47,7 @@ class Journal:
     """A machine's journal, followed by a thread from its beginning. Entries are dictionaries of text."""
 
     def __init__(self, machine):
+        self.machine = machine
         self.entries = []
         self.changed = threading.Condition()
         self.process = machine.popen("journalctl", "--follow", "--no-tail", "--all", "--output=json",
@@ -61,9 +63,12 @@ class Journal:
                 self.changed.notify_all()
 
     def mark(self):
-        """A place to look from later."""
+        """A place to look from later: behind all that has been logged by now, which may not all have been read yet."""
+        name = uuid.uuid4().hex
+        self.machine.run("logger", "--journald", input=f"MESSAGE=a mark of the tests\nPOSTERN_TESTS_MARK={name}\n")
+        marked = self.wait(POSTERN_TESTS_MARK=name)
         with self.changed:
-            return len(self.entries)
+            return self.entries.index(marked) + 1
 
     @staticmethod
     def _matches(entry, pattern, fields):
