@@ -5,12 +5,12 @@ Every message carries a token in its subject and the SHA-256 of its body in a he
 told to be whole, and one that does not can be named.
 """
 
+import collections
 import hashlib
 import random
 import re
 import socket
 import threading
-import time
 from contextlib import contextmanager
 
 from receiver import PATIENCE_SECONDS
@@ -26,13 +26,6 @@ LINES = [b"%064x\r\n" % random.Random(1).getrandbits(256) for _ in range(2 * max
 OUTSTANDING_MOST = 300
 SLOW_SECONDS = 0.2
 
-# A message comes twice only if the crash fell between the receiver's 250 and the record of it on the disk. Records wait
-# for the sync that is under way and for their own, and meanwhile each connection goes on with its next message.
-RECORDED_SECONDS = 1
-
-# What a daemon sent before it was killed may be taken by the receiver so much later.
-LAG_SECONDS = 1
-
 
 def make_message(token, generator, body_lines=None):
     count = body_lines or generator.choice(BODY_LINES)
@@ -44,41 +37,44 @@ def make_message(token, generator, body_lines=None):
 
 
 def check_message(content):
-    """The token of a message that came in; fails if it is damaged."""
+    """The token of a message that came in, and the relay's id of it; fails if it is damaged."""
     header, _, body = content.partition(b"\r\n\r\n")
     token = re.search(rb"^Subject: (\S+)\r?$", header, re.M)
     digest = re.search(rb"^X-Digest: (\S+)\r?$", header, re.M)
-    assert token and digest, f"a message without token or digest: {header!r}"
+    identity = re.search(rb"^Received: .*?\bid (\w+)", header, re.M | re.S)
+    assert token and digest and identity, f"a message without token, digest, or id: {header!r}"
     assert hashlib.sha256(body).hexdigest() == digest[1].decode(), f"the message {token[1]!r} is damaged"
-    return token[1].decode()
+    return token[1].decode(), identity[1].decode()
+
+
+def told_delivered(log):
+    """The ids of the messages of which a daemon's log says that they were delivered: that is on the disk by then."""
+    return {line.partition(":")[0] for line in log.find(r"^\w+: delivered to ")}
 
 
 class Arrivals:
     """What receivers got: on_message for receiver.Receiver."""
 
     def __init__(self):
-        self.tokens = {}  # token -> the times at which it came, monotonic
+        self.tokens = {}  # token -> the names of the daemons from which it came, in that order
+        self.ids = {}  # token -> the relay's id
         self.damaged = []
         self.changed = threading.Condition()
 
     def __call__(self, message):
         try:
-            token = check_message(message.content)
+            token, identity = check_message(message.content)
         except AssertionError as error:
             self.damaged.append(str(error))
             return
         with self.changed:
-            self.tokens.setdefault(token, []).append(time.monotonic())
+            self.tokens.setdefault(token, []).append(message.client)
+            self.ids[token] = identity
             self.changed.notify_all()
 
     def copy(self):
         with self.changed:
             return set(self.tokens)
-
-    def first_times(self):
-        """When each message came for the first time."""
-        with self.changed:
-            return {token: times[0] for token, times in self.tokens.items()}
 
     def wait(self, wanted, seconds=PATIENCE_SECONDS):
         """Waits until all these tokens came; returns those that did not."""
@@ -86,21 +82,21 @@ class Arrivals:
             self.changed.wait_for(lambda: wanted <= self.tokens.keys(), seconds)
             return wanted - self.tokens.keys()
 
-    def duplicates(self, moments):
-        """The messages that came twice, by the moments of the crashes that explain it: a list for each of these.
+    def duplicates(self, told):
+        """How many messages came again after a crash, by the name of the daemon that it ended.
 
-        It has for each message how many seconds before the crash it came for the first time. One that came again though
-        nothing crashed in between is a fault, and told.
+        A message comes twice only if the crash fell between the receiver's 250 and the record of it on the disk. From one
+        daemon it comes once; and not from a later one if that record was there, of which `told` says whose log told it.
         """
-        ages = [[] for _ in moments]
+        again = collections.Counter()
         with self.changed:
-            for token, times in self.tokens.items():
-                for first, second in zip(times, times[1:]):
-                    between = [moment for moment in moments if first - LAG_SECONDS <= moment <= second]
-                    assert between, f"{token} came {len(times)} times, and no crash explains it"
-                    nearest = min(between, key=lambda moment: abs(moment - first))
-                    ages[moments.index(nearest)].append(nearest - first)
-        return ages
+            for token, came in self.tokens.items():
+                daemons = sorted(came)  # what one sent before it was killed may be taken after what the next one sent
+                assert len(set(daemons)) == len(daemons), f"{token} came again, and no crash explains it: {daemons}"
+                assert told.get(self.ids[token], daemons[-1]) == daemons[-1], \
+                    f"{token} came from {daemons}, but {told[self.ids[token]]} had recorded it"
+                again.update(daemons[:-1])
+        return again
 
 
 class Clients:
@@ -262,13 +258,9 @@ def connector(relay):
     return connect
 
 
-def describe_duplicates(ages):
-    """Checks the ages that Arrivals.duplicates() gave, and puts them in words."""
-    flat = [age for some in ages for age in some]
-    oldest = max(flat, default=0)
-    assert oldest <= RECORDED_SECONDS, f"a message came again {oldest:.3f} s after the receiver had taken it"
-    return f"{len(flat)} came twice, after one crash {max(map(len, ages))} at most, delivered no more than " \
-           f"{max(0, oldest) * 1000:.0f} ms before it"
+def describe_duplicates(again):
+    """Puts the numbers of those that came again after each crash in words."""
+    return f"{sum(again)} came twice, after one crash {max(again, default=0)} at most, and none that had been recorded"
 
 
 def check_arrived(clients, arrivals, relay, seconds=PATIENCE_SECONDS):

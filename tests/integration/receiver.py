@@ -50,6 +50,7 @@ class Received:
     user: str  # who logged in, or None
     usec: int
     chunks: int = 0  # how many BDAT commands it came in; 0: DATA
+    client: str = ""  # the name that the client said
 
 
 @dataclass
@@ -376,7 +377,7 @@ class Receiver:
         received = Received(sender, list(envelope.rcpt_tos), bytes(envelope.original_content), server.mail_options,
                             dict(server.recipient_options), server.connection.number, session.ssl is not None or
                             self.tls == "implicit", getattr(session, "user", None), time.time_ns() // 1000,
-                            len(server.chunks))
+                            len(server.chunks), session.host_name)
         if self.on_message:
             self.on_message(received)
         with self.changed:
