@@ -8,11 +8,10 @@ from contextlib import ExitStack
 
 from crash import Arrivals, Clients, connector
 from receiver import PATIENCE_SECONDS, Receiver
-from relay import Postern
+from relay import Bus, Postern
 
 MESSAGES = 60
 BODY_LINES = 60  # some 4 KB each, so that a block that is lost hits one or two of them
-LAST_SECONDS = 0.5
 
 BASE = {"Relay": {"HostName": "relay.example.org", "Domain": "example.org"},
         "Queue": {"ReserveSpace": "1M", "RetryFirst": "1s", "RetryLongest": "1s"}}
@@ -49,20 +48,20 @@ class Store:
     def files(self, kind):
         return sorted((self.kept / "queue").glob(f"*.{kind}"))
 
+    @staticmethod
+    def _named_ids(log):
+        return set(re.findall(r"^(?:(?:warning|error): |.* cannot be read).*POSTERN_QUEUE_ID=(\w+)", log, re.M))
+
     def named(self, log):
         """The tokens of the messages of which the log says that they are damaged, or cannot be delivered for that."""
-        warned = set(re.findall(r"^(?:(?:warning|error): |.* cannot be read).*POSTERN_QUEUE_ID=(\w+)", log, re.M))
-        return {token for token, identity in self.tokens.items() if identity in warned}
+        named = self._named_ids(log)
+        return {token for token, identity in self.tokens.items() if identity in named}
 
-    def _wait_done(self, relay, arrivals):
-        """Waits until all that the relay found in the store has arrived or was named."""
-        found = relay.log.find(r"POSTERN_MESSAGES=(\d+)")
-        count = int(re.search(r"POSTERN_MESSAGES=(\d+)", found[0])[1]) if found else 0
+    def _wait_done(self, relay):
+        """Waits until nothing is left in the queue but what was named."""
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline and len(arrivals.copy() | self.named(relay.log_text())) < count:
-            time.sleep(0.01)  # what is waited for shows in two places
-        # Some that were named were not counted: give the last ones the time to come.
-        arrivals.wait(set(self.tokens) - self.named(relay.log_text()), LAST_SECONDS)
+        while left := {message["id"] for message in relay.queue()} - self._named_ids(relay.log_text()):
+            assert time.monotonic() < deadline, f"these neither left nor were named: {left}\n{relay.log_text()}"
 
     def open(self, state):
         """Has a relay deliver what is in the store. Returns (tokens that arrived, tokens that were named, log)."""
@@ -70,7 +69,8 @@ class Store:
         with ExitStack() as stack:
             receiver = stack.enter_context(Receiver(on_message=arrivals))
             smarthost = {"Host": receiver.host, "Port": receiver.port, "TLS": "none"}
-            relay = stack.enter_context(Postern({**self.configuration, "Smarthost": smarthost}, state=state))
-            self._wait_done(relay, arrivals)
+            relay = stack.enter_context(Postern({**self.configuration, "Smarthost": smarthost}, state=state,
+                                                bus=stack.enter_context(Bus()).address))
+            self._wait_done(relay)
         assert not arrivals.damaged, arrivals.damaged
         return arrivals.copy(), self.named(relay.log_text()), relay.log_text()
