@@ -37,13 +37,14 @@ def entries(log, ids=None):
         yield [("MESSAGE", sentence), ("MESSAGE_ID", ids[kind]), ("PRIORITY", "6"), *fields]
 
 
-def write(path, logged, unit="postern.service", first_usec=None):
-    """Writes entries into a journal file, a second apart, the last one now."""
+def write(path, logged, unit="postern.service", apart_seconds=1):
+    """Writes entries into a journal file, so far apart, the last one now."""
     logged = list(logged)
-    usec = first_usec or int(time.time() * 1e6) - len(logged) * 1000000
+    apart = apart_seconds * 1000000
+    usec = int(time.time() * 1e6) - len(logged) * apart
     text = []
     for number, fields in zip(itertools.count(1), logged):
-        text += [f"__REALTIME_TIMESTAMP={usec + number * 1000000}", f"__MONOTONIC_TIMESTAMP={number * 1000000}",
+        text += [f"__REALTIME_TIMESTAMP={usec + number * apart}", f"__MONOTONIC_TIMESTAMP={number * apart}",
                  "_BOOT_ID=" + "1" * 32, "_MACHINE_ID=" + "2" * 32, f"_SYSTEMD_UNIT={unit}"]
         text += [f"{name}={value}" for name, value in fields] + [""]
     subprocess.run([REMOTE, f"--output={path}", "-"], input="\n".join(text) + "\n", text=True, check=True,
