@@ -669,39 +669,41 @@ answer_at_the_end (End *end)
     }
 }
 
+/* Returns: microseconds of the fastest round, of those after the kernel has acknowledged at once by itself */
 static gpointer
 send_in_small_pieces (gpointer data)
 {
     int fd = GPOINTER_TO_INT (data);
+    gint64 fastest = G_MAXINT;
     gchar buffer[100];
 
     for (guint i = 0; i < NAGLE_ROUNDS; i++) {
+        gint64 start = g_get_monotonic_time ();
+
         g_assert_cmpint (write (fd, "content\r\n", 9), ==, 9);
         g_assert_cmpint (write (fd, ".\r\n", 3), ==, 3);
         g_assert_cmpint (read (fd, buffer, sizeof buffer), ==, 8);
+        if (i >= NAGLE_ROUNDS / 2)
+            fastest = MIN (fastest, g_get_monotonic_time () - start);
     }
     shutdown (fd, SHUT_WR);
 
-    return NULL;
+    return GINT_TO_POINTER (fastest);
 }
 
-/* A peer with Nagle's algorithm would wait 40 ms for our acknowledgement in each round. */
+/* A peer with Nagle's algorithm would wait 40 ms for our acknowledgement in each round. A busy machine may be as slow in
+ * some of them, but not in all. */
 static void
 test_a_peer_with_small_writes_does_not_wait (void)
 {
     g_auto (Line) line;
     g_autoptr (GThread) thread = NULL;
-    gint64 start = g_get_monotonic_time ();
-    gint64 elapsed;
 
     line_init_tcp (&line);
     line.end.on_input = answer_at_the_end;
     thread = g_thread_new ("peer", send_in_small_pieces, GINT_TO_POINTER (line.fd));
     run_until (&line.end.closed);
-    elapsed = g_get_monotonic_time () - start;
-    g_thread_join (g_steal_pointer (&thread));
-    g_test_message ("%d rounds in %" G_GINT64_FORMAT " us", NAGLE_ROUNDS, elapsed);
-    g_assert_cmpint (elapsed, <, NAGLE_ROUNDS * 40000 / 2);
+    g_assert_cmpint (GPOINTER_TO_INT (g_thread_join (g_steal_pointer (&thread))), <, 40000 / 2);
 }
 
 static void
