@@ -36,6 +36,17 @@ PATIENCE_SECONDS = 120
 DROP = object()  # as a behaviour: hang up
 
 
+def reserve(host="127.0.0.1", port=0):
+    """A socket that is bound and does not listen: connections to it are refused, and its port is nobody else's.
+
+    Who sets SO_REUSEADDR, too, may listen there all the same.
+    """
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind((host, port))
+    return bound
+
+
 @dataclass
 class Received:
     """A message as it came in."""
@@ -225,11 +236,7 @@ class Receiver:
     # ---- up and down ----
 
     def _reserve(self, port):
-        """A socket that is bound and does not listen: connections to it are refused."""
-        bound = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((self.host, port))
-        return bound
+        return reserve(self.host, port)
 
     def start(self):
         """Listens; returns itself."""

@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from receiver import PATIENCE_SECONDS
+from receiver import PATIENCE_SECONDS, reserve
 
 SMTP_SINK = shutil.which("smtp-sink", path="/usr/sbin:/usr/bin")
 
@@ -21,9 +21,8 @@ class Sink:
     def __init__(self, keep=False, options=()):
         self.folder = Path(tempfile.mkdtemp(prefix="postern-sink-"))
         self.folder.chmod(0o777)  # smtp-sink gives up root's rights
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.reserved = reserve()
+        self.port = self.reserved.getsockname()[1]
         command = [SMTP_SINK, *options]
         command += ["-u", "nobody"] if os.geteuid() == 0 else []
         command += ["-d", "message."] if keep else []
@@ -54,4 +53,5 @@ class Sink:
         self.process.terminate()
         self.process.wait(PATIENCE_SECONDS)
         self.process.stderr.close()
+        self.reserved.close()
         shutil.rmtree(self.folder, ignore_errors=True)

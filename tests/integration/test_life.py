@@ -7,7 +7,6 @@ import random
 import re
 import signal
 import smtplib
-import socket
 import subprocess
 import tempfile
 import threading
@@ -17,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import mail
-from receiver import PATIENCE_SECONDS
+from receiver import PATIENCE_SECONDS, reserve
 from relay import LocalSMTP, POSTERND, environment, for_everybody
 
 EX_CONFIG = 78
@@ -335,10 +334,10 @@ def activate(relay, *addresses, fdname=None):
     relay.wait_line("Listening on", count=len(addresses))
 
 
-def free_address():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return "127.0.0.1:{1}".format(*probe.getsockname())
+@pytest.fixture
+def address(cleanup):
+    """An address that nobody takes before systemd-socket-activate listens there."""
+    return "{}:{}".format(*cleanup.enter_context(reserve()).getsockname())
 
 
 def send_over(address):
@@ -351,8 +350,7 @@ def send_locally(relay):
         session.sendmail("a@example.org", "b@example.net", mail.text("local"))
 
 
-def test_the_first_connection_starts_it(make_relay, receiver):
-    address = free_address()
+def test_the_first_connection_starts_it(make_relay, receiver, address):
     relay = make_relay(receiver, start=False, listen=False)
     activate(relay, relay.socket, address)
     assert not relay.log.find("listening for")
@@ -362,8 +360,7 @@ def test_the_first_connection_starts_it(make_relay, receiver):
     relay.wait_line("queued mail.*POSTERN_SUBMITTER_UID=")
 
 
-def test_sockets_by_name(make_relay, receiver):
-    address = free_address()
+def test_sockets_by_name(make_relay, receiver, address):
     relay = make_relay(receiver, {"Server": {"TrustedNetworks": "192.0.2.0/24"}}, start=False, listen=False)
     activate(relay, relay.socket, address, fdname="local:smtp")
     send_locally(relay)
@@ -372,8 +369,7 @@ def test_sockets_by_name(make_relay, receiver):
     assert mail.subjects(receiver.wait_messages(1)) == ["local"]
 
 
-def test_a_unit_name_as_the_name_of_its_sockets(make_relay, receiver):
-    address = free_address()
+def test_a_unit_name_as_the_name_of_its_sockets(make_relay, receiver, address):
     relay = make_relay(receiver, start=False, listen=False)
     activate(relay, relay.socket, address, fdname="postern.socket:postern.socket")
     send_locally(relay)
