@@ -197,7 +197,8 @@ class Machine:
     def boot(self):
         if shutil.which("systemd-nspawn") is None:
             raise Unable("systemd-nspawn is not installed (package systemd-container)")
-        command = self.group.command("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot",
+        # A run that is broken off leaves no machine running.
+        command = self.group.command("setpriv", "--pdeathsig=KILL", "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot",
                                      "--console=pipe", f"--machine={self.name}",
                                      f"--network-namespace-path={self.network.path}", "-D", self.folder / "root")
         with open(self.folder / "console", "ab") as console:
@@ -237,17 +238,23 @@ class Machine:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
 
         def systemd():
-            for child in children.read_text(encoding="ascii").split():
-                if Path(f"/proc/{child}/comm").read_text(encoding="ascii").strip() == "systemd":
-                    return int(child)
+            try:
+                for child in children.read_text(encoding="ascii").split():
+                    if Path(f"/proc/{child}/comm").read_text(encoding="ascii").strip() == "systemd":
+                        return int(child)
+            except OSError:  # one that has ended meanwhile: some are there for a moment
+                pass
             return None
 
         return self._patiently(systemd, "no init came up")
 
     def _wait_running(self):
         def state():
-            asked = self.run("systemctl", "is-system-running", "--wait", check=False)
-            return asked.stdout.strip() if asked.stdout.strip() in ("running", "degraded", "maintenance") else None
+            try:
+                told = self.run("systemctl", "is-system-running", "--wait", check=False).stdout.strip()
+            except subprocess.TimeoutExpired:
+                return None
+            return told if told in ("running", "degraded", "maintenance") else None
 
         return self._patiently(state, "the machine did not finish its boot")
 
