@@ -7,9 +7,13 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
-from root import cache_folder
+from root import cache_folder, scratch_folder
+
+# As many as are worked on at a time may be tested in turn.
+KEPT_SECONDS = 24 * 3600
 
 TOP = Path(__file__).resolve().parents[2]
 SOURCES = ["cli", "daemon", "dbus", "debian", "docs", "journal", "message", "units", "meson.build", "meson_options.txt",
@@ -69,10 +73,13 @@ def packages():
     with open(cache / "package-lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "later.deb").exists():
-            for old in cache.glob("package-*"):
-                if old.is_dir():
+            for old in cache.glob("package-????????????????"):
+                if old == folder or old.stat().st_mtime < time.time() - KEPT_SECONDS:
                     shutil.rmtree(old)
-            folder.mkdir()
-            _build(folder)
-            _make_later(folder)
+            with scratch_folder("package") as made:
+                made.chmod(0o755)
+                _build(made)
+                _make_later(made)
+                made.rename(folder)
+        os.utime(folder)
     return folder

@@ -15,12 +15,11 @@ import hashlib
 import os
 import shutil
 import subprocess
-import tempfile
 import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from root import KEPT_SECONDS, Unable, cache_folder, debian_root
+from root import KEPT_SECONDS, Unable, cache_folder, debian_root, scratch_folder
 
 PACKAGES = [
     "apticron", "at", "bsd-mailx", "cron", "git", "git-email", "libemail-sender-perl", "libmime-lite-perl", "logwatch",
@@ -124,15 +123,12 @@ def programs_layer():
         for old in cache.glob("programs-????????????????"):
             if old.stat().st_mtime < time.time() - KEPT_SECONDS:
                 shutil.rmtree(old, ignore_errors=True)
-        scratch = Path(tempfile.mkdtemp(prefix="new-programs-", dir=cache))
-        try:
+        with scratch_folder("programs") as scratch:
             upper = scratch / "upper"
             upper.mkdir(mode=0o755)
             with open(cache / "programs.log", "w", encoding="utf-8") as log, root_above(upper, scratch) as root:
                 _fill(root, scratch, log)
             upper.rename(folder)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
     return folder
 
 

@@ -9,10 +9,12 @@ import fcntl
 import hashlib
 import inspect
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 SUITE = "bookworm"
@@ -38,6 +40,61 @@ class Unable(Exception):
 def cache_folder():
     base = os.environ.get("XDG_CACHE_HOME")
     return Path(base if base and base.startswith("/") else "/var/cache") / "postern-tests"
+
+
+def _mounts_below(folder):
+    """Where something is mounted below a folder, the innermost first."""
+    mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+    places = [re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), line.split()[4]) for line in mounts.splitlines()]
+    return [place for place in reversed(places) if place.startswith(f"{folder}/")]
+
+
+def _remove(folder):
+    """Removes a folder and what is mounted below it, but nothing of a file system that cannot be unmounted."""
+    for place in _mounts_below(folder):
+        subprocess.run(["umount", "--lazy", place], check=False, capture_output=True)
+    if not _mounts_below(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lock(folder, how):
+    """Returns a descriptor of the folder, which keeps it locked until it is closed."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, how)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _remove_forgotten(cache):
+    """Removes the folders of runs that were broken off: nobody has locked them."""
+    for folder in cache.glob("scratch-*-*"):
+        try:
+            descriptor = _lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            continue
+        _remove(folder)
+        os.close(descriptor)
+
+
+@contextmanager
+def scratch_folder(name):
+    """A folder in the cache, beside what may be laid over it or be made of it. It is gone at the end; if the run is broken
+    off, when the next one makes such a folder."""
+    cache = cache_folder()
+    cache.mkdir(parents=True, exist_ok=True)
+    with open(cache / "scratch-lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _remove_forgotten(cache)
+        folder = Path(tempfile.mkdtemp(prefix=f"scratch-{name}-", dir=cache))
+        descriptor = _lock(folder, fcntl.LOCK_EX)
+    try:
+        yield folder
+    finally:
+        _remove(folder)
+        os.close(descriptor)
 
 
 def _mirror():
@@ -111,10 +168,7 @@ def _make_in(cache, folder):
     for old in cache.glob("root-????????????????"):
         if old.stat().st_mtime < time.time() - KEPT_SECONDS:
             shutil.rmtree(old, ignore_errors=True)
-    made = Path(tempfile.mkdtemp(prefix="new-", dir=cache))
-    made.chmod(0o755)
-    try:
+    with scratch_folder("root") as made:
+        made.chmod(0o755)
         _make(made, cache / f"{folder.name}.log")
         made.rename(folder)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)

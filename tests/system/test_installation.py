@@ -6,8 +6,6 @@ The machine has mail(1) and other programs that send mail, and a mail system tha
 
 import shutil
 import subprocess
-import tempfile
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +16,7 @@ from machine import Machine
 from network import WORLD_NAME
 from package import packages
 from programs import NULLMAILER, REPOSITORY, STAND_IN, programs_layer, root_above
-from root import cache_folder
+from root import scratch_folder
 
 PASSWORD = "a password that nobody guesses"
 USER = "me@example.org"
@@ -164,10 +162,9 @@ class Image:
 
 @pytest.fixture
 def image():
-    with tempfile.TemporaryDirectory(prefix="new-image-", dir=cache_folder()) as upper, \
-            tempfile.TemporaryDirectory(prefix="new-image-", dir=cache_folder()) as scratch:
-        Path(upper).chmod(0o755)
-        with root_above(Path(upper), Path(scratch)) as root:
+    with scratch_folder("image") as upper, scratch_folder("image") as scratch:
+        upper.chmod(0o755)
+        with root_above(upper, scratch) as root:
             yield Image(root)
 
 

@@ -19,7 +19,7 @@ from gate import Gate
 from machine import Machine
 from package import source_files
 from programs import root_above
-from root import cache_folder
+from root import scratch_folder
 
 MACROS = TOP / "tests" / "system" / "rpm-macros"
 SPEC = TOP / "postern.spec"
@@ -63,16 +63,15 @@ def package(scratch, installed):
 @contextmanager
 def root_with(layer):
     """The layer above Debian's root, as a folder to install into; it does not run, as when an image is made."""
-    with tempfile.TemporaryDirectory(prefix="new-rpm-", dir=cache_folder()) as scratch, \
-            root_above(layer, Path(scratch)) as root:
+    with scratch_folder("rpm") as scratch, root_above(layer, scratch) as root:
         yield root
 
 
 @pytest.fixture(scope="module")
 def layer(package):
     """The RPM installed in a layer; its script finds alternatives(8) there."""
-    with tempfile.TemporaryDirectory(prefix="new-rpm-", dir=cache_folder()) as folder:
-        Path(folder).chmod(0o755)
+    with scratch_folder("rpm") as folder:
+        folder.chmod(0o755)
         with root_with(folder) as root:
             (root / "usr/sbin/alternatives").symlink_to("../bin/update-alternatives")
             rpm("--install", "--nodeps", package, root=root)
