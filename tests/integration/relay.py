@@ -133,6 +133,12 @@ class Lines:
                     raise AssertionError(f"{why}, and {len(matches)} of {count} lines matched {pattern!r} in:\n{tail}")
                 self.changed.wait(left)
 
+    def wait_changed(self, seconds=PATIENCE_SECONDS):
+        """Waits for the next line or the end, so long at most."""
+        with self.changed:
+            count = len(self.lines)
+            self.changed.wait_for(lambda: self.ended or len(self.lines) > count, seconds)
+
     def text(self):
         with self.changed:
             return "\n".join(self.lines)

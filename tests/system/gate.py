@@ -2,9 +2,11 @@
 """Postern in a booted machine: its configuration, its units, and its commands, run as one user or another."""
 
 import json
+import time
 
 from machine import UNIT_SUCCEEDED
 from network import WORLD_ADDRESS
+from receiver import PATIENCE_SECONDS
 from relay import configuration_text
 
 SERVICE = "postern.service"
@@ -103,6 +105,12 @@ class Gate:
         self.postern("status")
         # The one that was there before may be ending meanwhile.
         self.wait_unit(UNIT_SUCCEEDED, INVOCATION_ID=self.machine.show(SERVICE, "InvocationID"))
+
+    def wait_subscribed(self):
+        """Waits until the relay has a subscriber."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while json.loads(self.postern("stats", "--json").stdout)["subscribers"] == 0:
+            assert time.monotonic() < deadline, "nobody subscribed"
 
     @property
     def state(self):

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """With nothing to do there is no process, and whoever comes while it ends is served all the same."""
 
-import threading
-
 import pytest
 
 import mail
 from gate import CALLER
 from machine import UNIT_STARTED, UNIT_SUCCEEDED
 from receiver import PATIENCE_SECONDS
+from relay import Lines
 
 ASLEEP = "8e8cfff0e71e4873b255923390c70c72"
 
@@ -30,22 +29,22 @@ for number in range(count):
 """
 
 
-def run_all(*processes, seconds):
-    """Waits for programs inside, so long at most; returns the lines that they printed, and fails with the errors of those
-    that failed."""
-    outputs = [None] * len(processes)
-
-    def drain(index, process):
-        outputs[index] = process.communicate(timeout=seconds)
-
-    threads = [threading.Thread(target=drain, args=pair) for pair in enumerate(processes)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for process, (_, errors) in zip(processes, outputs):
-        assert process.returncode == 0, errors
-    return [line for out, _ in outputs for line in out.splitlines()]
+def run_all(*processes):
+    """Waits for programs inside, as long as one of them prints something now and then; returns the lines that they printed,
+    and fails with the errors of those that failed."""
+    outputs, errors = [[Lines(stream) for stream in streams] for streams in
+                       ([p.stdout for p in processes], [p.stderr for p in processes])]
+    for output in outputs:
+        while not output.ended:
+            before = [other.mark() for other in outputs]
+            output.wait_changed()
+            assert output.ended or [other.mark() for other in outputs] != before, "nothing is printed any more"
+    for process, error in zip(processes, errors):
+        error.thread.join(PATIENCE_SECONDS)
+        assert process.wait(PATIENCE_SECONDS) == 0, error.text()
+        process.stdout.close()
+        process.stderr.close()
+    return [line for output in outputs for line in output.lines]
 
 
 def start(gate, script, *arguments):
@@ -97,7 +96,7 @@ s.sendall(b"QUIT\\r\\n"); print(s.recv(999).decode(), flush=True)
 """, stdin=-1, stdout=-1)
     assert session.stdout.readline() == "greeted\n"
     monitor = gate.machine.popen("postern", "monitor", stdout=-1, stderr=-1)
-    gate.queue()
+    gate.wait_subscribed()
     session.stdin.close()
     assert session.stdout.readline().startswith("221 ")
     session.wait(PATIENCE_SECONDS)
@@ -126,8 +125,7 @@ def test_whoever_comes_while_it_falls_asleep_is_served(gate, receiver, figure, c
     gate.send_to(receiver, Relay={"IdleExit": "10ms"}, Delivery={"KeepConnection": "0"})
     calls = each // 3
     lines = run_all(start(gate, CALLER, calls, pause),
-                    *[start(gate, CLIENT, f"client{n}", each, pause) for n in range(clients)],
-                    seconds=PATIENCE_SECONDS + each)
+                    *[start(gate, CLIENT, f"client{n}", each, pause) for n in range(clients)])
     assert not [line for line in lines if line.startswith("failed ")]
     sent = [line.split()[1] for line in lines if line.startswith("sent ")]
     assert len(sent) == clients * each + calls and lines.count("called") == calls
