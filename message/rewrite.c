@@ -81,9 +81,15 @@ static gchar *
 replacement_of (List *list, const MessageListEntry *entry)
 {
     const MessageRewrite *rewrite = list->rewrite;
-    g_autofree gchar *address = entry->address != NULL ? message_address_parse (entry->address, LENIENT, NULL) : NULL;
+    g_autofree gchar *address = NULL;
     gchar *other;
 
+    /* Most are right, and nothing is to be made of them. */
+    if (entry->address == NULL ||
+        (rewrite->address == NULL && !entry->bare && !message_address_is_localhost (entry->address)))
+        return NULL;
+
+    address = message_address_parse (entry->address, LENIENT, NULL);
     if (address == NULL)
         return NULL;
 
