@@ -34,8 +34,8 @@
 struct _Submission {
     Config *config;
     const SubmissionOrigin *origin;
-    MessageEnvelope *envelope; /* whom it is really for */
-    QueueIntake *intake;       /* (nullable) once it is committed */
+    MessageEnvelope *envelope; /* (nullable) whom it is really for */
+    QueueIntake *intake;       /* (nullable) both until it is committed */
 
     GString *header;  /* (nullable) what has come of a header whose end has not; NULL until there is some */
     gsize searched;   /* bytes of it in which the end was looked for */
@@ -327,6 +327,6 @@ submission_commit (Submission *submission, QueueCommitted committed, gpointer us
     submission->committing = TRUE;
     submission->committed = committed;
     submission->user_data = user_data;
-    queue_intake_commit (g_steal_pointer (&submission->intake), submission->envelope, FALSE, queue_committed,
-                         submission);
+    queue_intake_commit (g_steal_pointer (&submission->intake), g_steal_pointer (&submission->envelope), FALSE,
+                         queue_committed, submission);
 }

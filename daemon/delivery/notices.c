@@ -263,7 +263,7 @@ send_notice (Settlement *settlement)
     }
 
     queue_intake_write (intake, data, size);
-    queue_intake_commit (intake, envelope, FALSE, on_committed, settlement);
+    queue_intake_commit (intake, g_steal_pointer (&envelope), FALSE, on_committed, settlement);
 }
 
 /* ---- The original ---- */

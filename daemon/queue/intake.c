@@ -329,9 +329,10 @@ is_within_share (QueueIntake *intake)
 }
 
 void
-queue_intake_commit (QueueIntake *intake, const MessageEnvelope *envelope, gboolean hold, QueueCommitted committed,
+queue_intake_commit (QueueIntake *intake, MessageEnvelope *envelope, gboolean hold, QueueCommitted committed,
                      gpointer user_data)
 {
+    g_autoptr (MessageEnvelope) own = envelope;
     Queue *queue = intake->queue;
     QueueCommand *command;
     QueueSummary summary;
@@ -346,7 +347,7 @@ queue_intake_commit (QueueIntake *intake, const MessageEnvelope *envelope, gbool
     if (!is_within_share (intake))
         return;
     queue_shares_count (queue->shares, intake->origin.uid, intake->size, 1);
-    intake->core = queue_snapshot_take (intake->id, &intake->origin, message_envelope_copy (envelope));
+    intake->core = queue_snapshot_take (intake->id, &intake->origin, g_steal_pointer (&own));
     intake->origin = (QueueOrigin){.uid = intake->core->origin.uid}; /* its strings are the snapshot's now */
     intake->core->size = intake->size;
     intake->core->arrival_usec = g_get_real_time ();

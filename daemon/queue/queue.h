@@ -151,14 +151,14 @@ gsize queue_intake_backlog (QueueIntake *intake);
 /**
  * queue_intake_commit:
  * @intake: (transfer full)
- * @envelope: copied; at least one recipient
+ * @envelope: (transfer full): at least one recipient
  * @hold: queue it held
  *
  * Makes the message durable, then puts it into its lanes, then calls @committed. Commits are made in the order of the calls,
  * and an earlier one is never lost where a later one survives; this holds for queue_settle () too.
  */
-void queue_intake_commit (QueueIntake *intake, const MessageEnvelope *envelope, gboolean hold,
-                          QueueCommitted committed, gpointer user_data);
+void queue_intake_commit (QueueIntake *intake, MessageEnvelope *envelope, gboolean hold, QueueCommitted committed,
+                          gpointer user_data);
 void queue_intake_abort (QueueIntake *intake); /* (transfer full) */
 
 /* ---- Delivering ---- */

@@ -82,7 +82,7 @@ submit (Load *load)
     message_envelope_add (envelope, "recipient@example.org");
     queue_intake_write (intake, load->content, load->content_bytes);
     load->outstanding++;
-    queue_intake_commit (intake, envelope, FALSE, committed, load);
+    queue_intake_commit (intake, message_envelope_copy (envelope), FALSE, committed, load);
 }
 
 static const gchar *

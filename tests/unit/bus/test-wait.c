@@ -61,7 +61,7 @@ fill (const gchar *directory, const QueueLimits *limits)
 
     message_envelope_add (envelope, "a@one.example");
     queue_intake_write (intake, "x", 1);
-    queue_intake_commit (intake, envelope, FALSE, note_committed, &done);
+    queue_intake_commit (intake, message_envelope_copy (envelope), FALSE, note_committed, &done);
     while (!done)
         g_main_context_iteration (NULL, TRUE);
 }

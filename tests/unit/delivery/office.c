@@ -282,7 +282,7 @@ office_submit_envelope (Office *office, const MessageEnvelope *envelope, const g
 
     g_assert_no_error (error);
     queue_intake_write (intake, content, strlen (content));
-    queue_intake_commit (intake, envelope, FALSE, on_committed, &commit);
+    queue_intake_commit (intake, message_envelope_copy (envelope), FALSE, on_committed, &commit);
     WAIT_UNTIL (commit.done);
     return commit.id;
 }

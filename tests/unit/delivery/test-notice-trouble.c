@@ -54,9 +54,10 @@ queue_intake_write (QueueIntake *intake, const gchar *data, gsize length)
 }
 
 void
-queue_intake_commit (QueueIntake *intake, const MessageEnvelope *envelope, gboolean hold, QueueCommitted committed,
+queue_intake_commit (QueueIntake *intake, MessageEnvelope *envelope, gboolean hold, QueueCommitted committed,
                      gpointer user_data)
 {
+    g_autoptr (MessageEnvelope) own = envelope;
     g_autoptr (GError) error = NULL;
 
     g_free (intake);

@@ -246,7 +246,7 @@ fixture_commit_full (Fixture *fixture, const QueueOrigin *origin, const gchar *r
             fixture_wait (&room);
         room = FALSE;
     }
-    queue_intake_commit (intake, envelope, hold, committed, &answer);
+    queue_intake_commit (intake, message_envelope_copy (envelope), hold, committed, &answer);
     fixture_wait (&answer.done);
     if (answer.error != NULL)
         g_propagate_error (error, answer.error);

@@ -86,7 +86,7 @@ commit_many (Fixture *fixture, guint n, gint64 uid)
 
         message_envelope_add (envelope, address);
         queue_intake_write (intake, "x", 1);
-        queue_intake_commit (intake, envelope, FALSE, count_commit, &left);
+        queue_intake_commit (intake, message_envelope_copy (envelope), FALSE, count_commit, &left);
         if (left > 2000)
             g_main_context_iteration (NULL, FALSE);
     }

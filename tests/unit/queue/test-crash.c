@@ -105,7 +105,7 @@ submit (Child *child)
     message_envelope_add (envelope, "b@two.example");
     queue_intake_write (intake, content, commit->length);
     child->outstanding++;
-    queue_intake_commit (intake, envelope, FALSE, committed, commit);
+    queue_intake_commit (intake, message_envelope_copy (envelope), FALSE, committed, commit);
 }
 
 static void

@@ -107,7 +107,7 @@ a_large_message_costs_little_memory (Fixture *fixture)
             fixture_wait (&room);
         room = FALSE;
     }
-    queue_intake_commit (intake, envelope, FALSE, committed, &done);
+    queue_intake_commit (intake, message_envelope_copy (envelope), FALSE, committed, &done);
     fixture_wait (&done);
     check_content (fixture, id);
 

@@ -42,7 +42,7 @@ commit_fast (Fixture *fixture, guint n)
 
         message_envelope_add (envelope, address);
         queue_intake_write (intake, "x", 1);
-        queue_intake_commit (intake, envelope, FALSE, count_commit, &left);
+        queue_intake_commit (intake, message_envelope_copy (envelope), FALSE, count_commit, &left);
     }
     while (left > 0)
         g_main_context_iteration (NULL, TRUE);

@@ -77,7 +77,7 @@ fill (Crowd *crowd, guint n)
 
         message_envelope_add (envelope, "r@" LANE);
         queue_intake_write (intake, "x", 1);
-        queue_intake_commit (intake, envelope, FALSE, count_commit, crowd->ids);
+        queue_intake_commit (intake, message_envelope_copy (envelope), FALSE, count_commit, crowd->ids);
         if (asked - crowd->ids->len > 2000)
             g_main_context_iteration (NULL, FALSE);
     }

@@ -266,7 +266,7 @@ a_message_may_arrive_across_generations (Fixture *fixture)
             commit_number (fixture, j);
         fixture_wait_for_files (fixture, ".gdbm", 1, 100);
     }
-    queue_intake_commit (intake, envelope, FALSE, NULL, NULL);
+    queue_intake_commit (intake, message_envelope_copy (envelope), FALSE, NULL, NULL);
     commit_number (fixture, 0);
     for (guint round = 0; round < 3; round++) {
         content = fixture_read (fixture, id, NULL);

@@ -100,7 +100,7 @@ commit_together (Fixture *fixture, guint n, gsize bytes, Outcome *outcome)
         queue_intake_write (intakes[i], content, bytes);
     }
     for (guint i = 0; i < n; i++)
-        queue_intake_commit (intakes[i], envelope, FALSE, hear, outcome);
+        queue_intake_commit (intakes[i], message_envelope_copy (envelope), FALSE, hear, outcome);
     g_assert_cmpuint (outcome->done, ==, 0);
     while (outcome->done < n)
         g_main_context_iteration (NULL, TRUE);

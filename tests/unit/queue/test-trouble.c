@@ -293,7 +293,7 @@ a_notice_waits_for_the_disk (Fixture *fixture)
     intake = queue_intake_new (fixture->queue, &origin, 0, NULL, NULL, NULL);
     g_assert_nonnull (intake);
     queue_intake_write (intake, "notice", 6);
-    queue_intake_commit (intake, envelope, FALSE, hear_committed, &id);
+    queue_intake_commit (intake, message_envelope_copy (envelope), FALSE, hear_committed, &id);
     wait_for_trouble (fixture, TRUE);
     g_assert_cmpuint (id, ==, 0);
     fail_writes (0, 0);
@@ -359,7 +359,7 @@ a_lost_chunk_fails_its_message (Fixture *fixture)
     /* The chunks were given to the kernel, and are lost with the sync of somebody else's message. */
     fail_syncs (1, EIO);
     g_assert_cmpuint (try_commit (fixture, &error), ==, 0);
-    queue_intake_commit (intake, envelope, FALSE, expect_io_error, &failed);
+    queue_intake_commit (intake, message_envelope_copy (envelope), FALSE, expect_io_error, &failed);
     fixture_wait (&failed);
     g_assert_cmpuint (try_commit (fixture, NULL), !=, 0);
     fixture_reopen (fixture);
@@ -387,7 +387,7 @@ a_chunk_without_room_fails_its_message_as_full (Fixture *fixture)
     g_atomic_int_set (&large_write_bytes, 10000);
     queue_intake_write (intake, part, 200000);
     wait_for_trouble (fixture, TRUE);
-    queue_intake_commit (intake, envelope, FALSE, expect_full_error, &failed);
+    queue_intake_commit (intake, message_envelope_copy (envelope), FALSE, expect_full_error, &failed);
     fixture_wait (&failed);
     g_atomic_int_set (&large_write_bytes, G_MAXINT);
 }

@@ -310,7 +310,7 @@ commit_intake (QueueIntake *intake, guint *n_committed)
     g_autoptr (MessageEnvelope) envelope = message_envelope_new ("sender@example.net");
 
     message_envelope_add (envelope, "a@one.example");
-    queue_intake_commit (intake, envelope, FALSE, committed, n_committed);
+    queue_intake_commit (intake, message_envelope_copy (envelope), FALSE, committed, n_committed);
 }
 
 static void
@@ -444,7 +444,7 @@ flood_one (Flood *flood)
     message_envelope_add (envelope, "b@two.example");
     queue_intake_write (intake, "x", 1);
     flood->under_way++;
-    queue_intake_commit (intake, envelope, FALSE, flood_committed, flood);
+    queue_intake_commit (intake, message_envelope_copy (envelope), FALSE, flood_committed, flood);
 }
 
 static void
