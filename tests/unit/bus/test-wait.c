@@ -12,6 +12,7 @@
 #include "bus/error.h"
 #include "bus/wait.h"
 #include "queue/queue-private.h"
+#include "queue/store.h"
 
 #define PATH      "/test"
 #define INTERFACE "org.postern.Test"
@@ -130,8 +131,8 @@ on_reply (GObject *source, GAsyncResult *result, gpointer user_data)
 static void
 ask (Desk *desk)
 {
-    g_dbus_connection_call (desk->client, NULL, PATH, INTERFACE, "Ask", NULL, NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL,
-                            on_reply, desk);
+    g_dbus_connection_call (desk->client, NULL, PATH, INTERFACE, "Ask", NULL, NULL, G_DBUS_CALL_FLAGS_NONE, G_MAXINT,
+                            NULL, on_reply, desk);
     while (desk->bus.waiting.length == 0 && desk->reply == NULL && desk->refusal == NULL)
         g_main_context_iteration (NULL, TRUE);
 }
@@ -250,10 +251,10 @@ static void
 what_waits_is_refused_with_the_trouble (void)
 {
     g_autoptr (Desk) desk = desk_new ();
-    GError *trouble = g_error_new_literal (QUEUE_ERROR, QUEUE_ERROR_IO, "the disk is away");
+    g_autoptr (GError) trouble = g_error_new_literal (QUEUE_ERROR, QUEUE_ERROR_IO, "the disk is away");
 
     ask (desk);
-    desk->bus.queue->trouble = trouble;
+    queue_set_index_trouble (desk->bus.queue, trouble);
     bus_wait_look (&desk->bus);
     wait_for_reply (desk);
     g_assert_error (desk->refusal, BUS_ERROR, BUS_ERROR_STORAGE_FAILED);
