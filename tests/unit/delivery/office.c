@@ -5,7 +5,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-#define PATIENCE_SECONDS 60
+#define PATIENCE_SECONDS 120
 
 /* ---- What is told ---- */
 

@@ -14,7 +14,7 @@
 
 #include "fixture.h"
 
-#define WAIT_SECONDS 60
+#define WAIT_SECONDS 120
 
 /* How often the files are counted that are waited for: the sealer removes some after its last event. */
 #define FILES_MSEC 10

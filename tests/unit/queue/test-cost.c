@@ -28,7 +28,7 @@
 /* A change of a message's state in the journal: its head, and what is around that of a slice. */
 #define CHANGE_MOST_BYTES 200
 
-#define WAIT_SECONDS 60
+#define WAIT_SECONDS 120
 #define LOOK_MSEC    10
 
 static FaultsControl *control;
@@ -158,6 +158,9 @@ an_action_reads_and_writes_what_matches (Fixture *fixture)
     g_ptr_array_unref (fixture_list (fixture, &filter, 0, G_MAXUINT, NULL));
     cost.reads = counted ();
     g_assert_cmpuint (cost.reads, >, cost.n / 10);
+
+    /* On a slow machine the journal would be old enough to be closed and sealed, which reads, too. */
+    fixture->queue->rolling = TRUE;
 
     filter.sender = "one@special.example";
     check_action (fixture, &cost, QUEUE_ACTION_HOLD, &filter);

@@ -157,17 +157,17 @@ a_failed_sync_fails_its_commits_only (Fixture *fixture)
     g_autoptr (GError) error = NULL;
     QueueStatistics statistics;
 
-    fail_syncs (1, EIO);
+    fail_syncs (FOREVER, EIO);
     g_assert_cmpuint (try_commit (fixture, &error), ==, 0);
     g_assert_error (error, QUEUE_ERROR, QUEUE_ERROR_IO);
     g_assert_nonnull (strstr (error->message, g_strerror (EIO)));
     wait_for_trouble (fixture, TRUE);
     queue_statistics (fixture->queue, &statistics);
     g_assert_cmpstr (statistics.trouble->message, ==, fixture->trouble->message);
+    fail_syncs (0, 0);
 
     after = fixture_commit (fixture, 1, "a@one.example", "after");
     wait_for_trouble (fixture, FALSE);
-    g_assert_cmpuint (fixture->n_troubles, ==, 1);
     for (guint round = 0; round < 2; round++) {
         g_autoptr (GString) first = fixture_read (fixture, before, NULL),
                             second = fixture_read (fixture, after, NULL);
@@ -186,10 +186,10 @@ trouble_ends_by_itself (Fixture *fixture)
 
     fail_syncs (3, EIO);
     g_assert_cmpuint (try_commit (fixture, &error), ==, 0);
-    wait_for_trouble (fixture, TRUE);
 
     /* Nobody does anything: the writer looks again each second. */
-    wait_for_trouble (fixture, FALSE);
+    while (fixture->n_troubles == 0 || fixture->trouble != NULL)
+        g_main_context_iteration (NULL, TRUE);
     g_assert_cmpuint (try_commit (fixture, NULL), !=, 0);
 }
 
@@ -198,12 +198,12 @@ a_full_disk_is_told_as_such (Fixture *fixture)
 {
     g_autoptr (GError) error = NULL;
 
-    /* Twice: the first time it was the zeroes that are written in advance. */
-    fail_writes (2, ENOSPC);
+    fail_writes (FOREVER, ENOSPC);
     g_assert_cmpuint (try_commit (fixture, &error), ==, 0);
     g_assert_error (error, QUEUE_ERROR, QUEUE_ERROR_FULL);
     wait_for_trouble (fixture, TRUE);
     g_assert_error (fixture->trouble, QUEUE_ERROR, QUEUE_ERROR_FULL);
+    fail_writes (0, 0);
     g_assert_cmpuint (try_commit (fixture, NULL), !=, 0);
     fixture_reopen (fixture);
     g_assert_cmpuint (fixture_count_messages (fixture), ==, 1);
@@ -499,6 +499,14 @@ the_reserve_refuses_new_mail_and_lets_the_old_out (Fixture *fixture)
     g_assert_cmpuint (try_commit (fixture, NULL), !=, 0);
 }
 
+/* It would be tried again after some seconds, which is within the test on a slow machine. */
+static void
+do_not_seal_again (Fixture *fixture)
+{
+    if (fixture->trouble != NULL)
+        fixture->queue->seal_after_usec = G_MAXINT64;
+}
+
 static void
 sealing_that_fails_is_told_and_loses_nothing (Fixture *fixture)
 {
@@ -510,8 +518,10 @@ sealing_that_fails_is_told_and_loses_nothing (Fixture *fixture)
     for (guint i = 0; i < G_N_ELEMENTS (ids); i++) {
         ids[i] = fixture_commit (fixture, 1, "a@one.example", "content");
         g_atomic_int_set (&failing_full_syncs, i < 3 ? 0 : 1);
+        do_not_seal_again (fixture);
     }
     wait_for_trouble (fixture, TRUE);
+    do_not_seal_again (fixture);
 
     /* Journals can still be begun, which does not end it. */
     for (guint i = 0; i < 5; i++)

@@ -20,7 +20,7 @@
 #define GENERATION_BYTES (16 * 1024)
 #define ROUNDS_MEANWHILE 30
 #define LOOK_MSEC        2
-#define WAIT_SECONDS     60
+#define WAIT_SECONDS     120
 #define PIECE_BYTES      (60 * 1024)
 
 static FaultsControl *control;
