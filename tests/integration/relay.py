@@ -466,6 +466,12 @@ class Postern:
         """What is in the queue, as `postern list --json` tells it."""
         return json.loads(self.postern("list", "--json"))
 
+    def wait_empty(self):
+        """Waits until nothing is in the queue: what a receiver has is still there until that is on the disk."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while left := self.queue():
+            assert time.monotonic() < deadline, f"the queue does not become empty: {left}\n{self.log_text()}"
+
     def smtp(self, **options):
         """A session of smtplib with the first listener."""
         return smtplib.SMTP(*self.address, timeout=PATIENCE_SECONDS, **options)

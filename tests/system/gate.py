@@ -87,6 +87,12 @@ class Gate:
         """The list of messages."""
         return json.loads(self.postern("list", "--json", user=user).stdout)
 
+    def wait_empty(self):
+        """Waits until nothing is in the queue: what a receiver has is still there until that is on the disk."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while left := self.queue():
+            assert time.monotonic() < deadline, f"the queue does not become empty: {left}"
+
     # ---- what happened ----
 
     def wait(self, pattern=None, **fields):

@@ -88,7 +88,7 @@ def test_restarts_under_load_refuse_lose_and_double_nothing(gate, receiver, figu
         gate.machine.run("systemctl", "restart", "postern.service")
     load.finish()
     receiver.wait_messages(load.expected)
-    receiver.wait_for(lambda r: not gate.queue())
+    gate.wait_empty()
     assert mail.subjects(receiver.messages) == sorted(load.sent)
     assert len(gate.machine.journal.find(since=gate.began, UNIT="postern.service", MESSAGE_ID=UNIT_STARTED)) > restarts
     figure(f"{restarts} restarts while {clients} clients sent {load.expected} messages: 0 connections refused, "
