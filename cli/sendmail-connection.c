@@ -164,8 +164,12 @@ show (const SendmailConnection *connection, const gchar *arrow, const gchar *lin
 static void
 show_reply (const SendmailConnection *connection, const SendmailReply *reply)
 {
-    g_auto (GStrv) lines = g_strsplit (reply->text, "\n", -1);
+    g_auto (GStrv) lines = NULL;
 
+    if (!connection->verbose)
+        return;
+
+    lines = g_strsplit (reply->text, "\n", -1);
     for (guint i = 0; lines[i] != NULL; i++) {
         g_autofree gchar *line = g_strdup_printf ("%u%c%s", reply->code, lines[i + 1] != NULL ? '-' : ' ', lines[i]);
 

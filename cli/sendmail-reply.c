@@ -54,19 +54,24 @@ find_end (const GString *received, gsize *end)
     return received->len <= SENDMAIL_REPLY_LONGEST_BYTES;
 }
 
+/* The reply is complete: each of its lines ends with a newline. */
 static gchar *
 text_of (const gchar *reply, gsize length)
 {
-    g_autofree gchar *copy = g_strndup (reply, length);
-    g_auto (GStrv) lines = g_strsplit (copy, "\n", -1);
+    const gchar *end = reply + length;
     GString *text = g_string_sized_new (length);
 
-    for (guint i = 0; lines[i] != NULL && *lines[i] != '\0'; i++) {
-        if (i > 0)
+    for (const gchar *line = reply; line < end;) {
+        const gchar *newline = memchr (line, '\n', (gsize) (end - line));
+        const gchar *line_end = newline;
+
+        while (line_end > line && g_ascii_isspace (line_end[-1]))
+            line_end--;
+        if (line > reply)
             g_string_append_c (text, '\n');
-        g_strchomp (lines[i]);
-        if (strlen (lines[i]) > 4)
-            g_string_append (text, lines[i] + 4);
+        if (line_end - line > 4)
+            g_string_append_len (text, line + 4, line_end - line - 4);
+        line = newline + 1;
     }
 
     return g_string_free (text, FALSE);
@@ -113,12 +118,11 @@ sendmail_reply_line (const SendmailReply *reply)
 gboolean
 sendmail_reply_has_keyword (const SendmailReply *reply, const gchar *keyword)
 {
-    g_auto (GStrv) lines = g_strsplit (reply->text, "\n", -1);
+    gsize length = strlen (keyword);
 
-    for (guint i = 0; lines[i] != NULL; i++) {
-        gsize length = strcspn (lines[i], " ");
-
-        if (length == strlen (keyword) && g_ascii_strncasecmp (lines[i], keyword, length) == 0)
+    for (const gchar *line = reply->text; line != NULL; line = strchr (line, '\n')) {
+        line += *line == '\n' ? 1 : 0;
+        if (g_ascii_strncasecmp (line, keyword, length) == 0 && strchr (" \n", line[length]) != NULL)
             return TRUE;
     }
 

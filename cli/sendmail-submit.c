@@ -31,14 +31,14 @@
 #include "message/header.h"
 #include "message/rewrite.h"
 
+/* Memory for this much is there when the process starts. */
+#define HEAD_USUAL_BYTES 16383
+
 /* Most messages are shorter. */
 #define HEAD_WANTED_BYTES 262144
 
 /* Where the header matters all of it has to be read before anything can be sent; this holds half a million recipients. */
 #define HEADER_LONGEST_BYTES (16 * 1024 * 1024)
-
-/* What is read in one go once the message streams. */
-#define PIECE_BYTES 65536
 
 typedef struct {
     const SendmailOptions *options;
@@ -164,7 +164,7 @@ read_head (Submission *submission, GError **error)
     gsize next_look = HEAD_WANTED_BYTES;
 
     submission->content = sendmail_content_new (STDIN_FILENO, !submission->options->dot_is_content);
-    submission->head = g_string_sized_new (PIECE_BYTES);
+    submission->head = g_string_sized_new (HEAD_USUAL_BYTES);
 
     do {
         if (!sendmail_content_read (submission->content, submission->head, error))
