@@ -53,12 +53,26 @@ append_character (GString *escaped, gunichar c)
         g_string_append_printf (escaped, "\\u%04x", c);
 }
 
+/* How many bytes from @text on are shown as they are, without a look at Unicode: mostly all. */
+static gsize
+plain_length (const gchar *text)
+{
+    gsize length = 0;
+
+    while (g_ascii_isprint (text[length]))
+        length++;
+    return length;
+}
+
 gchar *
 text_escape (const gchar *text)
 {
-    GString *escaped = g_string_new (NULL);
-    const gchar *end = text == NULL ? NULL : text + strlen (text);
+    const gchar *all = text == NULL ? "" : text;
+    gsize plain = plain_length (all);
+    GString *escaped = g_string_new_len (all, (gssize) plain);
+    const gchar *end = all + plain + strlen (all + plain);
 
+    text = all + plain;
     while (text < end) {
         gunichar c = g_utf8_get_char_validated (text, end - text);
 
@@ -84,9 +98,10 @@ character_width (gunichar c)
 guint
 text_width (const gchar *text)
 {
-    guint width = 0;
+    gsize plain = plain_length (text);
+    guint width = (guint) plain;
 
-    for (const gchar *c = text; *c != '\0'; c = g_utf8_next_char (c))
+    for (const gchar *c = text + plain; *c != '\0'; c = g_utf8_next_char (c))
         width += character_width (g_utf8_get_char (c));
     return width;
 }
