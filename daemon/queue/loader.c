@@ -161,9 +161,10 @@ read_piece (const Piece *piece, QueueId id, GError **error)
 
 /* Reads one message, whose pieces begin at *@next, and moves *@next behind them. */
 static QueueMessage *
-read_message (GArray *pieces, guint *next, QueueId id, GError **error)
+read_message (GArray *pieces, guint *next, const QueueLoaded *loaded, GError **error)
 {
     const Piece *piece = &g_array_index (pieces, Piece, (*next)++);
+    QueueId id = loaded->id;
     g_autoptr (GBytes) payload = read_piece (piece, id, error);
     g_autoptr (QueueMessage) message = NULL;
     QueueHead head;
@@ -173,7 +174,8 @@ read_message (GArray *pieces, guint *next, QueueId id, GError **error)
     if (payload != NULL) {
         message = queue_record_read_message (payload, id, &head, &summary);
         if (message == NULL)
-            g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_IO, "the message's record cannot be understood");
+            g_set_error_literal (error, QUEUE_ERROR, QUEUE_ERROR_DAMAGED,
+                                 "the message's record cannot be understood");
     }
     good = message != NULL;
     for (; *next < pieces->len; (*next)++) {
@@ -187,7 +189,11 @@ read_message (GArray *pieces, guint *next, QueueId id, GError **error)
         state = read_piece (piece, id, error);
         good = state != NULL && queue_record_apply_state (state, piece->number, message);
         if (state != NULL && !good)
-            g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_IO, "the state of the message's recipients is damaged");
+            g_set_error_literal (error, QUEUE_ERROR, QUEUE_ERROR_DAMAGED, "the state of its recipients is damaged");
+    }
+    if (good && !queue_record_fits_head (message, &loaded->head)) {
+        g_set_error_literal (error, QUEUE_ERROR, QUEUE_ERROR_DAMAGED, "the state of its recipients is lost");
+        return NULL;
     }
 
     return good ? g_steal_pointer (&message) : NULL;
@@ -204,7 +210,7 @@ run_messages (Request *request)
         if (request->error != NULL)
             loaded->error = g_error_copy (request->error);
         else
-            loaded->message = read_message (request->pieces, &next, loaded->id, &loaded->error);
+            loaded->message = read_message (request->pieces, &next, loaded, &loaded->error);
     }
 }
 
@@ -290,7 +296,7 @@ queue_loader_messages (QueueLoader *loader, GPtrArray *entries, QueueLoadedFunc 
     queue_catalog_lock (loader->catalog);
     for (guint i = 0; i < entries->len; i++) {
         QueueEntry *entry = g_ptr_array_index (entries, i);
-        const QueueLoaded loaded = {.id = entry->id};
+        const QueueLoaded loaded = {.id = entry->id, .head = entry->head};
 
         g_array_append_val (request->loaded, loaded);
         add_piece (loader, request, &entry->message, QUEUE_PART_MESSAGE, 0);

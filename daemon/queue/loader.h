@@ -19,6 +19,7 @@ void queue_loader_free (QueueLoader *loader);
 /* A message that was asked for. Its state, next attempt, attempts and reason are for the caller to fill in. */
 typedef struct {
     QueueId id;
+    QueueHead head;        /* as it was when it was asked for */
     QueueMessage *message; /* (nullable): with @error */
     GError *error;
 } QueueLoaded;

@@ -26,7 +26,8 @@
  *     recipients that are not listed are as they were at the arrival.
  *
  *     A message of several segments has its history in each of them as it was when that segment was written; the
- *     newest entries of all are the history.
+ *     newest entries of all are the history. A state that ends behind its head stands for one that the disk damaged: who
+ *     got the message is not known, and it is as damaged as that one was.
  *
  * A content chunk is its bytes. Heads are u64 id and head, repeated. A removal is u64 ids. A probe is empty.
  *
@@ -366,6 +367,29 @@ queue_record_state (const QueueMessage *message, guint segment, const QueueHead 
     put_recipients (bytes, message, segment);
 
     return g_byte_array_free_to_bytes (bytes);
+}
+
+GBytes *
+queue_record_lost_state (const QueueHead *head)
+{
+    GByteArray *bytes = g_byte_array_new ();
+
+    queue_bytes_put_u8 (bytes, STATE_VERSION);
+    queue_record_put_head (bytes, head);
+
+    return g_byte_array_free_to_bytes (bytes);
+}
+
+gboolean
+queue_record_fits_head (const QueueMessage *message, const QueueHead *head)
+{
+    QueueHead made = {0};
+
+    if (queue_record_segments (message->recipients->len) > 1)
+        return TRUE;
+    queue_record_fill_head (message, &made);
+
+    return made.pending == head->pending && made.recipients == head->recipients;
 }
 
 gboolean

@@ -88,6 +88,13 @@ GBytes *queue_record_with_head (GBytes *payload, const QueueHead *head);
 /* Returns: (transfer full): the part QUEUE_PART_STATE */
 GBytes *queue_record_state (const QueueMessage *message, guint segment, const QueueHead *head);
 
+/* Returns: (transfer full): what stands for a QUEUE_PART_STATE that the disk damaged: it fits no message */
+GBytes *queue_record_lost_state (const QueueHead *head);
+
+/* Whether the states of the message's recipients are those that the head was made of. A crash between the records of two
+ * segments leaves a head that is newer than one of them: so this says something of messages of one segment only. */
+gboolean queue_record_fits_head (const QueueMessage *message, const QueueHead *head);
+
 /* The head in a part that begins with one. FALSE: it is too short. */
 gboolean queue_record_state_head (GBytes *payload, QueueHead *head);
 

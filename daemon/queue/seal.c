@@ -156,18 +156,24 @@ add_item (Sealing *sealing, const QueueItem *item, GError **error)
            flush_page (sealing, QUEUE_PART_INDEX, &sealing->meta.index_pages, error);
 }
 
-static void
+/* Returns: (nullable) (transfer full): what is stored in its place. Without a state all recipients would be as they were at
+ * the arrival, and get the message again. */
+static GBytes *
 lose_part (Sealing *sealing, const Living *living, const Part *part, const GError *error)
 {
     const LostPart lost = {.id = living->id, .place = part->place};
     gchar id[QUEUE_ID_TEXT_BYTES];
 
-    g_array_append_val (sealing->lost, lost);
     queue_id_write (living->id, id);
     queue_sources_find (sealing->sources, part->place.generation)->damaged = TRUE;
     g_array_append_val (sealing->seal->damaged, living->id);
     g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "POSTERN_QUEUE_ID", id, "MESSAGE",
                       "a part of message %s is lost: %s", id, error->message);
+    if (part->part == QUEUE_PART_STATE)
+        return queue_record_lost_state (&living->head);
+    g_array_append_val (sealing->lost, lost);
+
+    return NULL;
 }
 
 /* The index's word on a part, if it is not one of a row of chunks. */
@@ -225,10 +231,10 @@ copy_living (Sealing *sealing, const Living *living, GError **error)
             g_propagate_error (error, g_steal_pointer (&unreadable));
             return FALSE;
         }
-        if (payload == NULL) {
-            lose_part (sealing, living, part, unreadable);
+        if (payload == NULL)
+            payload = lose_part (sealing, living, part, unreadable);
+        if (payload == NULL)
             continue;
-        }
         current = part->part == QUEUE_PART_CONTENT ? g_bytes_ref (payload)
                                                    : queue_record_with_head (payload, &living->head);
         if (!store (sealing, part->part, living->id, part->number, current, error) ||
@@ -523,7 +529,7 @@ seal_sources (Sealing *sealing, GError **error)
 
     for (guint i = 0; i < sealing->sources->len; i++) {
         if (is_cancelled (sealing, error) ||
-            !queue_source_open (g_ptr_array_index (sealing->sources, i), sealing->ids, error))
+            !queue_source_open (g_ptr_array_index (sealing->sources, i), sealing->seal->catalog, sealing->ids, error))
             return FALSE;
     }
     queue_source_sort_ids (sealing->ids);

@@ -7,7 +7,7 @@
  * of the one and the index of the other; then for the parts that live in it. It has files of its own, since what the loader
  * has open is the loader's, and what was open while a disk was away stays dead.
  *
- * An index that the disk damaged is made up for: the generation is searched part by part.
+ * What the disk damaged does not mention all that lives in it. The catalog knows: it is gone through for that source.
  */
 
 #include <unistd.h>
@@ -82,12 +82,6 @@ gather_record (const QueueFrame *frame, const QueuePlace *place, GBytes *payload
     }
 }
 
-static void
-gather_part (QueuePart part, QueueId id, guint32 number, GBytes *payload, gpointer user_data)
-{
-    g_array_append_val ((GArray *) user_data, id);
-}
-
 /* Returns: FALSE with QUEUE_ERROR_DAMAGED if the index cannot be read */
 static gboolean
 gather_from_sealed (QueueSource *source, GArray *ids, GError **error)
@@ -115,44 +109,72 @@ gather_from_sealed (QueueSource *source, GArray *ids, GError **error)
     return source->file != NULL;
 }
 
+/* Returns: FALSE with an error; *@whole: whether it mentions all that it had */
 static gboolean
-gather_from_journal (QueueSource *source, GArray *ids, GError **error)
+open_journal (QueueSource *source, GArray *ids, gboolean *whole, GError **error)
 {
+    g_autoptr (GError) failed = NULL;
     QueueJournalHeader header;
     QueueJournalScan scan;
+    gboolean scanned;
 
     source->fd = queue_generation_open_journal (source->generation, error);
     if (source->fd < 0)
         return FALSE;
-    if (!queue_journal_scan (source->fd, &header, gather_record, ids, &scan, error)) {
-        g_prefix_error (error, "%s: ", source->generation->path);
+    scanned = queue_journal_scan (source->fd, &header, gather_record, ids, &scan, &failed);
+    if (!scanned && !g_error_matches (failed, QUEUE_ERROR, QUEUE_ERROR_DAMAGED)) {
+        g_set_error (error, failed->domain, failed->code, "%s: %s", source->generation->path, failed->message);
         return FALSE;
     }
-    source->damaged = scan.lost_bytes > 0;
+    source->damaged = !scanned || scan.lost_bytes > 0;
+
+    /* Behind its end may lie what could not be cut off, or records that can be shown to be damaged no more. */
+    *whole = !source->damaged && !scan.torn;
 
     return TRUE;
 }
 
-gboolean
-queue_source_open (QueueSource *source, GArray *ids, GError **error)
+static void
+gather_from_catalog (const QueueSource *source, QueueCatalog *catalog, GArray *ids)
 {
-    QueueGeneration *generation = source->generation;
-    g_autoptr (GError) failed = NULL;
+    QueueId after = 0;
+    gboolean more = TRUE;
 
-    if (!queue_generation_is_sealed (generation))
-        return gather_from_journal (source, ids, error);
-    if (gather_from_sealed (source, ids, &failed))
-        return TRUE;
-    if (!g_error_matches (failed, QUEUE_ERROR, QUEUE_ERROR_DAMAGED)) {
-        g_propagate_error (error, g_steal_pointer (&failed));
-        return FALSE;
+    while (more) {
+        queue_catalog_lock (catalog);
+        more = queue_catalog_gather (catalog, source->generation->number, &after, ids);
+        queue_catalog_unlock (catalog);
     }
+}
 
-    source->damaged = TRUE;
-    if (source->file == NULL)
-        source->file = queue_sealed_open_damaged (generation->path, error);
+/* As open_journal (). What is left of a damaged one may be nothing. */
+static gboolean
+open_sealed (QueueSource *source, GArray *ids, gboolean *whole, GError **error)
+{
+    g_autoptr (GError) failed = NULL, again = NULL;
 
-    return source->file != NULL && queue_sealed_salvage (source->file, gather_part, ids, error);
+    *whole = gather_from_sealed (source, ids, &failed);
+    source->damaged = g_error_matches (failed, QUEUE_ERROR, QUEUE_ERROR_DAMAGED);
+    if (source->damaged && source->file == NULL)
+        source->file = queue_sealed_open_damaged (source->generation->path, &again);
+    if (*whole || (source->damaged && (again == NULL || g_error_matches (again, QUEUE_ERROR, QUEUE_ERROR_DAMAGED))))
+        return TRUE;
+    g_propagate_error (error, again != NULL ? g_steal_pointer (&again) : g_steal_pointer (&failed));
+
+    return FALSE;
+}
+
+gboolean
+queue_source_open (QueueSource *source, QueueCatalog *catalog, GArray *ids, GError **error)
+{
+    gboolean is_sealed = queue_generation_is_sealed (source->generation), whole;
+
+    if (!(is_sealed ? open_sealed (source, ids, &whole, error) : open_journal (source, ids, &whole, error)))
+        return FALSE;
+    if (!whole)
+        gather_from_catalog (source, catalog, ids);
+
+    return TRUE;
 }
 
 static gint
@@ -184,7 +206,11 @@ GBytes *
 queue_source_read (QueueSource *source, const QueuePlace *place, QueuePart part, QueueId id, guint32 number,
                    GError **error)
 {
-    if (queue_generation_is_sealed (source->generation))
+    if (source->fd < 0 && source->file == NULL) {
+        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_DAMAGED, "nothing of %s can be read", source->generation->path);
+        return NULL;
+    }
+    if (source->fd < 0)
         return queue_sealed_read (source->file, part, id, number, error);
 
     return queue_journal_read (source->fd, source->generation->seed, place, part, id, number, error);

@@ -45,6 +45,7 @@ typedef struct {
 /* A message as the catalog has it. */
 typedef struct {
     QueueId id;
+    QueueHead head;
     guint64 size;
     guint32 n_recipients;
     GArray *parts; /* of Part: the record, the states, the chunks */
@@ -319,6 +320,7 @@ static void
 look_up (Subject *subject, QueueEntry *entry)
 {
     subject->id = entry->id;
+    subject->head = entry->head;
     subject->size = entry->size;
     subject->n_recipients = entry->n_recipients;
     g_array_set_size (subject->parts, 0);
@@ -403,6 +405,9 @@ read_message (Verification *verification, const Subject *subject, const Part **a
         verification->verified->bytes += g_bytes_get_size (payload);
         size += part->part == QUEUE_PART_CONTENT ? g_bytes_get_size (payload) : 0;
     }
+
+    if (!queue_record_fits_head (message, &subject->head))
+        return g_strdup ("the state of its recipients is lost");
 
     return size == subject->size ? NULL : g_strdup ("its content is not as long as it should be");
 }

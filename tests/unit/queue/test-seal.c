@@ -397,34 +397,68 @@ a_journal_that_was_being_begun_says_nothing (Fixture *fixture)
 
 /* ---- Damage ---- */
 
-/* Flips a byte wherever @what stands in a file. */
+/* Flips a byte wherever these stand in a file. */
 static void
-damage_file (const gchar *path, const gchar *what)
+damage_bytes (const gchar *path, gconstpointer bytes, gsize n)
 {
     g_autofree gchar *content = NULL;
     gsize length;
     gchar *at;
 
     g_assert_true (g_file_get_contents (path, &content, &length, NULL));
-    at = memmem (content, length, what, strlen (what));
+    at = memmem (content, length, bytes, n);
     g_assert_nonnull (at);
-    for (; at != NULL; at = memmem (at, length - (gsize) (at - content), what, strlen (what)))
+    for (; at != NULL; at = memmem (at, length - (gsize) (at - content), bytes, n))
         *at ^= 1;
     g_assert_true (g_file_set_contents_full (path, content, (gssize) length, G_FILE_SET_CONTENTS_NONE, 0600, NULL));
 }
 
-/* The only sealed generation there is. */
+static void
+damage_file (const gchar *path, const gchar *what)
+{
+    damage_bytes (path, what, strlen (what));
+}
+
+static void
+zero_file (const gchar *path, gsize most)
+{
+    g_autofree gchar *content = NULL;
+    gsize length;
+
+    g_assert_true (g_file_get_contents (path, &content, &length, NULL));
+    memset (content, 0, MIN (length, most));
+    g_assert_true (g_file_set_contents_full (path, content, (gssize) length, G_FILE_SET_CONTENTS_NONE, 0600, NULL));
+}
+
+/* The newest file whose name ends so. */
 static gchar *
-sealed_file (Fixture *fixture)
+newest_file (Fixture *fixture, const gchar *suffix)
 {
     g_autoptr (GDir) dir = g_dir_open (fixture->directory, 0, NULL);
+    g_autofree gchar *newest = NULL;
     const gchar *name;
 
     while ((name = g_dir_read_name (dir)) != NULL) {
-        if (g_str_has_suffix (name, ".gdbm"))
-            return path_of (fixture, name);
+        if (g_str_has_suffix (name, suffix) && g_strcmp0 (name, newest) > 0) {
+            g_free (newest);
+            newest = g_strdup (name);
+        }
     }
-    g_assert_not_reached ();
+    g_assert_nonnull (newest);
+
+    return path_of (fixture, newest);
+}
+
+static gchar *
+sealed_file (Fixture *fixture)
+{
+    return newest_file (fixture, ".gdbm");
+}
+
+static gchar *
+journal_file (Fixture *fixture)
+{
+    return newest_file (fixture, ".journal");
 }
 
 static void
@@ -486,19 +520,25 @@ a_damaged_record_is_held_named_and_can_be_deleted (Fixture *fixture)
     g_assert_cmpuint (fixture_count_messages (fixture), ==, 1);
 }
 
+/* Flips a byte of the first page of a generation's index. */
+static void
+damage_index (const gchar *path)
+{
+    g_auto (QueueSealedMeta) meta = {0};
+    g_autoptr (GError) error = NULL;
+    g_autoptr (QueueSealed) sealed = queue_sealed_open (path, &meta, &error);
+    g_autoptr (GBytes) page = queue_sealed_read (sealed, QUEUE_PART_INDEX, 0, 0, &error);
+
+    g_assert_no_error (error);
+    damage_bytes (path, g_bytes_get_data (page, NULL), g_bytes_get_size (page));
+}
+
 static void
 a_damaged_index_is_made_from_the_parts (Fixture *fixture)
 {
     QueueId ids[3], held;
     g_autofree gchar *path = NULL;
     g_autoptr (QueueMessage) message = NULL;
-    g_autoptr (GError) error = NULL;
-    g_auto (QueueSealedMeta) meta = {0};
-    g_autoptr (QueueSealed) sealed = NULL;
-    g_autoptr (GBytes) page = NULL;
-    g_autofree gchar *content = NULL;
-    gchar *at;
-    gsize length;
 
     for (guint i = 0; i < 3; i++)
         ids[i] = commit_number (fixture, i);
@@ -506,15 +546,7 @@ a_damaged_index_is_made_from_the_parts (Fixture *fixture)
     fixture_act_on (fixture, QUEUE_ACTION_HOLD, held);
     fixture_close (fixture);
     path = sealed_file (fixture);
-    sealed = queue_sealed_open (path, &meta, &error);
-    page = queue_sealed_read (sealed, QUEUE_PART_INDEX, 0, 0, &error);
-    g_assert_no_error (error);
-    g_clear_pointer (&sealed, queue_sealed_free);
-
-    g_assert_true (g_file_get_contents (path, &content, &length, NULL));
-    at = memmem (content, length, g_bytes_get_data (page, NULL), g_bytes_get_size (page));
-    *at ^= 1;
-    g_assert_true (g_file_set_contents_full (path, content, (gssize) length, G_FILE_SET_CONTENTS_NONE, 0600, NULL));
+    damage_index (path);
 
     g_string_set_size (warnings, 0);
     fixture_open (fixture);
@@ -530,8 +562,7 @@ static void
 a_lost_header_costs_no_message (Fixture *fixture)
 {
     QueueId ids[20];
-    g_autofree gchar *path = NULL, *content = NULL, *aside = NULL;
-    gsize length;
+    g_autofree gchar *path = NULL, *aside = NULL;
 
     for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
         ids[i] = commit_number (fixture, i);
@@ -539,9 +570,7 @@ a_lost_header_costs_no_message (Fixture *fixture)
     fixture_close (fixture);
     path = sealed_file (fixture);
     aside = g_strconcat (path, ".damaged", NULL);
-    g_assert_true (g_file_get_contents (path, &content, &length, NULL));
-    memset (content, 0, 4096);
-    g_assert_true (g_file_set_contents_full (path, content, (gssize) length, G_FILE_SET_CONTENTS_NONE, 0600, NULL));
+    zero_file (path, 4096);
     fixture->limits.generation_bytes = 20000;
 
     /* The second time the parts were found like this, sealed with others and what is left of the file was kept. */
@@ -562,6 +591,203 @@ a_lost_header_costs_no_message (Fixture *fixture)
         fixture_close (fixture);
     }
     fixture_open (fixture);
+}
+
+/* So much comes in that it is sealed, with the sealed generation of that path, and what is left of its file is kept. */
+static void
+have_it_merged (Fixture *fixture, const gchar *path)
+{
+    g_autofree gchar *aside = g_strconcat (path, ".damaged", NULL);
+
+    use_generations_of (fixture, SMALL_GENERATION);
+    for (guint i = 0; i < 3 * SMALL_GENERATION / 1000; i++)
+        commit_number (fixture, 100 + i);
+    while (!g_file_test (aside, G_FILE_TEST_EXISTS))
+        g_main_context_iteration (NULL, TRUE);
+}
+
+/* Of a message that was held long after its arrival, the newer generation has only that, and only in its index. */
+static void
+what_only_the_damaged_index_said_is_kept (Fixture *fixture)
+{
+    g_autofree gchar *older = NULL, *path = NULL;
+    g_autoptr (QueueMessage) held = NULL;
+    QueueId ids[60];
+
+    for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
+        ids[i] = commit_number (fixture, i);
+    fixture_reopen (fixture);
+    older = sealed_file (fixture);
+    fixture_act_on (fixture, QUEUE_ACTION_HOLD, ids[3]);
+    fixture_reopen (fixture);
+    path = sealed_file (fixture);
+    g_assert_cmpstr (path, !=, older);
+    damage_index (path);
+    have_it_merged (fixture, path);
+    g_assert_true (g_file_test (older, G_FILE_TEST_EXISTS));
+    fixture_reopen (fixture);
+    held = fixture_get (fixture, ids[3]);
+    g_assert_cmpint (held->state, ==, QUEUE_STATE_HELD);
+    for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
+        check_number (fixture, ids[i], i);
+}
+
+/* ---- Damage to a journal that is open ---- */
+
+static void
+damage_to_an_open_journal_costs_what_it_hit (Fixture *fixture)
+{
+    g_autofree gchar *path = NULL;
+    g_autoptr (QueueMessage) message = NULL;
+    QueueId ids[5];
+
+    for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
+        ids[i] = commit_number (fixture, i);
+    path = journal_file (fixture);
+    damage_file (path, "Subject: 1\r\n");
+    have_it_merged (fixture, path);
+    g_assert_true (was_named (ids[1]));
+    fixture_reopen (fixture);
+    for (guint i = 0; i < G_N_ELEMENTS (ids); i++) {
+        if (i != 1)
+            check_number (fixture, ids[i], i);
+    }
+    message = fixture_get (fixture, ids[1]);
+    g_assert_cmpint (message->state, ==, QUEUE_STATE_HELD);
+}
+
+/* A record of that alone, which nothing else mentions. */
+static void
+a_hold_survives_damage_to_an_open_journal (Fixture *fixture)
+{
+    g_autofree gchar *path = NULL;
+    g_autoptr (QueueMessage) message = NULL;
+    QueueId id = commit_number (fixture, 1);
+    gchar pattern[12] = {0};
+
+    for (guint i = 0; i < 60; i++)
+        commit_number (fixture, 2);
+    fixture_reopen (fixture);
+    fixture_act_on (fixture, QUEUE_ACTION_HOLD, id);
+    path = journal_file (fixture);
+    *(guint64 *) (gpointer) pattern = GUINT64_TO_LE (id);
+    pattern[8] = QUEUE_HEAD_HELD;
+    damage_bytes (path, pattern, sizeof pattern);
+    have_it_merged (fixture, path);
+    fixture_reopen (fixture);
+    message = fixture_get (fixture, id);
+    g_assert_cmpint (message->state, ==, QUEUE_STATE_HELD);
+    check_number (fixture, id, 1);
+}
+
+static void
+a_lost_header_of_an_open_journal_costs_nothing (Fixture *fixture)
+{
+    g_autofree gchar *path = NULL;
+    QueueId ids[5];
+
+    for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
+        ids[i] = commit_number (fixture, i);
+    path = journal_file (fixture);
+    zero_file (path, QUEUE_JOURNAL_START_BYTES);
+    have_it_merged (fixture, path);
+    fixture_reopen (fixture);
+    for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
+        check_number (fixture, ids[i], i);
+}
+
+/* All of a sealed generation: what it held is named and held, and everything else goes on. */
+static void
+a_generation_of_which_nothing_is_left_stops_nothing (Fixture *fixture)
+{
+    g_autofree gchar *path = NULL;
+    QueueId lost = commit_number (fixture, 1), good;
+
+    fixture_reopen (fixture);
+    path = sealed_file (fixture);
+    zero_file (path, G_MAXSIZE);
+    good = commit_number (fixture, 2);
+    have_it_merged (fixture, path);
+    fixture_settle_down ();
+    g_assert_no_error (fixture->trouble);
+    g_assert_true (was_named (lost));
+    check_number (fixture, good, 2);
+    fixture_reopen (fixture);
+    check_number (fixture, good, 2);
+}
+
+/* ---- Who got it already ---- */
+
+/* A message of @n recipients, of which all but the last have it. It is in the only sealed generation. */
+static QueueId
+deliver_to_all_but_one (Fixture *fixture, guint n)
+{
+    g_autoptr (GString) recipients = g_string_new (NULL);
+    QueueId id;
+
+    for (guint i = 1; i < n; i++)
+        g_string_append_printf (recipients, "r%u@one.example ", i);
+    g_string_append (recipients, "last@two.example");
+    id = fixture_commit (fixture, 1, recipients->str, "x");
+    fixture_settle (fixture, fixture_take (fixture, "one.example"), QUEUE_OUTCOME_DELIVERED, "250 kept as 4711", 0);
+    fixture_reopen (fixture);
+
+    return id;
+}
+
+/* It is not delivered to anybody a second time, as who got it is not known any more. */
+static void
+check_not_delivered_again (Fixture *fixture, QueueId id)
+{
+    g_autoptr (QueueMessage) message = fixture_get (fixture, id);
+
+    g_assert_cmpint (message->state, ==, QUEUE_STATE_HELD);
+    g_assert_nonnull (strstr (message->reason, "damaged"));
+    for (QueueJob *job; (job = fixture_take (fixture, "one.example")) != NULL;)
+        g_assert_cmpuint (job->message->id, !=, id);
+    g_assert_null (fixture_take (fixture, "two.example"));
+}
+
+static void
+check_a_lost_state (Fixture *fixture, guint n_recipients)
+{
+    QueueId id = deliver_to_all_but_one (fixture, n_recipients);
+    g_autofree gchar *path = sealed_file (fixture);
+
+    damage_file (path, "250 kept as 4711");
+    fixture_reopen (fixture);
+    check_not_delivered_again (fixture, id);
+    fixture_reopen (fixture);
+    have_it_merged (fixture, path);
+    check_not_delivered_again (fixture, id);
+
+    /* What was made of the damaged one has only good parts. */
+    fixture_reopen (fixture);
+    check_not_delivered_again (fixture, id);
+}
+
+static void
+nobody_gets_a_message_again_whose_state_is_lost (Fixture *fixture)
+{
+    check_a_lost_state (fixture, 2);
+}
+
+static void
+nobody_of_many_gets_a_message_again_whose_state_is_lost (Fixture *fixture)
+{
+    check_a_lost_state (fixture, 2 * QUEUE_SEGMENT_RECIPIENTS);
+}
+
+static void
+nobody_gets_a_message_again_whose_state_is_lost_with_the_index (Fixture *fixture)
+{
+    QueueId id = deliver_to_all_but_one (fixture, 2);
+    g_autofree gchar *path = sealed_file (fixture);
+
+    damage_file (path, "250 kept as 4711");
+    damage_index (path);
+    fixture_reopen (fixture);
+    check_not_delivered_again (fixture, id);
 }
 
 /* Makes the file what version 1 of its format was: values without magic, length and seed. */
@@ -736,6 +962,19 @@ main (int argc, char **argv)
                  a_damaged_record_is_held_named_and_can_be_deleted);
     fixture_add ("/queue/damage/an-index-is-made-from-the-parts", a_damaged_index_is_made_from_the_parts);
     fixture_add ("/queue/damage/a-lost-header-costs-no-message", a_lost_header_costs_no_message);
+    fixture_add ("/queue/damage/what-only-the-index-said-is-kept", what_only_the_damaged_index_said_is_kept);
+    fixture_add ("/queue/damage/to-an-open-journal-costs-what-it-hit", damage_to_an_open_journal_costs_what_it_hit);
+    fixture_add ("/queue/damage/to-an-open-journal-undoes-no-hold", a_hold_survives_damage_to_an_open_journal);
+    fixture_add ("/queue/damage/to-the-header-of-an-open-journal-costs-nothing",
+                 a_lost_header_of_an_open_journal_costs_nothing);
+    fixture_add ("/queue/damage/to-all-of-a-generation-stops-nothing",
+                 a_generation_of_which_nothing_is_left_stops_nothing);
+    fixture_add ("/queue/damage/nobody-gets-a-message-again-whose-state-is-lost",
+                 nobody_gets_a_message_again_whose_state_is_lost);
+    fixture_add ("/queue/damage/nobody-of-many-gets-a-message-again-whose-state-is-lost",
+                 nobody_of_many_gets_a_message_again_whose_state_is_lost);
+    fixture_add ("/queue/damage/nobody-gets-a-message-again-whose-state-is-lost-with-the-index",
+                 nobody_gets_a_message_again_whose_state_is_lost_with_the_index);
     fixture_add ("/queue/damage/what-cannot-be-opened-is-put-aside", what_cannot_be_opened_is_put_aside);
     fixture_add ("/queue/damage/a-failing-machine-is-none", a_failing_machine_is_no_damage);
     fixture_add ("/queue/store/a-newer-one-is-refused-in-words", a_newer_store_is_refused_in_words);
