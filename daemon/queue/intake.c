@@ -33,11 +33,11 @@ struct _QueueIntake {
     gsize unwritten;  /* bytes of chunks that the writer has */
     gboolean waiting; /* somebody heard that the backlog is at its bound: to be told when it is below */
     gboolean over;    /* committed or aborted */
+    GError *refused;  /* (nullable) it is over a limit by now: nothing more is written of it */
     QueueDrained drained;
     gpointer drained_data;
 
     /* The commit. */
-    GError *refused; /* (nullable) for being over a limit by now */
     QueueMessage *core;
     QueueHead head;
     GBytes *content; /* (nullable) of a message of one chunk */
@@ -187,6 +187,16 @@ push_chunk (QueueIntake *intake)
     queue_push (intake->queue, command);
 }
 
+/* How large a message becomes, and how many come with it, is seen as they come: they may not eat up the reserve. */
+static gboolean
+has_space (QueueIntake *intake)
+{
+    if (!intake->privileged && intake->refused == NULL)
+        queue_has_space (intake->queue, intake->buffer->len, &intake->refused);
+
+    return intake->refused == NULL;
+}
+
 void
 queue_intake_write (QueueIntake *intake, const gchar *data, gsize length)
 {
@@ -198,7 +208,10 @@ queue_intake_write (QueueIntake *intake, const gchar *data, gsize length)
 
         /* A full chunk waits until there is more: the last one goes with the commit. */
         if (part == 0) {
-            push_chunk (intake);
+            if (has_space (intake))
+                push_chunk (intake);
+            else
+                g_byte_array_set_size (intake->buffer, 0);
             continue;
         }
         g_byte_array_append (intake->buffer, (const guint8 *) data, (guint) part);
@@ -297,7 +310,7 @@ refuse_closed (QueueIntake *intake, QueueCommitted committed, gpointer user_data
 }
 
 static void
-limit_done (QueueCommand *command, const GError *error, gpointer user_data)
+refusal_done (QueueCommand *command, const GError *error, gpointer user_data)
 {
     QueueIntake *intake = user_data;
 
@@ -308,8 +321,7 @@ limit_done (QueueCommand *command, const GError *error, gpointer user_data)
     intake_free (intake);
 }
 
-/* What was not known when the message began to come: how large it is, and what else came meanwhile. The refusal goes through
- * the writer, which may still have chunks of it. FALSE: it was refused */
+/* What was not known when the message began to come: how large it is, and what else came meanwhile. */
 static gboolean
 is_within_share (QueueIntake *intake)
 {
@@ -319,10 +331,8 @@ is_within_share (QueueIntake *intake)
     if (intake->privileged)
         return TRUE;
     if (!queue_shares_allow (queue->shares, &queue->limits, intake->origin.uid, intake->size, now_usec,
-                             &intake->refused)) {
-        queue_push (queue, queue_command_new (0, limit_done, intake));
+                             &intake->refused))
         return FALSE;
-    }
     queue_shares_spend (queue->shares, &queue->limits, intake->origin.uid, now_usec);
 
     return TRUE;
@@ -344,8 +354,11 @@ queue_intake_commit (QueueIntake *intake, MessageEnvelope *envelope, gboolean ho
     leave (intake);
     intake->committed = committed;
     intake->committed_data = user_data;
-    if (!is_within_share (intake))
+    if (!has_space (intake) || !is_within_share (intake)) {
+        /* Through the writer, which may still have chunks of it. */
+        queue_push (queue, queue_command_new (0, refusal_done, intake));
         return;
+    }
     queue_shares_count (queue->shares, intake->origin.uid, intake->size, 1);
     intake->core = queue_snapshot_take (intake->id, &intake->origin, g_steal_pointer (&own));
     intake->origin = (QueueOrigin){.uid = intake->core->origin.uid}; /* its strings are the snapshot's now */

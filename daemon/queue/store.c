@@ -296,8 +296,12 @@ gboolean
 queue_has_space (Queue *queue, guint64 bytes, GError **error)
 {
     g_autoptr (GError) full = NULL;
+    guint64 wanted;
 
-    if (!reserve_is_touched (queue, bytes))
+    /* What is on its way to the disk will take its room too. */
+    if (!g_uint64_checked_add (&wanted, bytes, queue_writer_backlog (queue->writer)))
+        wanted = G_MAXUINT64;
+    if (!reserve_is_touched (queue, wanted))
         return TRUE;
     full = g_error_new (QUEUE_ERROR, QUEUE_ERROR_FULL,
                         "the disk is full: %" G_GUINT64_FORMAT " MiB are free on %s, and %" G_GUINT64_FORMAT

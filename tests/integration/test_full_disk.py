@@ -3,6 +3,7 @@
 
 import shutil
 import smtplib
+import threading
 import time
 
 import pytest
@@ -108,6 +109,32 @@ def test_a_full_disk_shows(relay_on_a_small_disk, small_disk):
     (small_disk / "ballast").unlink()
     relay.wait_line("the queue's disk works again")
     relay.send()
+
+
+def test_sessions_that_do_not_say_how_much_will_come_leave_the_reserve(relay_on_a_small_disk, small_disk):
+    """All of them at once: what they send would fill the disk several times."""
+    relay, receiver = relay_on_a_small_disk("8M")
+    sessions = [relay.raw() for _ in range(10)]
+    content = (b"x" * 70 + b"\r\n") * 100_000
+    for session in sessions:
+        for command in ("EHLO me", "MAIL FROM:<a@example.org>", "RCPT TO:<b@example.net>"):
+            session.ask(command)
+        threading.Thread(target=session.send, args=(b"BDAT %d LAST\r\n" % len(content) + content,)).start()
+    free = []
+    replies = []
+    for session in sessions:
+        replies.append(session.reply()[:9])
+        free.append(shutil.disk_usage(small_disk).free)
+        session.close()
+    accepted = replies.count("250 2.0.0")
+    assert accepted + replies.count("452 4.3.1") == len(replies) and accepted <= 2
+
+    # What is written at once, and what was said to be free a moment ago.
+    assert min(free) > 6 * MIB
+    receiver.start()
+    relay.postern("retry", "--all")
+    receiver.wait_messages(accepted)
+    send_until_accepted(relay, mail.text("after"))
 
 
 def test_a_disk_that_the_queue_filled_itself_has_room_again_once_it_is_empty(relay_on_a_small_disk):

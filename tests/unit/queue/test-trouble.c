@@ -392,6 +392,14 @@ a_chunk_without_room_fails_its_message_as_full (Fixture *fixture)
     g_atomic_int_set (&large_write_bytes, G_MAXINT);
 }
 
+/* Until the writer has done all that it was given. */
+static void
+wait_for_writer (Fixture *fixture)
+{
+    while (queue_writer_backlog (fixture->queue->writer) > 0)
+        g_main_context_iteration (NULL, FALSE);
+}
+
 static void
 trouble_lasts_until_there_is_room_for_what_failed (Fixture *fixture)
 {
@@ -410,6 +418,7 @@ trouble_lasts_until_there_is_room_for_what_failed (Fixture *fixture)
         wait_for_trouble (fixture, TRUE);
 
         /* There is room for a small one. */
+        wait_for_writer (fixture);
         g_assert_cmpuint (try_commit (fixture, NULL), !=, 0);
         fixture_settle_down ();
     }
@@ -508,6 +517,47 @@ do_not_seal_again (Fixture *fixture)
 }
 
 static void
+hear_refused (QueueId id, const GError *error, gpointer user_data)
+{
+    *(GError **) user_data = g_error_copy (error);
+}
+
+/* Nobody said how large it would become. */
+static void
+a_message_that_becomes_too_large_for_the_disk_leaves_the_reserve (Fixture *fixture)
+{
+    const QueueOrigin origin = {.uid = 1, .protocol = (gchar *) "local"};
+    g_autoptr (MessageEnvelope) envelope = message_envelope_new ("sender@example.net");
+    g_autoptr (GError) error = NULL;
+    QueueIntake *intake;
+    guint64 written;
+
+    message_envelope_add (envelope, "a@one.example");
+    fixture->limits.reserve_bytes = 1024 * 1024;
+    queue_set_limits (fixture->queue, &fixture->limits);
+    intake = queue_intake_new (fixture->queue, &origin, 0, NULL, NULL, &error);
+    g_assert_no_error (error);
+    g_atomic_int_set (&is_full, TRUE);
+    for (guint i = 0; i < 200; i++) {
+        g_autofree gchar *content = g_strnfill (QUEUE_CHUNK_BYTES, 'x');
+
+        queue_intake_write (intake, content, QUEUE_CHUNK_BYTES);
+        wait_for_writer (fixture);
+    }
+    written = queue_writer_journal_bytes (fixture->queue->writer);
+    queue_intake_commit (intake, message_envelope_copy (envelope), FALSE, hear_refused, &error);
+    while (error == NULL)
+        g_main_context_iteration (NULL, TRUE);
+    g_assert_error (error, QUEUE_ERROR, QUEUE_ERROR_FULL);
+
+    /* The file system is asked again after a mebibyte. */
+    g_assert_cmpuint (written, <, 2 * 1024 * 1024);
+    g_atomic_int_set (&is_full, FALSE);
+    wait_for_trouble (fixture, FALSE);
+    g_assert_cmpuint (try_commit (fixture, NULL), !=, 0);
+}
+
+static void
 sealing_that_fails_is_told_and_loses_nothing (Fixture *fixture)
 {
     QueueId ids[30];
@@ -601,6 +651,8 @@ main (int argc, char **argv)
     fixture_add ("/queue/trouble/a-removed-journal-is-not-written-to", a_removed_journal_is_not_written_to);
     fixture_add ("/queue/trouble/the-reserve-refuses-new-mail-and-lets-the-old-out",
                  the_reserve_refuses_new_mail_and_lets_the_old_out);
+    fixture_add ("/queue/trouble/a-message-that-becomes-too-large-for-the-disk-leaves-the-reserve",
+                 a_message_that_becomes_too_large_for_the_disk_leaves_the_reserve);
     fixture_add ("/queue/trouble/sealing-that-fails-is-told-and-loses-nothing",
                  sealing_that_fails_is_told_and_loses_nothing);
     fixture_add ("/queue/trouble/a-full-file-system-can-be-emptied", a_full_file_system_can_be_emptied);
