@@ -119,6 +119,87 @@ look_up (Sealing *sealing, QueueId id, Living *living)
         add_part (sealing, living, QUEUE_PART_CONTENT, i, &g_array_index (upload->places, QueuePlace, i));
 }
 
+static void
+living_start (Living *living)
+{
+    living->parts = g_array_new (FALSE, FALSE, sizeof (Part));
+}
+
+/* How many parts live in the sources of the messages that these tell of. */
+static guint64
+count_found (Sealing *sealing)
+{
+    guint64 found = 0;
+
+    for (guint first = 0; first < sealing->ids->len; first += LOCKED_MESSAGES) {
+        queue_catalog_lock (sealing->seal->catalog);
+        for (guint i = first; i < MIN (first + LOCKED_MESSAGES, sealing->ids->len); i++) {
+            Living living = {0};
+
+            living_start (&living);
+            look_up (sealing, g_array_index (sealing->ids, QueueId, i), &living);
+            found += living.parts->len + living.has_head;
+            living_clear (&living);
+        }
+        queue_catalog_unlock (sealing->seal->catalog);
+    }
+
+    return found;
+}
+
+static guint64
+count_living (Sealing *sealing)
+{
+    guint64 living = 0;
+
+    queue_catalog_lock (sealing->seal->catalog);
+    for (guint i = 0; i < sealing->sources->len; i++)
+        living += ((QueueSource *) g_ptr_array_index (sealing->sources, i))->generation->live_parts;
+    queue_catalog_unlock (sealing->seal->catalog);
+
+    return living;
+}
+
+/* The next messages after @after of which something lives in the sources. Returns: the last one seen, 0 at the end */
+static QueueId
+add_living (Sealing *sealing, QueueId after)
+{
+    QueueEntry *entry = NULL;
+
+    queue_catalog_lock (sealing->seal->catalog);
+    for (guint i = 0; i < LOCKED_MESSAGES; i++) {
+        Living living = {0};
+
+        entry = queue_index_after (queue_catalog_index (sealing->seal->catalog), after);
+        if (entry == NULL)
+            break;
+        after = entry->id;
+        living_start (&living);
+        look_up (sealing, after, &living);
+        if (living.parts->len > 0 || living.has_head)
+            g_array_append_val (sealing->ids, after);
+        living_clear (&living);
+    }
+    queue_catalog_unlock (sealing->seal->catalog);
+
+    return entry == NULL ? 0 : after;
+}
+
+/* What the disk damaged while it was open may have lost all that told of a message which lives there: it has to be named,
+ * and to have no part in a generation that is dropped. Parts may die meanwhile, but not begin to live. */
+static void
+find_untold (Sealing *sealing)
+{
+    QueueId after = 0;
+
+    if (count_found (sealing) >= count_living (sealing))
+        return;
+    do
+        after = add_living (sealing, after);
+    while (after != 0);
+    queue_source_sort_ids (sealing->ids);
+}
+
 /* ---- Copying ---- */
 
 static gboolean
@@ -260,7 +341,7 @@ copy_batch (Sealing *sealing, guint first, guint n, GError **error)
     g_array_set_clear_func (batch, living_clear);
     g_array_set_size (batch, n);
     for (guint i = 0; i < n; i++)
-        g_array_index (batch, Living, i).parts = g_array_new (FALSE, FALSE, sizeof (Part));
+        living_start (&g_array_index (batch, Living, i));
 
     queue_catalog_lock (sealing->seal->catalog);
     for (guint i = 0; i < n; i++)
@@ -533,6 +614,7 @@ seal_sources (Sealing *sealing, GError **error)
             return FALSE;
     }
     queue_source_sort_ids (sealing->ids);
+    find_untold (sealing);
     if (!copy_all (sealing, error) || !copy_removals (sealing, error))
         return FALSE;
     if (sealing->out != NULL) {

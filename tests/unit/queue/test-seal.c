@@ -491,6 +491,35 @@ a_damaged_message_costs_only_itself (Fixture *fixture)
     g_assert_null (fixture_take (fixture, "one.example"));
 }
 
+/* A message whose records are all gone from a closed journal: sealing does not come upon it. */
+static void
+a_message_that_a_journal_lost_while_it_was_open_can_be_deleted (Fixture *fixture)
+{
+    g_autofree gchar *path = path_of (fixture, "0000000001.journal");
+    g_autoptr (GError) error = NULL;
+    g_autoptr (GString) content = NULL;
+    QueueId id = commit_number (fixture, 0);
+
+    fixture->queue->seal_after_usec = G_MAXINT64;
+    use_generations_of (fixture, 1);
+    for (guint i = 1; fixture_count_files (fixture, ".journal") < 3; i++)
+        commit_number (fixture, i);
+    g_assert_cmpint (truncate (path, QUEUE_JOURNAL_START_BYTES), ==, 0);
+    g_string_set_size (warnings, 0);
+    fixture->queue->seal_after_usec = 0;
+    while (fixture_count_files (fixture, ".gdbm") == 0)
+        commit_number (fixture, 100);
+    fixture_wait_for_files (fixture, ".journal", 1, 1);
+    while (queue_sealer_is_busy (fixture->queue->sealer))
+        g_main_context_iteration (NULL, TRUE);
+    g_assert_true (was_named (id));
+    queue_cache_clear (fixture->queue->cache);
+    content = fixture_read (fixture, id, &error);
+    g_assert_null (content);
+    g_assert_cmpuint (fixture_act_on (fixture, QUEUE_ACTION_DELETE, id), ==, 1);
+    g_assert_null (fixture_get (fixture, id));
+}
+
 static void
 a_damaged_record_is_held_named_and_can_be_deleted (Fixture *fixture)
 {
@@ -958,6 +987,8 @@ main (int argc, char **argv)
     fixture_add ("/queue/seal/a-journal-that-was-being-begun-says-nothing",
                  a_journal_that_was_being_begun_says_nothing);
     fixture_add ("/queue/damage/a-message-costs-only-itself", a_damaged_message_costs_only_itself);
+    fixture_add ("/queue/damage/a-message-that-a-journal-lost-while-it-was-open-can-be-deleted",
+                 a_message_that_a_journal_lost_while_it_was_open_can_be_deleted);
     fixture_add ("/queue/damage/a-record-is-held-named-and-can-be-deleted",
                  a_damaged_record_is_held_named_and_can_be_deleted);
     fixture_add ("/queue/damage/an-index-is-made-from-the-parts", a_damaged_index_is_made_from_the_parts);
