@@ -69,6 +69,7 @@ def test_a_state_directory_of_somebody_elses_is_told_with_what_to_do(cleanup, pl
     folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="postern-test-")))
     folder.chmod(0o755)
     (folder / "postern.conf").touch()
+    (folder / "postern.conf").chmod(0o644)
     state = folder / "state"
     (state / "queue").mkdir(parents=True)
     (state / "queue" / "lock").touch()
