@@ -42,6 +42,9 @@ UNIT_SUCCEEDED = "7ad2d189f7e94e70a38c781354912448"
 
 UPPER_BYTES = "3G"
 
+# When a command that does not end is given up. It is busy, not waiting: what slows it down is the computer.
+COMMAND_SECONDS = 5 * PATIENCE_SECONDS
+
 
 class Journal:
     """A machine's journal, followed by a thread from its beginning. Entries are dictionaries of text."""
@@ -217,7 +220,7 @@ class Machine:
         self.run("pkill", "-x", "journalctl")
         self._close_journal()
         self.run("systemctl", "poweroff", check=False)
-        self.process.wait(PATIENCE_SECONDS)
+        self.process.wait(COMMAND_SECONDS)
 
     def console(self):
         return (self.folder / "console").read_text(encoding="utf-8", errors="replace")
@@ -271,7 +274,7 @@ class Machine:
             os.kill(self.leader, signal.SIGKILL)
         elif self.process.poll() is None:
             self.process.kill()
-        self.process.wait(PATIENCE_SECONDS)
+        self.process.wait(COMMAND_SECONDS)
 
     # ---- inside ----
 
@@ -288,7 +291,7 @@ class Machine:
         options = {"stdin": subprocess.DEVNULL, "text": True, "errors": "backslashreplace", **options}
         return subprocess.Popen(self.command(*command, user=user, environment=environment), **options)
 
-    def run(self, *command, user=None, environment=None, input=None, check=True, seconds=PATIENCE_SECONDS):
+    def run(self, *command, user=None, environment=None, input=None, check=True, seconds=COMMAND_SECONDS):
         """Runs a command inside; returns subprocess's CompletedProcess. It has to succeed unless check is false."""
         stdin = {"stdin": subprocess.DEVNULL} if input is None else {"input": input}
         done = subprocess.run(self.command(*command, user=user, environment=environment), capture_output=True,

@@ -23,8 +23,6 @@ USER = "me@example.org"
 AUTHORITY = "/etc/ssl/authority.pem"
 QUEUE = "/var/spool/nullmailer/queue"
 
-APT_SECONDS = 300  # it is busy, not waiting
-
 
 @pytest.fixture(scope="module")
 def machine(certificates):
@@ -36,7 +34,7 @@ def machine(certificates):
 
 
 def apt(machine, *arguments):
-    return machine.run("apt-get", "-q", "-y", "--no-install-recommends", *arguments, seconds=APT_SECONDS,
+    return machine.run("apt-get", "-q", "-y", "--no-install-recommends", *arguments,
                        environment={"DEBIAN_FRONTEND": "noninteractive"}).stdout
 
 
@@ -206,7 +204,7 @@ def test_moving_from_nullmailer_by_hand(gate, provider, installed):
     install_nullmailer(machine, provider)
     meson_install()
     machine.shell("systemd-sysusers && systemd-tmpfiles --create postern.conf && systemctl daemon-reload")
-    machine.shell(before, seconds=APT_SECONDS)
+    machine.shell(before)
     meson_install()
     told = machine.shell(after)
     assert "2 of 2 messages" in told
