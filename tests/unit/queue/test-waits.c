@@ -25,15 +25,21 @@
 
 static FaultsControl *control;
 
-/* The next call of that kind on a file whose name ends so waits until it is released. */
+/* The @nth call of that kind on a file whose name ends so waits until it is released. */
 static void
-hold (Fixture *fixture, const gchar *call, const gchar *file)
+hold_nth (Fixture *fixture, guint nth, const gchar *call, const gchar *file)
 {
-    *control = (FaultsControl){.nth = 1, .manner = FAULTS_MANNER_HOLD};
+    *control = (FaultsControl){.nth = nth, .manner = FAULTS_MANNER_HOLD};
     g_strlcpy (control->folder, fixture->directory, sizeof control->folder);
     g_strlcpy (control->file, file, sizeof control->file);
     g_strlcpy (control->call, call, sizeof control->call);
     __atomic_store_n (&control->armed, TRUE, __ATOMIC_SEQ_CST);
+}
+
+static void
+hold (Fixture *fixture, const gchar *call, const gchar *file)
+{
+    hold_nth (fixture, 1, call, file);
 }
 
 static gboolean
@@ -483,6 +489,41 @@ a_large_message_gets_through_small_ones_without_end (Fixture *fixture)
         g_main_context_iteration (NULL, TRUE);
 }
 
+/* ---- Verifying ---- */
+
+typedef struct {
+    gboolean done;
+    guint64 findings;
+} Report;
+
+static void
+hear_report (const QueueVerified *verified, const GError *error, gpointer user_data)
+{
+    Report *report = user_data;
+
+    g_assert_no_error (error);
+    report->findings = verified->n_findings;
+    report->done = TRUE;
+}
+
+/* It had read the journal's end as it was, and reads what follows as it became meanwhile. */
+static void
+a_journal_that_grows_while_it_is_verified_is_whole (Fixture *fixture)
+{
+    g_autofree gchar *content = g_strnfill (100000, 'x');
+    Report report = {0};
+
+    fixture_commit (fixture, 1, "a@one.example", "before");
+    hold_nth (fixture, 4, "read", ".journal"); /* after its start, and a window up to what is its end by then */
+    queue_verify (fixture->queue, hear_report, &report);
+    wait_held ();
+    for (guint i = 0; i < 20; i++)
+        fixture_commit (fixture, 1, "a@one.example", content);
+    release ();
+    fixture_wait (&report.done);
+    g_assert_cmpuint (report.findings, ==, 0);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -512,6 +553,8 @@ main (int argc, char **argv)
     fixture_add ("/queue/waits/small-messages-pass-a-large-one", small_messages_pass_a_large_one);
     fixture_add ("/queue/waits/a-large-message-gets-through-small-ones-without-end",
                  a_large_message_gets_through_small_ones_without_end);
+    fixture_add ("/queue/waits/a-journal-that-grows-while-it-is-verified-is-whole",
+                 a_journal_that_grows_while_it_is_verified_is_whole);
 
     return g_test_run ();
 }
