@@ -107,6 +107,7 @@ create_journal (QueueAppender *appender, guint32 number, QueueId next_id, GError
         return NULL;
     }
     queue_journal_write_start (&header, start);
+    errno = ENOSPC; /* which is why a write takes less than it got */
     if (pwrite (fd, start, sizeof start, 0) != sizeof start || fdatasync (fd) != 0) {
         queue_disk_set_error (error, "write", path);
     } else if (queue_disk_sync_directory (appender->directory, error)) {

@@ -338,36 +338,28 @@ is_within_share (QueueIntake *intake)
     return TRUE;
 }
 
-void
-queue_intake_commit (QueueIntake *intake, MessageEnvelope *envelope, gboolean hold, QueueCommitted committed,
-                     gpointer user_data)
+static void
+refuse (QueueIntake *intake)
 {
-    g_autoptr (MessageEnvelope) own = envelope;
-    Queue *queue = intake->queue;
-    QueueCommand *command;
-    QueueSummary summary;
+    /* Through the writer, which may still have chunks of it. */
+    queue_push (intake->queue, queue_command_new (0, refusal_done, intake));
+}
 
-    if (queue == NULL) {
-        refuse_closed (intake, committed, user_data);
-        return;
-    }
-    leave (intake);
-    intake->committed = committed;
-    intake->committed_data = user_data;
-    if (!has_space (intake) || !is_within_share (intake)) {
-        /* Through the writer, which may still have chunks of it. */
-        queue_push (queue, queue_command_new (0, refusal_done, intake));
-        return;
-    }
-    queue_shares_count (queue->shares, intake->origin.uid, intake->size, 1);
-    intake->core = queue_snapshot_take (intake->id, &intake->origin, g_steal_pointer (&own));
+/* Makes the snapshot and the records. Returns: (transfer full): NULL if the envelope is too large to be read again */
+static QueueCommand *
+make_records (QueueIntake *intake, MessageEnvelope *envelope, gboolean hold)
+{
+    QueueCommand *command = queue_command_new (command_flags (intake) | QUEUE_COMMAND_DURABLE, commit_done, intake);
+    QueueSummary summary;
+    GBytes *record;
+
+    intake->core = queue_snapshot_take (intake->id, &intake->origin, envelope);
     intake->origin = (QueueOrigin){.uid = intake->core->origin.uid}; /* its strings are the snapshot's now */
     intake->core->size = intake->size;
     intake->core->arrival_usec = g_get_real_time ();
     intake->head.flags = hold ? QUEUE_HEAD_HELD : 0;
     queue_record_fill_head (intake->core, &intake->head);
 
-    command = queue_command_new (command_flags (intake) | QUEUE_COMMAND_DURABLE, commit_done, intake);
     command->upload = intake->upload;
     if (intake->buffer->len > 0) {
         GBytes *chunk = g_byte_array_free_to_bytes (g_steal_pointer (&intake->buffer));
@@ -377,8 +369,44 @@ queue_intake_commit (QueueIntake *intake, MessageEnvelope *envelope, gboolean ho
         queue_command_add (command, QUEUE_PART_CONTENT, intake->id, intake->n_chunks++, chunk);
     }
     summary = summarize (intake);
-    queue_command_add (command, QUEUE_PART_MESSAGE, intake->id, 0,
-                       queue_record_message (intake->core, &intake->head, &summary));
+    record = queue_record_message (intake->core, &intake->head, &summary);
+    queue_command_add (command, QUEUE_PART_MESSAGE, intake->id, 0, record);
+    if (g_bytes_get_size (record) <= QUEUE_PART_MOST_BYTES)
+        return command;
+
+    queue_command_free (command);
+    g_set_error (&intake->refused, QUEUE_ERROR, QUEUE_ERROR_LIMIT,
+                 "its envelope is larger than %d MiB: send it to fewer recipients at a time",
+                 QUEUE_PART_MOST_BYTES / (1024 * 1024));
+
+    return NULL;
+}
+
+void
+queue_intake_commit (QueueIntake *intake, MessageEnvelope *envelope, gboolean hold, QueueCommitted committed,
+                     gpointer user_data)
+{
+    g_autoptr (MessageEnvelope) own = envelope;
+    Queue *queue = intake->queue;
+    QueueCommand *command;
+
+    if (queue == NULL) {
+        refuse_closed (intake, committed, user_data);
+        return;
+    }
+    leave (intake);
+    intake->committed = committed;
+    intake->committed_data = user_data;
+    if (!has_space (intake) || !is_within_share (intake)) {
+        refuse (intake);
+        return;
+    }
+    command = make_records (intake, g_steal_pointer (&own), hold);
+    if (command == NULL) {
+        refuse (intake);
+        return;
+    }
+    queue_shares_count (queue->shares, intake->core->origin.uid, intake->size, 1);
     queue_push (queue, command);
 }
 

@@ -90,7 +90,7 @@ keep_orphan (QueueReplay *replay, const QueueItem *item)
 static gboolean
 is_sane (const QueueSummary *summary)
 {
-    guint64 chunks = (summary->size + QUEUE_CHUNK_BYTES - 1) / QUEUE_CHUNK_BYTES;
+    guint64 chunks = summary->size / QUEUE_CHUNK_BYTES + (summary->size % QUEUE_CHUNK_BYTES != 0);
 
     return summary->n_recipients > 0 && summary->n_recipients < QUEUE_PART_MOST_BYTES && chunks == summary->n_chunks;
 }

@@ -125,11 +125,30 @@ a_large_message_costs_little_memory (Fixture *fixture)
         g_assert_cmpuint (peak_bytes () - before, <, GROWTH_MOST_BYTES);
 }
 
+/* A record of which a start would say that it is none. */
+static void
+an_envelope_that_could_not_be_read_again_is_refused (Fixture *fixture)
+{
+    g_autofree gchar *address = g_strnfill (QUEUE_PART_MOST_BYTES, 'a');
+    const QueueOrigin origin = {.uid = 1, .protocol = (gchar *) "local"};
+    g_autoptr (GError) error = NULL;
+    QueueId id;
+
+    g_assert_cmpuint (fixture_commit_full (fixture, &origin, address, "x", 1, FALSE, &error), ==, 0);
+    g_assert_error (error, QUEUE_ERROR, QUEUE_ERROR_LIMIT);
+    id = fixture_commit (fixture, 1, "a@one.example", "x");
+    fixture_reopen (fixture);
+    g_assert_cmpuint (fixture_count_messages (fixture), ==, 1);
+    g_assert_cmpuint (fixture_act_on (fixture, QUEUE_ACTION_DELETE, id), ==, 1);
+}
+
 int
 main (int argc, char **argv)
 {
     g_test_init (&argc, &argv, NULL);
     fixture_add ("/queue/large/costs-little-memory", a_large_message_costs_little_memory);
+    fixture_add ("/queue/large/an-envelope-that-could-not-be-read-again-is-refused",
+                 an_envelope_that_could_not_be_read_again_is_refused);
 
     return g_test_run ();
 }
