@@ -7,6 +7,8 @@
  */
 
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <glib/gstdio.h>
 
@@ -267,6 +269,23 @@ fixture_commit (Fixture *fixture, gint64 uid, const gchar *recipients, const gch
     return id;
 }
 
+gchar *
+fixture_content (guint number)
+{
+    return g_strdup_printf ("Subject: %u\r\n\r\n%0980u\r\n", number, number);
+}
+
+void
+fixture_check_content (Fixture *fixture, QueueId id, guint number)
+{
+    g_autofree gchar *expected = fixture_content (number);
+    g_autoptr (GError) error = NULL;
+    g_autoptr (GString) content = fixture_read (fixture, id, &error);
+
+    g_assert_no_error (error);
+    g_assert_cmpstr (content->str, ==, expected);
+}
+
 static void
 taken (QueueJob *job, gpointer user_data)
 {
@@ -492,6 +511,22 @@ fixture_count_files (Fixture *fixture, const gchar *suffix)
     return n;
 }
 
+gchar *
+fixture_newest_file (Fixture *fixture, const gchar *suffix)
+{
+    g_autofree gchar *joined = list_names (fixture->directory);
+    g_auto (GStrv) names = g_strsplit (joined, "/", -1);
+    const gchar *newest = NULL;
+
+    for (guint i = 0; names[i] != NULL; i++) {
+        if (g_str_has_suffix (names[i], suffix))
+            newest = names[i];
+    }
+    g_assert_nonnull (newest);
+
+    return g_build_filename (fixture->directory, newest, NULL);
+}
+
 static gboolean
 look_again (gpointer user_data)
 {
@@ -510,6 +545,61 @@ fixture_wait_for_files (Fixture *fixture, const gchar *suffix, guint least, guin
         g_main_context_iteration (NULL, TRUE);
     }
     g_source_remove (look);
+}
+
+void
+fixture_use_generations_of (Fixture *fixture, guint64 bytes)
+{
+    fixture->limits.generation_bytes = bytes;
+    queue_set_limits (fixture->queue, &fixture->limits);
+}
+
+static GLogWriterOutput
+gather_warning (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer user_data)
+{
+    if ((level & G_LOG_LEVEL_MASK) < G_LOG_LEVEL_WARNING)
+        return g_log_writer_default (level, fields, n_fields, user_data);
+    for (gsize i = 0; (level & G_LOG_LEVEL_MASK) == G_LOG_LEVEL_WARNING && i < n_fields; i++)
+        g_string_append_printf (user_data, "%s=%s\n", fields[i].key, (const gchar *) fields[i].value);
+
+    return G_LOG_WRITER_HANDLED;
+}
+
+GString *
+fixture_gather_warnings (void)
+{
+    GString *warnings = g_string_new (NULL);
+
+    g_log_set_writer_func (gather_warning, warnings, NULL);
+
+    return warnings;
+}
+
+gboolean
+fixture_was_named (const GString *warnings, QueueId id)
+{
+    gchar text[QUEUE_ID_TEXT_BYTES];
+
+    queue_id_write (id, text);
+
+    return strstr (warnings->str, text) != NULL;
+}
+
+void
+fixture_use_memory (void)
+{
+    if (g_access ("/dev/shm", W_OK) == 0)
+        g_setenv ("TMPDIR", "/dev/shm", TRUE);
+}
+
+gpointer
+fixture_share (gsize bytes)
+{
+    gpointer shared = mmap (NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    g_assert_true (shared != MAP_FAILED);
+
+    return shared;
 }
 
 typedef void (*FixtureTest) (Fixture *fixture);

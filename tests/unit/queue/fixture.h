@@ -42,6 +42,10 @@ QueueId fixture_commit (Fixture *fixture, gint64 uid, const gchar *recipients, c
 QueueId fixture_commit_full (Fixture *fixture, const QueueOrigin *origin, const gchar *recipients,
                              const gchar *content, gsize length, gboolean hold, GError **error);
 
+/* Content of 1000 bytes that follows from a number, and whether it is that of a message. */
+gchar *fixture_content (guint number);
+void fixture_check_content (Fixture *fixture, QueueId id, guint number);
+
 /* Takes the next job that is due in the lane; NULL if none is. */
 QueueJob *fixture_take (Fixture *fixture, const gchar *lane);
 
@@ -75,8 +79,25 @@ guint64 fixture_count_messages (Fixture *fixture);
 /* Files of the queue whose names end so: ".gdbm", ".journal". */
 guint fixture_count_files (Fixture *fixture, const gchar *suffix);
 
+/* Returns: (transfer full): the path of the newest of them */
+gchar *fixture_newest_file (Fixture *fixture, const gchar *suffix);
+
 /* Runs the main loop until there are between @least and @most of them. */
 void fixture_wait_for_files (Fixture *fixture, const gchar *suffix, guint least, guint most);
+
+/* For full journals that are sealed soon. */
+void fixture_use_generations_of (Fixture *fixture, guint64 bytes);
+
+/* From now on warnings do not end a test, but are gathered here, with their fields. */
+GString *fixture_gather_warnings (void);
+gboolean fixture_was_named (const GString *warnings, QueueId id);
+
+/* To be called before g_test_init (): where nothing has to reach a disk, the queues are in memory, as their syncs would take the
+ * most time by far. */
+void fixture_use_memory (void);
+
+/* Memory, zeroed, that a process shares with those that it forks. */
+gpointer fixture_share (gsize bytes);
 
 /* Sets up one fixture for each test. */
 void fixture_add (const gchar *path, void (*test) (Fixture *fixture));

@@ -7,11 +7,8 @@
  * comes and goes for long, and how many of a burst another user's message waits for.
  */
 
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <glib/gstdio.h>
 
 #include "queue/queue-private.h"
 
@@ -306,12 +303,9 @@ the_disk_holds_little_more_than_lives (Fixture *fixture)
 int
 main (int argc, char **argv)
 {
-    /* Thousands of syncs, none of which has to reach a disk. */
-    if (g_access ("/dev/shm", W_OK) == 0)
-        g_setenv ("TMPDIR", "/dev/shm", TRUE);
+    fixture_use_memory ();
     g_test_init (&argc, &argv, NULL);
-    control = mmap (NULL, sizeof *control, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    g_assert_true (control != MAP_FAILED);
+    control = fixture_share (sizeof *control);
     faults_set_control (control);
 
     fixture_add ("/queue/cost/an-action-reads-and-writes-what-matches", an_action_reads_and_writes_what_matches);

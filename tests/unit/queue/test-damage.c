@@ -285,9 +285,7 @@ a_flipped_bit_in_a_journal_costs_the_message_it_hit (Fixture *fixture)
 int
 main (int argc, char **argv)
 {
-    /* Thousands of stores are opened, and each opening syncs: not on a disk, if that can be helped. */
-    if (g_access ("/dev/shm", W_OK) == 0)
-        g_setenv ("TMPDIR", "/dev/shm", TRUE);
+    fixture_use_memory ();
     g_test_init (&argc, &argv, NULL);
     named = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
     g_log_set_writer_func (hear_log, NULL, NULL);

@@ -82,21 +82,10 @@ use_generations_of (Fixture *fixture, guint64 bytes)
 static QueueId
 commit_number (Fixture *fixture, guint number)
 {
-    g_autofree gchar *content = g_strdup_printf ("Subject: %u\r\n\r\n%0980u\r\n", number, number);
+    g_autofree gchar *content = fixture_content (number);
 
     return fixture_commit (fixture, number % 3, number % 4 == 0 ? "a@one.example b@two.example" : "a@one.example",
                            content);
-}
-
-static void
-check_number (Fixture *fixture, QueueId id, guint number)
-{
-    g_autofree gchar *expected = g_strdup_printf ("Subject: %u\r\n\r\n%0980u\r\n", number, number);
-    g_autoptr (GError) error = NULL;
-    g_autoptr (GString) content = fixture_read (fixture, id, &error);
-
-    g_assert_no_error (error);
-    g_assert_cmpstr (content->str, ==, expected);
 }
 
 /* The same files, opened so that the reading thread stands at the gate. */
@@ -221,8 +210,8 @@ mail_is_taken_and_delivered_at_once (Fixture *fixture)
     g_assert_false (statistics.indexing);
     g_assert_cmpuint (statistics.indexed_percent, ==, 100);
     for (guint i = 0; i < G_N_ELEMENTS (old); i++)
-        check_number (fixture, old[i], i);
-    check_number (fixture, new[1], 101);
+        fixture_check_content (fixture, old[i], i);
+    fixture_check_content (fixture, new[1], 101);
     g_assert_true (queue_owner (fixture->queue, old[1], &uid));
     g_assert_cmpint (uid, ==, 1);
     g_assert_cmpuint (fixture->n_indexed, ==, 1);
@@ -312,7 +301,7 @@ nothing_is_sealed_or_dropped_before (Fixture *fixture)
     let_it_read (fixture);
     fixture_wait_for_files (fixture, ".journal", 1, 2);
     for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
-        check_number (fixture, ids[i], 1000 + i);
+        fixture_check_content (fixture, ids[i], 1000 + i);
 }
 
 static void
@@ -389,8 +378,8 @@ ids_that_were_given_are_not_given_again (Fixture *fixture)
     new = commit_number (fixture, 9);
     g_assert_cmpuint (new, >, last);
     let_it_read (fixture);
-    check_number (fixture, last, 4);
-    check_number (fixture, new, 9);
+    fixture_check_content (fixture, last, 4);
+    fixture_check_content (fixture, new, 9);
 }
 
 static void
@@ -427,7 +416,7 @@ what_was_to_be_removed_is_removed (Fixture *fixture)
         g_main_context_iteration (NULL, TRUE);
     message = fixture_get (fixture, id);
     g_assert_null (message);
-    check_number (fixture, other, 3);
+    fixture_check_content (fixture, other, 3);
 }
 
 static void
@@ -448,20 +437,6 @@ it_is_not_verified_before (Fixture *fixture)
 }
 
 /* ---- Damage and trouble ---- */
-
-/* The path of the store's only file of that kind. */
-static gchar *
-only_file (Fixture *fixture, const gchar *suffix)
-{
-    g_autoptr (GDir) dir = g_dir_open (fixture->directory, 0, NULL);
-    const gchar *name;
-
-    g_assert_cmpuint (fixture_count_files (fixture, suffix), ==, 1);
-    while (!g_str_has_suffix (name = g_dir_read_name (dir), suffix))
-        ;
-
-    return g_build_filename (fixture->directory, name, NULL);
-}
 
 static void
 flip (const gchar *path, gconstpointer bytes, gsize n)
@@ -504,7 +479,7 @@ damage_that_is_met_costs_what_it_hit (Fixture *fixture)
     for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
         ids[i] = commit_number (fixture, i);
     fixture_close (fixture);
-    path = only_file (fixture, ".gdbm");
+    path = fixture_newest_file (fixture, ".gdbm");
     sealed = queue_sealed_open (path, &meta, &error);
     page = queue_sealed_read (sealed, QUEUE_PART_INDEX, 0, 0, &error);
     g_assert_no_error (error);
@@ -517,8 +492,8 @@ damage_that_is_met_costs_what_it_hit (Fixture *fixture)
     let_it_read (fixture);
     g_assert_cmpuint (g_atomic_int_get (&n_warnings), >, 0);
     for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
-        check_number (fixture, ids[i], i);
-    check_number (fixture, new, 9);
+        fixture_check_content (fixture, ids[i], i);
+    fixture_check_content (fixture, new, 9);
 }
 
 /* Which ids it holds is not known before it is searched. */
@@ -529,13 +504,13 @@ a_file_that_does_not_say_what_it_is_is_read_at_once (Fixture *fixture)
     g_autofree gchar *path = NULL;
 
     fixture_close (fixture);
-    path = only_file (fixture, ".gdbm");
+    path = fixture_newest_file (fixture, ".gdbm");
     flip (path, "PosternG", 8);
     set_gate (FALSE);
     fixture->start = &gated;
     g_assert_true (fixture_try_open (fixture, NULL));
     g_assert_true (queue_is_indexed (fixture->queue));
-    check_number (fixture, id, 1);
+    fixture_check_content (fixture, id, 1);
     g_assert_cmpuint (commit_number (fixture, 2), >, id);
 }
 
@@ -572,7 +547,7 @@ a_disk_that_fails_meanwhile_is_read_again (Fixture *fixture)
         commit_number (fixture, i);
     expected = list_in_words (fixture);
     close_as_a_crash_would (fixture);
-    path = only_file (fixture, ".journal");
+    path = fixture_newest_file (fixture, ".journal");
     elsewhere = g_strconcat (path, ".elsewhere", NULL);
 
     /* A directory in its place cannot be opened for reading and writing, whoever runs the test. */
@@ -597,9 +572,7 @@ a_disk_that_fails_meanwhile_is_read_again (Fixture *fixture)
 int
 main (int argc, char **argv)
 {
-    /* A dozen stores are filled, each with many syncs: not on a disk, if that can be helped. */
-    if (g_access ("/dev/shm", W_OK) == 0)
-        g_setenv ("TMPDIR", "/dev/shm", TRUE);
+    fixture_use_memory ();
     g_test_init (&argc, &argv, NULL);
     g_log_set_writer_func (hear_log, NULL, NULL);
     fixture_add ("/queue/indexing/mail-is-taken-and-delivered-at-once", mail_is_taken_and_delivered_at_once);

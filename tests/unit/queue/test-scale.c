@@ -9,10 +9,6 @@
  * and no clock is asked.
  */
 
-#include <unistd.h>
-
-#include <glib/gstdio.h>
-
 #include "fixture.h"
 
 #define FEW 1000
@@ -294,9 +290,7 @@ no_deed_grows_with_what_waits (Fixture *fixture)
 int
 main (int argc, char **argv)
 {
-    /* None of the syncs has to reach a disk. */
-    if (g_access ("/dev/shm", W_OK) == 0)
-        g_setenv ("TMPDIR", "/dev/shm", TRUE);
+    fixture_use_memory ();
     g_test_init (&argc, &argv, NULL);
     fixture_add ("/queue/scale/no-deed-grows-with-what-waits", no_deed_grows_with_what_waits);
 

@@ -17,7 +17,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -740,13 +739,10 @@ calls_that_fail_until_it_is_noticed_lose_nothing (void)
 int
 main (int argc, char **argv)
 {
-    /* Hundreds of stores are filled, each with a hundred syncs: not on a disk, if that can be helped. */
-    if (g_access ("/dev/shm", W_OK) == 0)
-        g_setenv ("TMPDIR", "/dev/shm", TRUE);
+    fixture_use_memory ();
     g_test_init (&argc, &argv, NULL);
     g_log_set_writer_func (hear_log, NULL, NULL);
-    control = mmap (NULL, sizeof *control, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    g_assert_true (control != MAP_FAILED);
+    control = fixture_share (sizeof *control);
     faults_set_control (control);
 
     g_test_add_func ("/queue/steps/killed-at-any-step-it-keeps-its-word", killed_at_any_step_it_keeps_its_word);

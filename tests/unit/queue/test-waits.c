@@ -7,10 +7,7 @@
  * not need that very call goes on meanwhile, and who hands in more than the disk takes is told to wait.
  */
 
-#include <sys/mman.h>
 #include <unistd.h>
-
-#include <glib/gstdio.h>
 
 #include "queue/queue-private.h"
 
@@ -73,29 +70,12 @@ wait_held (void)
     g_source_remove (look);
 }
 
-static gchar *
-content_of (guint number)
-{
-    return g_strdup_printf ("Subject: %u\r\n\r\n%0980u\r\n", number, number);
-}
-
 static QueueId
 commit_number (Fixture *fixture, guint number)
 {
-    g_autofree gchar *content = content_of (number);
+    g_autofree gchar *content = fixture_content (number);
 
     return fixture_commit (fixture, number % 3, "a@one.example", content);
-}
-
-static void
-check_number (Fixture *fixture, QueueId id, guint number)
-{
-    g_autofree gchar *expected = content_of (number);
-    g_autoptr (GError) error = NULL;
-    g_autoptr (GString) content = fixture_read (fixture, id, &error);
-
-    g_assert_no_error (error);
-    g_assert_cmpstr (content->str, ==, expected);
 }
 
 static void
@@ -129,7 +109,7 @@ use_until_held (Fixture *fixture)
 static void
 use_meanwhile (Fixture *fixture)
 {
-    g_autofree gchar *content = content_of (1000);
+    g_autofree gchar *content = fixture_content (1000);
     QueueId old = fixture_commit (fixture, 1, "b@two.example", content);
     g_autoptr (QueueMessage) kept = NULL;
 
@@ -139,8 +119,8 @@ use_meanwhile (Fixture *fixture)
 
         g_assert_cmpuint (page->len, >=, 2);
         g_assert_cmpuint (fixture_act_on (fixture, QUEUE_ACTION_HOLD, id), ==, 1);
-        check_number (fixture, id, i);
-        check_number (fixture, old, 1000);
+        fixture_check_content (fixture, id, i);
+        fixture_check_content (fixture, old, 1000);
         commit_number (fixture, 500 + i);
         deliver_one (fixture);
         g_assert_cmpuint (fixture_act_on (fixture, i % 2 == 0 ? QUEUE_ACTION_HOLD : QUEUE_ACTION_RELEASE, old), ==,
@@ -527,12 +507,9 @@ a_journal_that_grows_while_it_is_verified_is_whole (Fixture *fixture)
 int
 main (int argc, char **argv)
 {
-    /* Thousands of syncs, none of which has to reach a disk. */
-    if (g_access ("/dev/shm", W_OK) == 0)
-        g_setenv ("TMPDIR", "/dev/shm", TRUE);
+    fixture_use_memory ();
     g_test_init (&argc, &argv, NULL);
-    control = mmap (NULL, sizeof *control, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    g_assert_true (control != MAP_FAILED);
+    control = fixture_share (sizeof *control);
     faults_set_control (control);
 
     fixture_add ("/queue/waits/making-a-generation-holds-up-nobody", making_a_generation_holds_up_nobody);
