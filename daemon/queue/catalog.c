@@ -18,9 +18,6 @@
 
 #include "queue/catalog.h"
 
-/* With the lock; some 100 µs. */
-#define GATHERED_AT_ONCE 512
-
 struct _QueueCatalog {
     pthread_mutex_t lock;
     QueueIndex *index;
@@ -267,45 +264,6 @@ queue_catalog_remove (QueueCatalog *catalog, QueueEntry *entry, guint32 removal)
     queue_entry_free (entry);
 }
 
-static gboolean
-has_part_in (QueueEntry *entry, guint32 generation)
-{
-    if (entry->head_generation == generation || entry->message.generation == generation)
-        return TRUE;
-    for (guint i = 0; i < queue_record_segments (entry->n_recipients); i++) {
-        if (queue_entry_state (entry, i)->generation == generation)
-            return TRUE;
-    }
-    for (guint i = 0; i < entry->n_chunks; i++) {
-        if (queue_entry_chunk (entry, i)->generation == generation)
-            return TRUE;
-    }
-
-    return FALSE;
-}
-
-gboolean
-queue_catalog_gather (QueueCatalog *catalog, guint32 generation, QueueId *after, GArray *ids)
-{
-    GHashTableIter iter;
-    gpointer value;
-
-    g_hash_table_iter_init (&iter, catalog->uploads);
-    while (*after == 0 && g_hash_table_iter_next (&iter, NULL, &value))
-        g_array_append_val (ids, ((const QueueUpload *) value)->id);
-    for (guint i = 0; i < GATHERED_AT_ONCE; i++) {
-        QueueEntry *entry = queue_index_after (catalog->index, *after);
-
-        if (entry == NULL)
-            return FALSE;
-        *after = entry->id;
-        if (has_part_in (entry, generation))
-            g_array_append_val (ids, entry->id);
-    }
-
-    return TRUE;
-}
-
 QueueUpload *
 queue_catalog_upload_new (QueueCatalog *catalog, QueueId id)
 {
@@ -403,6 +361,17 @@ QueueUpload *
 queue_catalog_upload (QueueCatalog *catalog, QueueId id)
 {
     return g_hash_table_lookup (catalog->uploads, &id);
+}
+
+void
+queue_catalog_upload_ids (QueueCatalog *catalog, GArray *ids)
+{
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init (&iter, catalog->uploads);
+    while (g_hash_table_iter_next (&iter, NULL, &value))
+        g_array_append_val (ids, ((const QueueUpload *) value)->id);
 }
 
 guint

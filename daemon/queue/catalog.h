@@ -71,10 +71,6 @@ void queue_catalog_move_head (QueueCatalog *catalog, QueueEntry *entry, guint32 
 /* The entry's parts are dead; it is taken out and freed. @removal: where the mark lies. */
 void queue_catalog_remove (QueueCatalog *catalog, QueueEntry *entry, guint32 removal);
 
-/* Adds the ids of messages after *@after that have a part in that generation, and with the first ones those of all uploads.
- * Looks at some hundreds, the last of which is *@after then. Locked. Returns: whether there are more */
-gboolean queue_catalog_gather (QueueCatalog *catalog, guint32 generation, QueueId *after, GArray *ids);
-
 /* ---- Uploads; these take the lock ---- */
 
 QueueUpload *queue_catalog_upload_new (QueueCatalog *catalog, QueueId id);
@@ -92,6 +88,9 @@ void queue_catalog_upload_end (QueueCatalog *catalog, QueueUpload *upload, Queue
 
 /* The upload with that id, for the sealer. Locked. (nullable) */
 QueueUpload *queue_catalog_upload (QueueCatalog *catalog, QueueId id);
+
+/* Adds the ids of all of them. Locked. */
+void queue_catalog_upload_ids (QueueCatalog *catalog, GArray *ids);
 
 /* Uploads under way. Locked. */
 guint queue_catalog_n_uploads (QueueCatalog *catalog);

@@ -194,6 +194,9 @@ find_untold (Sealing *sealing)
 
     if (count_found (sealing) >= count_living (sealing))
         return;
+    queue_catalog_lock (sealing->seal->catalog);
+    queue_catalog_upload_ids (sealing->seal->catalog, sealing->ids);
+    queue_catalog_unlock (sealing->seal->catalog);
     do
         after = add_living (sealing, after);
     while (after != 0);
@@ -498,8 +501,12 @@ move_message (Sealing *sealing, QueueId id)
     QueueEntry *entry = queue_index_find (queue_catalog_index (catalog), id);
     QueueUpload *upload = entry != NULL ? NULL : queue_catalog_upload (catalog, id);
 
-    for (guint i = 0; upload != NULL && i < upload->places->len; i++)
-        move_part (sealing, id, &g_array_index (upload->places, QueuePlace, i), upload->failed);
+    for (guint i = 0; upload != NULL && i < upload->places->len; i++) {
+        QueuePlace *place = &g_array_index (upload->places, QueuePlace, i);
+
+        move_part (sealing, id, place, upload->failed);
+        upload->failed |= place->generation == 0;
+    }
     if (entry == NULL)
         return;
     move_part (sealing, id, &entry->message, FALSE);
@@ -610,7 +617,7 @@ seal_sources (Sealing *sealing, GError **error)
 
     for (guint i = 0; i < sealing->sources->len; i++) {
         if (is_cancelled (sealing, error) ||
-            !queue_source_open (g_ptr_array_index (sealing->sources, i), sealing->seal->catalog, sealing->ids, error))
+            !queue_source_open (g_ptr_array_index (sealing->sources, i), sealing->ids, error))
             return FALSE;
     }
     queue_source_sort_ids (sealing->ids);

@@ -7,7 +7,7 @@
  * of the one and the index of the other; then for the parts that live in it. It has files of its own, since what the loader
  * has open is the loader's, and what was open while a disk was away stays dead.
  *
- * What the disk damaged does not mention all that lives in it. The catalog knows: it is gone through for that source.
+ * What the disk damaged does not mention all that lives in it; seal.c has that from the catalog.
  */
 
 #include <unistd.h>
@@ -109,9 +109,8 @@ gather_from_sealed (QueueSource *source, GArray *ids, GError **error)
     return source->file != NULL;
 }
 
-/* Returns: FALSE with an error; *@whole: whether it mentions all that it had */
 static gboolean
-open_journal (QueueSource *source, GArray *ids, gboolean *whole, GError **error)
+open_journal (QueueSource *source, GArray *ids, GError **error)
 {
     g_autoptr (GError) failed = NULL;
     QueueJournalHeader header;
@@ -128,36 +127,21 @@ open_journal (QueueSource *source, GArray *ids, gboolean *whole, GError **error)
     }
     source->damaged = !scanned || scan.lost_bytes > 0;
 
-    /* Behind its end may lie what could not be cut off, or records that can be shown to be damaged no more. */
-    *whole = !source->damaged && !scan.torn;
-
     return TRUE;
 }
 
-static void
-gather_from_catalog (const QueueSource *source, QueueCatalog *catalog, GArray *ids)
-{
-    QueueId after = 0;
-    gboolean more = TRUE;
-
-    while (more) {
-        queue_catalog_lock (catalog);
-        more = queue_catalog_gather (catalog, source->generation->number, &after, ids);
-        queue_catalog_unlock (catalog);
-    }
-}
-
-/* As open_journal (). What is left of a damaged one may be nothing. */
+/* What is left of a damaged one may be nothing. */
 static gboolean
-open_sealed (QueueSource *source, GArray *ids, gboolean *whole, GError **error)
+open_sealed (QueueSource *source, GArray *ids, GError **error)
 {
     g_autoptr (GError) failed = NULL, again = NULL;
 
-    *whole = gather_from_sealed (source, ids, &failed);
+    if (gather_from_sealed (source, ids, &failed))
+        return TRUE;
     source->damaged = g_error_matches (failed, QUEUE_ERROR, QUEUE_ERROR_DAMAGED);
     if (source->damaged && source->file == NULL)
         source->file = queue_sealed_open_damaged (source->generation->path, &again);
-    if (*whole || (source->damaged && (again == NULL || g_error_matches (again, QUEUE_ERROR, QUEUE_ERROR_DAMAGED))))
+    if (source->damaged && (again == NULL || g_error_matches (again, QUEUE_ERROR, QUEUE_ERROR_DAMAGED)))
         return TRUE;
     g_propagate_error (error, again != NULL ? g_steal_pointer (&again) : g_steal_pointer (&failed));
 
@@ -165,16 +149,12 @@ open_sealed (QueueSource *source, GArray *ids, gboolean *whole, GError **error)
 }
 
 gboolean
-queue_source_open (QueueSource *source, QueueCatalog *catalog, GArray *ids, GError **error)
+queue_source_open (QueueSource *source, GArray *ids, GError **error)
 {
-    gboolean is_sealed = queue_generation_is_sealed (source->generation), whole;
+    if (queue_generation_is_sealed (source->generation))
+        return open_sealed (source, ids, error);
 
-    if (!(is_sealed ? open_sealed (source, ids, &whole, error) : open_journal (source, ids, &whole, error)))
-        return FALSE;
-    if (!whole)
-        gather_from_catalog (source, catalog, ids);
-
-    return TRUE;
+    return open_journal (source, ids, error);
 }
 
 static gint

@@ -21,12 +21,12 @@ QueueSource *queue_sources_find (const GPtrArray *sources, guint32 number);
 
 /**
  * queue_source_open:
- * @ids: of QueueId: to which those of all messages that have a part in it are added, and maybe others, in no order, some
- *     more than once
+ * @ids: of QueueId: to which all that it mentions are added, in no order, some more than once; of a damaged one some may
+ *     be missing
  *
  * Returns: %FALSE with a QUEUE_ERROR
  */
-gboolean queue_source_open (QueueSource *source, QueueCatalog *catalog, GArray *ids, GError **error);
+gboolean queue_source_open (QueueSource *source, GArray *ids, GError **error);
 
 /* Puts ids into their order, each once, without 0. */
 void queue_source_sort_ids (GArray *ids);

@@ -287,6 +287,36 @@ damage_to_an_open_journal_costs_what_it_hit (Fixture *fixture)
     g_assert_cmpint (message->state, ==, QUEUE_STATE_HELD);
 }
 
+static void
+hear_failure (QueueId id, const GError *error, gpointer user_data)
+{
+    g_assert_cmpuint (id, ==, 0);
+    g_assert_error (error, QUEUE_ERROR, QUEUE_ERROR_IO);
+    *(gboolean *) user_data = TRUE;
+}
+
+/* Its client has it still. */
+static void
+a_message_that_is_damaged_on_its_way_in_is_refused (Fixture *fixture)
+{
+    const QueueOrigin origin = {.uid = 1, .protocol = (gchar *) "local"};
+    g_autoptr (MessageEnvelope) envelope = message_envelope_new ("sender@example.net");
+    g_autofree gchar *content = g_strnfill (3 * QUEUE_CHUNK_BYTES, 'x'), *path = NULL;
+    QueueIntake *intake = queue_intake_new (fixture->queue, &origin, 0, NULL, NULL, NULL);
+    gboolean refused = FALSE;
+
+    message_envelope_add (envelope, "a@two.example");
+    memcpy (content + 1000, "a mark", 6);
+    queue_intake_write (intake, content, 3 * QUEUE_CHUNK_BYTES);
+    commit_number (fixture, 1);
+    path = fixture_newest_file (fixture, ".journal");
+    damage_file (path, "a mark");
+    have_it_merged (fixture, path);
+    fixture_settle_down ();
+    queue_intake_commit (intake, g_steal_pointer (&envelope), FALSE, hear_failure, &refused);
+    fixture_wait (&refused);
+}
+
 /* A record of that alone, which nothing else mentions. */
 static void
 a_hold_survives_damage_to_an_open_journal (Fixture *fixture)
@@ -484,6 +514,8 @@ main (int argc, char **argv)
     fixture_add ("/queue/damage/a-lost-header-costs-no-message", a_lost_header_costs_no_message);
     fixture_add ("/queue/damage/what-only-the-index-said-is-kept", what_only_the_damaged_index_said_is_kept);
     fixture_add ("/queue/damage/to-an-open-journal-costs-what-it-hit", damage_to_an_open_journal_costs_what_it_hit);
+    fixture_add ("/queue/damage/to-an-open-journal-refuses-what-is-on-its-way-in",
+                 a_message_that_is_damaged_on_its_way_in_is_refused);
     fixture_add ("/queue/damage/to-an-open-journal-undoes-no-hold", a_hold_survives_damage_to_an_open_journal);
     fixture_add ("/queue/damage/to-the-header-of-an-open-journal-costs-nothing",
                  a_lost_header_of_an_open_journal_costs_nothing);
