@@ -52,6 +52,7 @@ typedef enum {
 struct _SendmailSession {
     SendmailConnection *connection;
     const MessageEnvelope *envelope;
+    gboolean *stopping; /* the caller's */
     gboolean pipelining;
     gboolean chunking;
     gboolean size;
@@ -145,6 +146,9 @@ handle_reply (SendmailAwaited awaited, const SendmailReply *reply, gpointer user
 {
     SendmailSession *session = user_data;
 
+    /* RFC 3463 3.4: the system does not accept messages; here, because it is shut down or restarted. */
+    *session->stopping |= reply->code == 421 && g_str_has_prefix (reply->text, "4.3.2");
+
     /* What comes behind a refused recipient only follows from it. */
     if (awaited.command != COMMAND_RCPT && session->refusals > 0)
         return fail_refused (session, error);
@@ -186,10 +190,12 @@ greet (SendmailSession *session, GError **error)
 }
 
 SendmailSession *
-sendmail_session_open (const gchar *path, gboolean verbose, GError **error)
+sendmail_session_open (const gchar *path, gboolean verbose, gboolean *stopping, GError **error)
 {
     g_autoptr (SendmailSession) session = g_new0 (SendmailSession, 1);
 
+    session->stopping = stopping;
+    *stopping = FALSE;
     session->refused = g_string_new (NULL);
     session->at_line_start = TRUE;
     session->connection = sendmail_connection_open (path, verbose, handle_reply, session, error);

@@ -10,12 +10,13 @@ typedef struct _SendmailSession SendmailSession;
  * sendmail_session_open:
  * @path: the relay's socket
  * @verbose: whether the dialogue is shown on standard error
+ * @stopping: (out): set to %TRUE, now or in what follows, when the relay ends the session because it stops
  *
  * Connects and says EHLO.
  *
  * Returns: (transfer full): the session; or %NULL with a SENDMAIL_ERROR
  */
-SendmailSession *sendmail_session_open (const gchar *path, gboolean verbose, GError **error);
+SendmailSession *sendmail_session_open (const gchar *path, gboolean verbose, gboolean *stopping, GError **error);
 void sendmail_session_free (SendmailSession *session);
 
 /**

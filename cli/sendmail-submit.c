@@ -5,7 +5,8 @@
  *
  * The message is read until it is known whole or has grown past HEAD_WANTED_BYTES, and only then the relay is called:
  * a program that writes its mail over minutes does not hold a session open, and what is short is declared with
- * its size. What is longer streams through, so that memory does not grow with the message.
+ * its size, and can be sent again if the relay is restarted meanwhile. What is longer streams through, so that memory
+ * does not grow with the message.
  *
  * The header is looked at for what only the caller's side can do: with -t it names the recipients (and loses Bcc), if it
  * has no From, one is added with the name of the user who calls, and the flags of the environment are obeyed. All else
@@ -39,6 +40,9 @@
 
 /* Where the header matters all of it has to be read before anything can be sent; this holds half a million recipients. */
 #define HEADER_LONGEST_BYTES (16 * 1024 * 1024)
+
+/* Each restart of the relay may cost one; one that stops so often will not be there soon. */
+#define SESSIONS_MOST 10
 
 typedef struct {
     const SendmailOptions *options;
@@ -334,14 +338,33 @@ stream (Submission *submission, SendmailSession *session, GError **error)
 }
 
 static gboolean
-send_to_relay (Submission *submission, const gchar *socket_path, GError **error)
+send_in_session (Submission *submission, const gchar *socket_path, gboolean whole, gboolean *stopping, GError **error)
 {
-    g_autoptr (SendmailSession) session = sendmail_session_open (socket_path, submission->options->verbose, error);
-    gboolean whole = sendmail_content_is_finished (submission->content);
+    g_autoptr (SendmailSession) session =
+        sendmail_session_open (socket_path, submission->options->verbose, stopping, error);
 
     return session != NULL &&
            sendmail_session_begin (session, submission->envelope, whole ? submission->head->len : 0, error) &&
            stream (submission, session, error);
+}
+
+/* A relay that stops under us did not take the message. The next one does: its socket is there meanwhile. */
+static gboolean
+send_to_relay (Submission *submission, const gchar *socket_path, GError **error)
+{
+    gboolean whole = sendmail_content_is_finished (submission->content);
+
+    for (guint n = 1;; n++) {
+        g_autoptr (GError) failure = NULL;
+        gboolean stopping = FALSE;
+
+        if (send_in_session (submission, socket_path, whole, &stopping, &failure))
+            return TRUE;
+        if (!stopping || !whole || n == SESSIONS_MOST) {
+            g_propagate_error (error, g_steal_pointer (&failure));
+            return FALSE;
+        }
+    }
 }
 
 static void

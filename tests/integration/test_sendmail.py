@@ -554,6 +554,32 @@ def test_reply_before_a_hang_up_is_heard(make_stand_in):
     assert "452 4.3.1 disk full" in error
 
 
+@pytest.mark.parametrize("moment", ["greeting", "EHLO", "MAIL", "RCPT", "BDAT"])
+def test_a_relay_that_is_restarted_gets_the_message_once(make_stand_in, moment):
+    """It ends the session, and its socket stays: the next one takes the message."""
+    stops = [moment]
+
+    class Stopping(Relay):
+        def say(self, stream, command, reply, completes=None):
+            if stops and command.startswith(moment):
+                stops.clear()
+                stream.write(b"421 4.3.2 the service is stopping\r\n")
+                raise HangUp
+            return super().say(stream, command, reply, completes)
+
+    relay = make_stand_in()
+    relay.__class__ = Stopping
+    call(relay, "user@example.net", "other@example.net")
+    assert [message["recipients"] for message in relay.messages] == [["<user@example.net>", "<other@example.net>"]]
+
+
+def test_a_relay_that_stops_again_and_again_is_given_up(make_stand_in):
+    relay = make_stand_in(replies={"MAIL": "421 4.3.2 the service is stopping"})
+    assert "the service is stopping" in call(relay, "user@example.net", status=EX_TEMPFAIL)
+    relay.wait_for_sessions(10)
+    assert not relay.messages
+
+
 def test_reading_error_sends_nothing(stand_in):
     folder = os.open("/", os.O_RDONLY)
     result = subprocess.run([SENDMAIL, "user@example.net"], stdin=folder, capture_output=True, check=False,
