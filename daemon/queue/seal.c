@@ -20,8 +20,10 @@
  * it was in is kept under another name for a person to look at.
  */
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "queue/disk.h"
 #include "queue/item.h"
@@ -574,7 +576,7 @@ queue_seal_keep_damaged (const QueueGeneration *generation)
 {
     g_autofree gchar *aside = g_strconcat (generation->path, "." QUEUE_GENERATION_DAMAGED, NULL);
 
-    if (rename (generation->path, aside) == 0)
+    if (link (generation->path, aside) == 0 || errno == EEXIST || rename (generation->path, aside) == 0)
         g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "MESSAGE",
                           "what is left of a damaged file is kept as %s", aside);
 }

@@ -27,7 +27,8 @@ typedef struct {
  */
 gboolean queue_seal_run (QueueSeal *seal, GError **error);
 
-/* Gives the file of a damaged generation another name: a person may want to look at it. */
+/* Gives the file of a damaged generation a second name: a person may want to look at it. It keeps its own, where that can be,
+ * until the leftovers are removed in their order: marks in it may be all that keeps what an older one holds from coming back. */
 void queue_seal_keep_damaged (const QueueGeneration *generation);
 
 /**

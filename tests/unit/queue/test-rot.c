@@ -11,6 +11,7 @@
 
 #include <glib/gstdio.h>
 
+#include "queue/seal.h"
 #include "queue/sealed.h"
 
 #include "fixture.h"
@@ -377,6 +378,23 @@ a_generation_of_which_nothing_is_left_stops_nothing (Fixture *fixture)
     fixture_check_content (fixture, good, 2);
 }
 
+/* Marks of removals in it are needed until the files of older generations are gone, which is in their order. */
+static void
+a_file_that_is_kept_has_its_own_name_until_its_turn_comes (Fixture *fixture)
+{
+    g_autofree gchar *path = NULL, *aside = NULL;
+
+    commit_number (fixture, 1);
+    fixture_reopen (fixture);
+    path = fixture_newest_file (fixture, ".gdbm");
+    aside = g_strconcat (path, ".damaged", NULL);
+    for (guint i = 0; i < 2; i++) {
+        queue_seal_keep_damaged (g_ptr_array_index (queue_catalog_generations (fixture->queue->catalog), 0));
+        g_assert_true (g_file_test (path, G_FILE_TEST_EXISTS));
+        g_assert_true (g_file_test (aside, G_FILE_TEST_EXISTS));
+    }
+}
+
 /* ---- Who got it already ---- */
 
 /* A message of @n recipients, of which all but the last have it. It is in the only sealed generation. */
@@ -521,6 +539,8 @@ main (int argc, char **argv)
                  a_lost_header_of_an_open_journal_costs_nothing);
     fixture_add ("/queue/damage/to-all-of-a-generation-stops-nothing",
                  a_generation_of_which_nothing_is_left_stops_nothing);
+    fixture_add ("/queue/damage/a-file-that-is-kept-has-its-own-name-until-its-turn-comes",
+                 a_file_that_is_kept_has_its_own_name_until_its_turn_comes);
     fixture_add ("/queue/damage/nobody-gets-a-message-again-whose-state-is-lost",
                  nobody_gets_a_message_again_whose_state_is_lost);
     fixture_add ("/queue/damage/nobody-of-many-gets-a-message-again-whose-state-is-lost",
