@@ -52,8 +52,9 @@
  * a few. */
 #define STOP_SECONDS 10
 
-/* A call takes milliseconds; longer take those of a person who is to type a password, and of a client that is slow to write. */
-#define STOP_CALLS_SECONDS 2
+/* A call takes milliseconds, or a second or two where the processor is scarce; longer take those of a person who is to type a
+ * password, and of a client that is slow to write. */
+#define STOP_CALLS_SECONDS 5
 
 #define MAIL_NAME_FILE "/etc/mailname"
 
