@@ -6,6 +6,7 @@ these answers only a booted system can show.
 """
 
 import threading
+import time
 
 from gi.repository import Gio, GLib
 
@@ -138,7 +139,20 @@ class Logind(Double):
     def __init__(self, address):
         super().__init__(address, "org.freedesktop.login1", "/org/freedesktop/login1", LOGIND)
 
+    def is_heard(self):
+        """Whether somebody has asked the bus for the signal."""
+        rules = self.connection.call_sync(
+            "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus.Debug.Stats", "GetAllMatchRules",
+            None, GLib.VariantType("(a{sas})"), Gio.DBusCallFlags.NONE, -1, None).unpack()[0]
+        return any("PrepareForSleep" in rule for owned in rules.values() for rule in owned)
+
     def wake(self):
+        """A relay that has just started takes mail before it listens to this."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        pause = threading.Event()
+        while not self.is_heard():
+            assert time.monotonic() < deadline, "nobody listens for PrepareForSleep"
+            pause.wait(0.02)
         for start in True, False:
             self.emit("org.freedesktop.login1.Manager", "PrepareForSleep", GLib.Variant("(b)", (start,)))
 
