@@ -2,12 +2,14 @@
 """Deliveries over a metered connection, as NetworkManager tells of it."""
 
 import json
+import time
 
 import pytest
 
 import mail
 from busclient import NAME, Client
 from doubles import NetworkManager
+from receiver import PATIENCE_SECONDS
 
 PAUSE = {"Delivery": {"PauseOnMetered": "yes"}}
 REASON = "the network connection is metered (PauseOnMetered=yes)"
@@ -92,6 +94,9 @@ def test_a_networkmanager_that_starts_anew_leaves_its_answer(make_relay, receive
     with NetworkManager(bus, "yes"):
         relay = make_relay(receiver, PAUSE)
         relay.sendmail("you@example.net")
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not client.properties()["Metered"]:  # its answer is on the way
+            assert time.monotonic() < deadline
     assert client.properties()["Metered"] is True
     assert [m["state"] for m in relay.queue()] == ["deferred"]
     cleanup.enter_context(NetworkManager(bus, "no"))
