@@ -69,3 +69,15 @@ def test_no_mail_of_a_boot_or_a_shutdown_is_refused(services, make_receiver, sta
     assert moment(gate, "early.service", "ExecMainStart") < moment(gate, "basic.target", "ActiveEnter")
     told = machine.run("journalctl", "--boot=-1", "--unit=postern.service", "--output=cat").stdout
     assert "queued mail of <root@" in told and "Deactivated successfully" in told
+
+
+def test_mail_that_waits_goes_out_after_a_boot_by_itself(gate, make_receiver):
+    receiver = make_receiver(up=False)
+    gate.send_to(receiver)
+    gate.sendmail(text="Subject: waiting\n\nhello\n")
+    gate.wait("deferred")
+    gate.machine.shut_down()
+    receiver.start()
+    gate.machine.boot()
+    assert mail.subjects(receiver.wait_messages(1)) == ["waiting"]
+    assert gate.machine.state("postern-wake.service") == "active"
