@@ -73,6 +73,7 @@ static const Key keys[] = {
     {"Server", "MaxSessions",     KIND_COUNT,    CONFIG (sessions_most), 1, 1000000, "2048"},
     {"Server", "MaxErrors",       KIND_COUNT,    CONFIG (errors_most), 1, 1000000, "20"},
     {"Server", "IdleTimeout",     KIND_SPAN,     CONFIG (idle_seconds), SPAN (1), "5min"},
+    {"Server", "StrictLineEnds",  KIND_BOOLEAN,  CONFIG (strict_line_ends), 0, 0, "no"},
     {"Server", "TLSCertificate",  KIND_PATH,     CONFIG (tls_certificate)},
     {"Server", "TLSKey",          KIND_PATH,     CONFIG (tls_key)},
 

@@ -45,9 +45,10 @@ typedef struct {
     guint sessions_most; /* of all listeners together */
     guint errors_most;
     guint idle_seconds;
-    gchar *tls_certificate; /* (nullable) */
-    gchar *tls_key;         /* (nullable) */
-    SmtpTls *tls;           /* (nullable) made of the two */
+    gboolean strict_line_ends; /* over TCP also from those that are trusted */
+    gchar *tls_certificate;    /* (nullable) */
+    gchar *tls_key;            /* (nullable) */
+    SmtpTls *tls;              /* (nullable) made of the two */
 
     /* [Delivery] */
     gboolean pauses_on_metered;

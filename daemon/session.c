@@ -230,6 +230,8 @@ channel_expired (gpointer user_data)
     case SESSION_OPEN:
         if (self->is_committing)
             smtp_channel_set_deadline (self->channel, self->config->idle_seconds);
+        else if (smtp_server_awaits_dot (self->server))
+            close_with (self, "4.4.2", "The message did not end: CRLF, a dot and CRLF do that, not LF; closing");
         else
             close_with (self, "4.4.2", "Nothing was said for too long, closing");
         return;
@@ -459,15 +461,17 @@ static SmtpServer *
 make_server (Session *self, const struct sockaddr *peer)
 {
     const Config *config = self->config;
-    SmtpServerParameters parameters = {
-        .host_name = config->host_name,
-        .local = self->kind == LISTEN_LOCAL,
-        .trusted = self->kind == LISTEN_LOCAL || networks_contain (config->trusted, peer),
-        .tls_offered = config->tls != NULL && self->kind != LISTEN_LOCAL && self->kind != LISTEN_SUBMISSIONS,
-        .tls_active = self->kind == LISTEN_SUBMISSIONS,
-        .message_longest_bytes = config->message_longest_bytes,
-        .recipients_most = config->recipients_most,
-        .errors_most = config->errors_most};
+    gboolean is_local = self->kind == LISTEN_LOCAL;
+    gboolean is_trusted = networks_contain (config->trusted, peer);
+    SmtpServerParameters parameters = {.host_name = config->host_name,
+                                       .trusted = is_local || is_trusted,
+                                       .lenient = is_local || (is_trusted && !config->strict_line_ends),
+                                       .tls_offered = config->tls != NULL && self->kind != LISTEN_LOCAL &&
+                                                      self->kind != LISTEN_SUBMISSIONS,
+                                       .tls_active = self->kind == LISTEN_SUBMISSIONS,
+                                       .message_longest_bytes = config->message_longest_bytes,
+                                       .recipients_most = config->recipients_most,
+                                       .errors_most = config->errors_most};
 
     return smtp_server_new (&parameters, &server_handlers, self);
 }

@@ -6,10 +6,13 @@
  * What makes SMTP smuggling possible is two programs that disagree about where a line, and with it a message, ends.
  * Here a line of the protocol ends with CRLF and with nothing else: only after CRLF is a dot stuffed (RFC 5321 4.5.2),
  * and only CRLF.CRLF ends DATA, for every client. A CR or LF that stands alone is then either refused (the caller sees
- * @bare, and not a byte more is handed over) or, for clients of this machine, made a line end; either way no bare CR or
+ * @bare, and not a byte more is handed over) or, for clients that are trusted, made a line end; either way no bare CR or
  * LF leaves this room, so that Postern never smuggles anything into the next server.
  *
- * A line that starts behind a bare LF is no line of the protocol: a dot there is neither stuffing nor an end.
+ * A line that starts behind a bare LF is no line of the protocol, and a dot there ends nothing. Whether it is stuffing is the
+ * client's secret: some programs double each dot behind a LF (Python's smtplib), others only behind CRLF (curl), or none. Of
+ * two dots one is therefore taken off, and a single one stays: that is right for all who double, and for all others but
+ * for the rare line that starts with two dots.
  *
  * The bytes are looked at by memchr () and handed over as they lie, normally a whole buffer at once. What a single byte
  * at the end of a buffer leaves open is settled by the first byte of the next: a CR is held back until its LF has come.
@@ -50,13 +53,25 @@ hand_over_line_end (const SmtpContent *content, const Input *input)
     hand_over (content, input, "\r\n", 2);
 }
 
-/* A CR or LF stood alone. What follows it is a new line, but not one where a dot has a meaning. */
+/* A CR or LF stood alone. What follows it is a new line, but not one where a dot ends anything: @place. */
 static void
-take_bare (SmtpContent *content, const Input *input)
+take_bare (SmtpContent *content, const Input *input, SmtpContentPlace place)
 {
     content->bare = TRUE;
-    content->place = content->form == SMTP_CONTENT_DATA ? SMTP_CONTENT_AT_MIDDLE : SMTP_CONTENT_AT_LINE_START;
+    content->place = content->form == SMTP_CONTENT_DATA ? place : SMTP_CONTENT_AT_LINE_START;
     hand_over_line_end (content, input);
+}
+
+static void
+take_bare_cr (SmtpContent *content, const Input *input)
+{
+    take_bare (content, input, SMTP_CONTENT_AT_MIDDLE);
+}
+
+static void
+take_bare_lf (SmtpContent *content, const Input *input)
+{
+    take_bare (content, input, SMTP_CONTENT_AT_BARE_LF);
 }
 
 /* Settles what the byte before left open. Takes the byte at the position only if it belongs to that. */
@@ -75,7 +90,7 @@ settle (SmtpContent *content, Input *input)
             content->ended = TRUE;
             input->position++;
         } else {
-            take_bare (content, input);
+            take_bare_cr (content, input);
         }
         break;
     case SMTP_CONTENT_AT_CR:
@@ -84,8 +99,17 @@ settle (SmtpContent *content, Input *input)
             hand_over_line_end (content, input);
             input->position++;
         } else {
-            take_bare (content, input);
+            take_bare_cr (content, input);
         }
+        break;
+    case SMTP_CONTENT_AT_BARE_LF:
+        content->place = byte == '.' ? SMTP_CONTENT_AT_BARE_LF_DOT : SMTP_CONTENT_AT_MIDDLE;
+        input->position += byte == '.' ? 1 : 0;
+        break;
+    case SMTP_CONTENT_AT_BARE_LF_DOT:
+        content->place = SMTP_CONTENT_AT_MIDDLE;
+        input->position += byte == '.' ? 1 : 0;
+        hand_over (content, input, ".", 1);
         break;
     case SMTP_CONTENT_AT_LINE_START:
     case SMTP_CONTENT_AT_MIDDLE:
@@ -137,7 +161,7 @@ pass_line (SmtpContent *content, Input *input, const gchar **run)
     } else if (carriage_return == NULL) {
         hand_over (content, input, *run, (gsize) (input->newline - *run));
         *run = input->position = input->newline + 1;
-        take_bare (content, input);
+        take_bare_lf (content, input);
     } else if (carriage_return + 1 == input->newline && input->newline < input->end) {
         content->place = SMTP_CONTENT_AT_LINE_START;
         input->position = input->newline + 1;
@@ -187,7 +211,7 @@ smtp_content_finish (SmtpContent *content, SmtpContentSink sink, gpointer user_d
     Input input = {.sink = sink, .user_data = user_data};
 
     if (content->place == SMTP_CONTENT_AT_CR)
-        take_bare (content, &input);
+        take_bare_cr (content, &input);
     else if (content->place == SMTP_CONTENT_AT_MIDDLE)
         hand_over_line_end (content, &input);
     content->place = SMTP_CONTENT_AT_LINE_START;

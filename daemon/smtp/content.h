@@ -19,7 +19,9 @@ typedef enum {
     SMTP_CONTENT_AT_DOT,    /* behind a line's first byte, a dot */
     SMTP_CONTENT_AT_DOT_CR, /* behind a dot and a CR at a line's start */
     SMTP_CONTENT_AT_MIDDLE,
-    SMTP_CONTENT_AT_CR /* behind a CR that is not yet known to be half of a CRLF */
+    SMTP_CONTENT_AT_CR,         /* behind a CR that is not yet known to be half of a CRLF */
+    SMTP_CONTENT_AT_BARE_LF,    /* behind a LF that ended no line of the protocol */
+    SMTP_CONTENT_AT_BARE_LF_DOT /* behind a dot that follows it */
 } SmtpContentPlace;
 
 typedef struct {

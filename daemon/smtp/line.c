@@ -8,6 +8,8 @@
  * line goes on to its CRLF, and nothing of it is executed: what a careless program let into an argument cannot become a
  * command. For the same reason a line that is too long is skipped as a whole.
  *
+ * To a trusted client's programs, many of which write LF alone, the reader is lenient: LF ends a line. A CR alone never does.
+ *
  * What is told does not depend on how the bytes were cut into pieces.
  */
 

@@ -39,7 +39,7 @@ refuse_syntax (SmtpServer *server, const gchar *usage)
 static gboolean
 is_trusted (const SmtpServer *server)
 {
-    return server->parameters.local || server->parameters.trusted;
+    return server->parameters.trusted;
 }
 
 /* Takes the client's name. It goes into Received: and the log, so it is no more than one printable word. */
@@ -58,6 +58,12 @@ open_session (SmtpServer *server, const SmtpCommand *command)
     server->helo = message_printable (command->argument, length, length, TRUE);
 
     return TRUE;
+}
+
+static gboolean
+offers_tls (const SmtpServer *server)
+{
+    return server->parameters.tls_offered && !server->parameters.tls_active;
 }
 
 static void
@@ -82,7 +88,7 @@ on_ehlo (SmtpServer *server, const SmtpCommand *command)
                             "250-CHUNKING\r\n"
                             "250 DSN\r\n",
                             parameters->host_name, parameters->message_longest_bytes,
-                            parameters->tls_offered && !parameters->tls_active ? "250-STARTTLS\r\n" : "");
+                            offers_tls (server) ? "250-STARTTLS\r\n" : "");
 }
 
 static void
@@ -440,7 +446,9 @@ on_expn (SmtpServer *server, const SmtpCommand *command)
 static void
 on_help (SmtpServer *server, const SmtpCommand *command)
 {
-    smtp_server_accept (server, "214-2.0.0 EHLO HELO MAIL RCPT DATA BDAT RSET VRFY NOOP HELP STARTTLS QUIT");
+    smtp_server_accept (server, offers_tls (server)
+                                    ? "214-2.0.0 EHLO HELO MAIL RCPT DATA BDAT RSET VRFY NOOP HELP QUIT STARTTLS"
+                                    : "214-2.0.0 EHLO HELO MAIL RCPT DATA BDAT RSET VRFY NOOP HELP QUIT");
     smtp_server_accept (server, "214 2.0.0 This is Postern, a relay without mailboxes; see man posternd");
 }
 

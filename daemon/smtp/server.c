@@ -45,7 +45,7 @@ smtp_server_new (const SmtpServerParameters *parameters, const SmtpServerHandler
     server->user_data = user_data;
     server->input = g_string_new (NULL);
     server->output = g_string_sized_new (OUTPUT_SIZED_BYTES);
-    server->lines.lenient = parameters->local;
+    server->lines.lenient = parameters->lenient;
     greet (server);
 
     return server;
@@ -207,7 +207,7 @@ take_content (const gchar *data, gsize length, gpointer user_data)
     server->handlers->content (data, length, server->user_data);
 }
 
-/* Nobody who means well sends these, and they are what SMTP smuggling is made of. */
+/* From a stranger: they are what SMTP smuggling is made of. */
 static void
 check_for_bare (SmtpServer *server)
 {
@@ -227,7 +227,7 @@ smtp_server_begin (SmtpServer *server, SmtpContentForm form)
     if (refusal != NULL)
         return refusal;
 
-    smtp_content_init (&server->content, form, server->parameters.local);
+    smtp_content_init (&server->content, form, server->parameters.lenient);
     server->content_bytes = 0;
     server->begun = TRUE;
 
@@ -538,6 +538,12 @@ gboolean
 smtp_server_in_transaction (const SmtpServer *server)
 {
     return server->envelope != NULL;
+}
+
+gboolean
+smtp_server_awaits_dot (const SmtpServer *server)
+{
+    return server->state == SMTP_SERVER_DATA;
 }
 
 const MessageEnvelope *

@@ -12,11 +12,11 @@
 typedef struct _SmtpServer SmtpServer;
 
 typedef struct {
-    const gchar *host_name; /* in the greeting and in EHLO's reply */
-    gboolean local;         /* the local socket: a bare LF ends a command, bare CR and LF in content become CRLF */
-    gboolean trusted;       /* may relay and use bare addresses; the local socket always may */
-    gboolean tls_offered;   /* STARTTLS is announced */
-    gboolean tls_active;    /* TLS from the first byte (submissions) */
+    const gchar *host_name;        /* in the greeting and in EHLO's reply */
+    gboolean trusted;              /* may relay and use bare addresses */
+    gboolean lenient;              /* a bare LF ends a command, bare CR and LF in content become CRLF */
+    gboolean tls_offered;          /* STARTTLS is announced */
+    gboolean tls_active;           /* TLS from the first byte (submissions) */
     guint64 message_longest_bytes; /* 0: no limit; announced with SIZE */
     guint recipients_most;         /* 0: no limit */
     guint errors_most;             /* failed commands before 421 and the end of the session; 0: no limit */
@@ -80,9 +80,9 @@ void smtp_server_free (SmtpServer *server);
  * @data: bytes from the client
  *
  * Takes in bytes and acts on what is complete. A command line that is too long is skipped as a whole and refused once;
- * nothing of a line with a bare CR, a bare LF (but on the local socket) or a NUL is executed. Content ends with
- * CRLF.CRLF alone; from TCP, content with a bare CR or LF is read to that end and refused. What was pipelined behind
- * STARTTLS is discarded. While a message waits for smtp_server_finish (), at most what was
+ * nothing of a line with a bare CR, a bare LF (but from a client that the server is lenient to) or a NUL is executed.
+ * Content ends with CRLF.CRLF alone; without leniency, content with a bare CR or LF is read to that end and refused. What
+ * was pipelined behind STARTTLS is discarded. While a message waits for smtp_server_finish (), at most what was
  * fed already is buffered: feed no more while smtp_server_is_busy ().
  */
 void smtp_server_feed (SmtpServer *server, const gchar *data, gsize length);
@@ -119,6 +119,9 @@ const gchar *smtp_server_protocol (const SmtpServer *server);
 
 /* Whether a message is under way: MAIL was accepted and its transaction is not over. */
 gboolean smtp_server_in_transaction (const SmtpServer *server);
+
+/* Whether the client owes the end of the content that it sends after DATA. */
+gboolean smtp_server_awaits_dot (const SmtpServer *server);
 
 /* The envelope of the transaction under way with the recipients that were accepted, or NULL. (transfer none) */
 const MessageEnvelope *smtp_server_envelope (const SmtpServer *server);

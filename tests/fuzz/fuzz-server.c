@@ -29,7 +29,7 @@ static Settings
 read_settings (const guint8 *data)
 {
     return (Settings){
-        .kind = data[0] % 4,
+        .kind = (guint8) (data[0] - '0') % (DIALOGUE_STRICT + 1),
         .step = 1 + (gsize) (guint8) (data[1] - '1'),
         .strict = (data[2] & 1) != 0,
         .close = (data[2] & 2) != 0,
@@ -56,6 +56,16 @@ play (const Settings *settings, DialogueFinish finish, const gchar *text, gsize 
     return dialogue;
 }
 
+/* Whether a line with only a dot, which is at @position, may stand behind DATA: a command, which a LF may end. */
+static gboolean
+follows_data (const gchar *text, gsize position)
+{
+    while (position > 0 && strchr ("\r\n\t ", text[position - 1]) != NULL)
+        position--;
+
+    return position >= 4 && g_ascii_strncasecmp (text + position - 4, "DATA", 4) == 0;
+}
+
 /* How many messages these bytes can be at most: places where DATA or a last chunk could end. */
 static guint
 count_ends (const gchar *text, gsize length)
@@ -64,6 +74,7 @@ count_ends (const gchar *text, gsize length)
 
     for (gsize i = 0; i < length; i++)
         if ((length - i >= 5 && memcmp (text + i, "\r\n.\r\n", 5) == 0) ||
+            (length - i >= 3 && memcmp (text + i, ".\r\n", 3) == 0 && follows_data (text, i)) ||
             (length - i >= 4 && g_ascii_strncasecmp (text + i, "LAST", 4) == 0))
             ends++;
 

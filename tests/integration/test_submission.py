@@ -161,44 +161,7 @@ def test_no_open_relay(make_relay, receiver):
     assert mail.subjects(receiver.wait_messages(1)) == ["local"]
 
 
-# ---- no smuggling ----
-
-
-@pytest.mark.parametrize("end", [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r\n.\r", b"\r.\r\n", b"\r\n\x00.\r\n",
-                                 b"\r\r\n.\r\r\n"], ids=lambda end: end.hex())
-def test_only_crlf_dot_crlf_ends_a_message(relay, receiver, end):
-    smuggled = b"MAIL FROM:<smuggled@example.org>\r\nRCPT TO:<b@example.net>\r\nDATA\r\nSubject: smuggled\r\n\r\nx\r\n.\r\n"
-    with relay.raw() as session:
-        begin(session)
-        session.send(b"Subject: outer\r\n\r\nx" + end + smuggled + b"QUIT\r\n")
-        first = session.reply()
-        second = session.reply()
-    assert second.startswith("221"), f"{first!r}, then {second!r}"
-    # What was taken went out as one message, in which nothing can be mistaken for an end.
-    relay.send(message=mail.text("after"))
-    receiver.wait_for(lambda r: "after" in mail.subjects(r.messages))
-    assert "smuggled" not in mail.subjects(receiver.messages)
-    assert not first.startswith("250") or b"\r\nMAIL FROM:<smuggled@" in receiver.messages[0].content
-
-
-@pytest.mark.parametrize("content", [b"Subject: x\n\nx\r\n", b"Subject: x\r\n\r\na\rb\r\n"], ids=["lf", "cr"])
-def test_bare_line_ends_are_refused_from_the_network(relay, receiver, content):
-    with relay.raw() as session:
-        begin(session)
-        session.send(content + b"\r\n.\r\n")
-        reply = session.reply()
-    assert reply.startswith("5"), reply
-    assert not receiver.messages
-
-
-def test_bare_line_ends_are_made_whole_from_the_local_socket(relay, receiver):
-    with relay.raw(local=True) as session:
-        begin(session)
-        session.send(b"Subject: x\n\none\ntwo\rthree\r\nfour\n\r\n.\r\n")
-        assert session.reply().startswith("250")
-    content = receiver.wait_messages(1)[0].content
-    assert content.endswith(b"\r\none\r\ntwo\r\nthree\r\nfour\r\n\r\n")
-    assert b"\n" not in content.replace(b"\r\n", b"")
+# ---- commands and content beside each other ----
 
 
 def test_commands_may_be_pipelined_past_data(relay, receiver):

@@ -144,6 +144,7 @@ test_an_empty_file_is_a_configuration (Fixture *fixture, gconstpointer data)
     g_assert_cmpuint (config->sessions_most, ==, 2048);
     g_assert_cmpuint (config->errors_most, ==, 20);
     g_assert_cmpuint (config->idle_seconds, ==, 300);
+    g_assert_false (config->strict_line_ends);
     g_assert_null (config->tls);
     g_assert_cmpuint (config->queue.generation_bytes, ==, 64 * 1024 * 1024);
     g_assert_cmpuint (config->queue.reserve_bytes, ==, 64 * 1024 * 1024);
@@ -156,11 +157,12 @@ test_an_empty_file_is_a_configuration (Fixture *fixture, gconstpointer data)
 static void
 test_every_key_of_the_relay_is_read (Fixture *fixture, gconstpointer data)
 {
-    const Config *config = load_good (fixture, "[Relay]\nHostName=Mail.Example.net\nDomain=example.net\n"
-                                               "[Server]\nTrustedNetworks=10.0.0.0/8\nMaxMessageSize=1M\n"
-                                               "MaxRecipients=5\nMaxSessions=6\nMaxErrors=7\nIdleTimeout=8s\n"
-                                               "[Queue]\nGenerationSize=2M\nReserveSpace=3M\nMaxMessages=4\n"
-                                               "MaxUserMessages=5\nMaxUserBytes=6M\nMaxUserRate=100/1h\n");
+    const Config *config =
+        load_good (fixture, "[Relay]\nHostName=Mail.Example.net\nDomain=example.net\n"
+                            "[Server]\nTrustedNetworks=10.0.0.0/8\nMaxMessageSize=1M\n"
+                            "MaxRecipients=5\nMaxSessions=6\nMaxErrors=7\nIdleTimeout=8s\nStrictLineEnds=yes\n"
+                            "[Queue]\nGenerationSize=2M\nReserveSpace=3M\nMaxMessages=4\n"
+                            "MaxUserMessages=5\nMaxUserBytes=6M\nMaxUserRate=100/1h\n");
 
     g_assert_cmpstr (config->host_name, ==, "mail.example.net");
     g_assert_cmpstr (config->domain, ==, "example.net");
@@ -171,6 +173,7 @@ test_every_key_of_the_relay_is_read (Fixture *fixture, gconstpointer data)
     g_assert_cmpuint (config->sessions_most, ==, 6);
     g_assert_cmpuint (config->errors_most, ==, 7);
     g_assert_cmpuint (config->idle_seconds, ==, 8);
+    g_assert_true (config->strict_line_ends);
     g_assert_cmpuint (config->queue.generation_bytes, ==, 2 * 1024 * 1024);
     g_assert_cmpuint (config->queue.reserve_bytes, ==, 3 * 1024 * 1024);
     g_assert_cmpuint (config->queue.messages_most, ==, 4);

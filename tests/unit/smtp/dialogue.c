@@ -163,8 +163,8 @@ dialogue_new_with_limits (DialogueKind kind, DialogueFinish finish, guint64 mess
 {
     SmtpServerParameters parameters = {
         .host_name = "relay.example.org",
-        .local = kind == DIALOGUE_LOCAL,
-        .trusted = kind == DIALOGUE_TRUSTED || kind == DIALOGUE_TLS,
+        .trusted = kind != DIALOGUE_STRANGER,
+        .lenient = kind != DIALOGUE_STRANGER && kind != DIALOGUE_STRICT,
         .tls_offered = kind == DIALOGUE_TLS,
         .message_longest_bytes = message_longest_bytes,
         .recipients_most = recipients_most,

@@ -15,7 +15,8 @@ typedef enum {
     DIALOGUE_TRUSTED, /* TCP, from a trusted network */
     DIALOGUE_STRANGER,
     DIALOGUE_LOCAL,
-    DIALOGUE_TLS /* as trusted, and STARTTLS is offered */
+    DIALOGUE_TLS,   /* as trusted, and STARTTLS is offered */
+    DIALOGUE_STRICT /* as trusted, but LF does not stand for CRLF */
 } DialogueKind;
 
 typedef enum {

@@ -51,7 +51,11 @@ static const Case cases[] = {
     {"local-lf-before-dot-ends-no-data", LOCAL, "a\n.\r\nb\r\n.\r\n", "a\r\n.\r\nb\r\nEND"},
     {"local-lf-after-dot-ends-no-data", LOCAL, "a\r\n.\nb\r\n.\r\n", "a\r\n\r\nb\r\nEND"},
     {"local-cr-after-dot-ends-no-data", LOCAL, "a\r\n.\rb\r\n.\r\n", "a\r\n\r\nb\r\nEND"},
-    {"local-dot-after-lf-is-not-stuffed", LOCAL, "a\n.b\n..c\r\n.\r\n", "a\r\n.b\r\n..c\r\nEND"},
+    {"local-dot-after-lf-stays", LOCAL, "a\n.b\n.\nc\r\n.\r\n", "a\r\n.b\r\n.\r\nc\r\nEND"},
+    {"local-two-dots-after-lf-are-stuffing", LOCAL, "a\n..b\n...\n..\r\n.\r\n", "a\r\n.b\r\n..\r\n.\r\nEND"},
+    {"local-two-dots-after-lf-end-nothing", LOCAL, "a\n..\n..\r\nb\r\n.\r\n", "a\r\n.\r\n.\r\nb\r\nEND"},
+    {"local-two-dots-after-cr-stay", LOCAL, "a\r..b\r\n.\r\n", "a\r\n..b\r\nEND"},
+    {"local-chunks-keep-dots-after-lf", LOCAL_CHUNKS, "a\n..b\n", "a\r\n..b\r\n"},
     {"local-cr-cr-lf", LOCAL, "a\r\r\n.\r\n", "a\r\n\r\nEND"},
     {"local-dot-cr-cr-lf", LOCAL, "a\r\n.\r\r\nb\r\n.\r\n", "a\r\n\r\n\r\nb\r\nEND"},
 

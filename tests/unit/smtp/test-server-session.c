@@ -136,7 +136,7 @@ test_long_line_is_refused_once_and_skipped (void)
     g_autofree gchar *line = g_strdup_printf ("NOOP %s\nQUIT\r\nNOOP\r\n", filler);
 
     for (gsize step = 1; step < SMTP_LINE_LONGEST_BYTES * 6; step = step * 3 + 1) {
-        g_autoptr (Dialogue) dialogue = dialogue_new (DIALOGUE_TRUSTED, DIALOGUE_FINISH_AT_ONCE);
+        g_autoptr (Dialogue) dialogue = dialogue_new (DIALOGUE_STRICT, DIALOGUE_FINISH_AT_ONCE);
 
         for (gsize position = 0; position < strlen (line); position += step)
             dialogue_feed (dialogue, line + position, MIN (step, strlen (line) - position));
@@ -242,6 +242,75 @@ test_rest_of_a_large_message_is_not_kept (void)
     g_assert_cmpuint (dialogue->content->len, <=, DIALOGUE_MESSAGE_LONGEST_BYTES);
     dialogue_say (dialogue, ".\r\n");
     dialogue_assert_replies (dialogue, OPENED " 354 552/5.3.4");
+}
+
+/* Ends of lines that are none, and the one that is. */
+static const gchar *const line_ends[] = {"\r\n", "\n",   "\r",    "\r\r\n", "\n\r",
+                                         "\n\n", "\r\r", "\r \n", "\v",     "\xc2\x85"};
+
+static gboolean
+has_bare (const gchar *text)
+{
+    g_auto (GStrv) pieces = g_strsplit (text, "\r\n", -1);
+    g_autofree gchar *rest = g_strjoinv ("", pieces);
+
+    return strpbrk (rest, "\r\n") != NULL;
+}
+
+/* Sends a message with another one hidden behind @end, which is none. */
+static void
+assert_nothing_hides_behind (DialogueKind kind, const gchar *end)
+{
+    static const gchar hidden[] = "MAIL FROM:<hidden@x.org>\r\nRCPT TO:<b@y.org>\r\nDATA\r\nhidden\r\n.\r\nNOOP\r\n";
+    g_autoptr (Dialogue) dialogue = dialogue_new (kind, DIALOGUE_FINISH_AT_ONCE);
+    g_autofree gchar *input = g_strconcat (OPEN "DATA\r\nx", end, hidden, NULL);
+
+    dialogue_say (dialogue, input);
+    g_assert_null (strstr (dialogue->events->str, "(mail <hidden@x.org>"));
+    if (kind == DIALOGUE_STRICT && has_bare (end)) {
+        dialogue_assert_replies (dialogue, OPENED " 354 550/5.6.11 250/2.0.0");
+    } else {
+        dialogue_assert_replies (dialogue, OPENED " 354 250/2.6.0 250/2.0.0");
+        g_assert_nonnull (strstr (dialogue->events->str, "MAIL FROM:<hidden@x.org>\r\n"));
+    }
+}
+
+static void
+test_nothing_hides_in_a_message (void)
+{
+    static const DialogueKind doors[] = {DIALOGUE_LOCAL, DIALOGUE_TRUSTED, DIALOGUE_TLS, DIALOGUE_STRICT};
+
+    for (guint i = 0; i < G_N_ELEMENTS (line_ends); i++)
+        for (guint j = 0; j < G_N_ELEMENTS (line_ends); j++)
+            for (guint door = 0; door < G_N_ELEMENTS (doors); door++) {
+                g_autofree gchar *end = g_strconcat (line_ends[i], ".", line_ends[j], NULL);
+
+                if (strstr (end, "\r\n.\r\n") == NULL)
+                    assert_nothing_hides_behind (doors[door], end);
+            }
+}
+
+static void
+test_help_lists_what_is_offered (void)
+{
+    static const struct {
+        DialogueKind kind;
+        gboolean secure;
+        gboolean listed;
+    } cases[] = {{DIALOGUE_TRUSTED, FALSE, FALSE}, {DIALOGUE_TLS, FALSE, TRUE}, {DIALOGUE_TLS, TRUE, FALSE}};
+
+    for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+        g_autoptr (Dialogue) dialogue = dialogue_new (cases[i].kind, DIALOGUE_FINISH_AT_ONCE);
+
+        if (cases[i].secure) {
+            dialogue_say (dialogue, EHLO "STARTTLS\r\n");
+            smtp_server_secured (dialogue->server);
+        }
+        g_string_truncate (dialogue->output, 0);
+        dialogue_say (dialogue, "HELP\r\n");
+        g_assert_nonnull (strstr (dialogue->output->str, "HELP"));
+        g_assert_true ((strstr (dialogue->output->str, "STARTTLS") != NULL) == cases[i].listed);
+    }
 }
 
 static SmtpServer *
@@ -510,6 +579,8 @@ main (int argc, char **argv)
     g_test_init (&argc, &argv, NULL);
 
 #define TEST(path, function) g_test_add_func ("/smtp/server-session/" path, function)
+    TEST ("nothing-hides-in-a-message", test_nothing_hides_in_a_message);
+    TEST ("help-lists-what-is-offered", test_help_lists_what_is_offered);
     TEST ("greeting-and-ehlo", test_greeting_and_ehlo);
     TEST ("helo-announces-nothing", test_helo_announces_nothing);
     TEST ("relay-refusal-says-what-to-do", test_relay_refusal_says_what_to_do);
