@@ -3,8 +3,9 @@
 /*
  * The client's reader of replies
  *
- * Gathers lines until one ends a reply (RFC 5321 4.2.1). It owns nothing but the line and the reply under way, both
- * bounded, so that a server can neither fill the memory nor keep the client reading for ever.
+ * Gathers lines until one ends a reply (RFC 5321 4.2.1). It owns nothing but the line and the reply under way. Of both only
+ * the beginning is kept, so that a server cannot fill the memory, and what says more than fits is nevertheless the
+ * verdict that its code tells. Only a reply without any end is given up.
  *
  * It is lenient where servers are known to be sloppy and nothing hangs on it: a line may end with a bare LF and be
  * longer than the RFC's 512 bytes. It is strict where leniency would be a guess: lines of one reply with different
@@ -23,13 +24,18 @@
 /* How much of a malformed line is quoted. */
 #define FAULT_QUOTE_LONGEST_BYTES 80
 
+/* More than is kept of a line: tells that it is cut, and where the last character ends. */
+#define LINE_BUFFER_BYTES (SMTP_REPLY_PARSER_LINE_KEPT_BYTES + 4)
+
 /* Digits of a subject or detail (RFC 3463 2). */
 #define STATUS_DIGITS_MOST 3
 
 struct _SmtpReplyParser {
-    GString *line;
-    GString *text;
+    GString *line; /* as much as fits */
+    GString *text; /* of the lines before */
     guint lines;
+    gsize bytes;       /* of the reply under way */
+    gboolean text_cut; /* not all lines fit */
     guint code;
     gchar status[sizeof ((SmtpReply *) NULL)->status];
     gchar *fault;
@@ -64,6 +70,8 @@ smtp_reply_parser_reset (SmtpReplyParser *parser)
     g_string_truncate (parser->line, 0);
     g_string_truncate (parser->text, 0);
     parser->lines = 0;
+    parser->bytes = 0;
+    parser->text_cut = FALSE;
     parser->code = 0;
     parser->status[0] = '\0';
     g_clear_pointer (&parser->fault, g_free);
@@ -137,6 +145,7 @@ status_length (const gchar *text, gsize length, guint class)
 static void
 add_text (SmtpReplyParser *parser, const gchar *text, gsize length)
 {
+    gsize kept = SMTP_REPLY_PARSER_LINE_KEPT_BYTES - (gsize) (text - parser->line->str);
     gsize status = status_length (text, length, parser->code / 100);
     g_autofree gchar *printable = NULL;
 
@@ -150,9 +159,24 @@ add_text (SmtpReplyParser *parser, const gchar *text, gsize length)
 
         text += skip;
         length -= skip;
+        kept -= skip;
     }
-    printable = message_printable (text, length, length, TRUE); /* a NUL would end the text */
+    printable = message_printable (text, length, kept, TRUE); /* a NUL would end the text */
     g_string_append (parser->text, printable);
+}
+
+static void
+add_line (SmtpReplyParser *parser)
+{
+    const GString *line = parser->line;
+    gsize prefix = MIN (line->len, 4);
+
+    if (parser->text->len < SMTP_REPLY_PARSER_TEXT_KEPT_BYTES) {
+        add_text (parser, line->str + prefix, line->len - prefix);
+    } else if (!parser->text_cut) {
+        parser->text_cut = TRUE;
+        g_string_append (parser->text, "\n…");
+    }
 }
 
 static SmtpReply *
@@ -166,7 +190,7 @@ take_reply (SmtpReplyParser *parser)
     return reply;
 }
 
-/* parser->line is a whole line with its LF. */
+/* parser->line is a whole line, or its beginning, without its LF. */
 static SmtpReplyParserResult
 end_line (SmtpReplyParser *parser, SmtpReply **reply)
 {
@@ -174,7 +198,6 @@ end_line (SmtpReplyParser *parser, SmtpReply **reply)
     gboolean last;
     guint code;
 
-    g_string_truncate (line, line->len - 1);
     if (line->len > 0 && line->str[line->len - 1] == '\r')
         g_string_truncate (line, line->len - 1);
 
@@ -183,12 +206,10 @@ end_line (SmtpReplyParser *parser, SmtpReply **reply)
         return malformed (parser, "the line is no reply");
     if (parser->lines > 0 && code != parser->code)
         return malformed (parser, "the lines of one reply have different codes");
-    if (parser->lines == SMTP_REPLY_PARSER_LINES_MOST)
-        return malformed (parser, "the reply has too many lines");
 
     parser->code = code;
     last = line->len == 3 || line->str[3] == ' ';
-    add_text (parser, line->str + MIN (line->len, 4), line->len - MIN (line->len, 4));
+    add_line (parser);
     parser->lines++;
     g_string_truncate (line, 0);
     if (!last)
@@ -197,6 +218,26 @@ end_line (SmtpReplyParser *parser, SmtpReply **reply)
     *reply = take_reply (parser);
 
     return SMTP_REPLY_PARSER_REPLY;
+}
+
+/* Adds a piece of a line as far as there is place for it. Returns: FALSE if it need not go on */
+static gboolean
+keep (SmtpReplyParser *parser, const gchar *data, gsize length)
+{
+    GString *line = parser->line;
+
+    parser->bytes += length;
+    g_string_append_len (line, data, (gssize) MIN (length, LINE_BUFFER_BYTES - line->len));
+    if (line->len == LINE_BUFFER_BYTES && line_code (line->str, line->len) == 0) {
+        malformed (parser, "the line is no reply");
+        return FALSE;
+    }
+    if (parser->bytes > SMTP_REPLY_PARSER_LONGEST_BYTES) {
+        malformed (parser, "the reply does not end");
+        return FALSE;
+    }
+
+    return TRUE;
 }
 
 SmtpReplyParserResult
@@ -212,14 +253,15 @@ smtp_reply_parser_feed (SmtpReplyParser *parser, const gchar *data, gsize length
     while (*consumed < length && result == SMTP_REPLY_PARSER_MORE) {
         const gchar *start = data + *consumed;
         const gchar *newline = memchr (start, '\n', length - *consumed);
-        gsize share = newline != NULL ? (gsize) (newline + 1 - start) : length - *consumed;
+        gsize share = newline != NULL ? (gsize) (newline - start) : length - *consumed;
 
-        if (share > SMTP_REPLY_PARSER_LINE_LONGEST_BYTES - parser->line->len)
-            return malformed (parser, "a line of the reply is too long");
-        g_string_append_len (parser->line, start, (gssize) share);
+        if (!keep (parser, start, share))
+            return SMTP_REPLY_PARSER_MALFORMED;
         *consumed += share;
-        if (newline != NULL)
+        if (newline != NULL) {
+            *consumed += 1;
             result = end_line (parser, reply);
+        }
     }
 
     return result;

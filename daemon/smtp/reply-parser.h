@@ -3,15 +3,19 @@
 
 #include "smtp/reply.h"
 
-/* Servers exceed the 512 bytes of RFC 5321 4.5.3.1.5 to quote addresses and links; nobody needs as much as this. */
-#define SMTP_REPLY_PARSER_LINE_LONGEST_BYTES 4096
+/* Servers exceed the 512 bytes of RFC 5321 4.5.3.1.5 to quote addresses and links. Of a longer line than this the beginning
+ * is kept. */
+#define SMTP_REPLY_PARSER_LINE_KEPT_BYTES 4096
 
-/* The longest reply to EHLO known has some thirty lines. */
-#define SMTP_REPLY_PARSER_LINES_MOST 256
+/* The longest reply to EHLO known has some thirty lines. Of a longer text than this the first lines are kept. */
+#define SMTP_REPLY_PARSER_TEXT_KEPT_BYTES (16 * 1024)
+
+/* What goes on for longer, on the wire, never ends. */
+#define SMTP_REPLY_PARSER_LONGEST_BYTES (1024 * 1024)
 
 /*
  * Reads the replies of a server (RFC 5321 4.2) out of a stream of bytes. Enhanced status codes (RFC 2034) are
- * recognised and taken off the text.
+ * recognised and taken off the text. A reply of any length keeps its code and its beginning; "…" stands for the rest.
  */
 
 typedef struct _SmtpReplyParser SmtpReplyParser;

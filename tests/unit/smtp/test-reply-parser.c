@@ -96,57 +96,125 @@ test_case (gconstpointer data)
     }
 }
 
+/* Parses @data in pieces of some sizes, and expects each time the same. */
 static void
-test_longest_line (void)
+assert_parsed (const gchar *data, const gchar *expected)
 {
-    g_autofree gchar *text = g_strnfill (SMTP_REPLY_PARSER_LINE_LONGEST_BYTES - 6, 'x');
-    g_autofree gchar *fits = g_strdup_printf ("250 %s\r\n", text);
-    g_autofree gchar *exceeds = g_strdup_printf ("250 %sx\r\n", text);
-    g_autofree gchar *expected = g_strdup_printf ("250||%s;", text);
-    g_autofree gchar *told = parse (fits, strlen (fits), 1000);
+    gsize length = strlen (data);
 
-    g_assert_cmpstr (told, ==, expected);
-    for (gsize step = 1; step <= strlen (exceeds); step += 500) {
-        g_autofree gchar *fault = parse (exceeds, strlen (exceeds), step);
+    for (gsize step = 1; step < 2 * length; step = step * 7 + 1) {
+        g_autofree gchar *told = parse (data, length, step);
 
-        g_assert_cmpstr (fault, ==, "fault");
+        g_assert_cmpstr (told, ==, expected);
     }
 }
 
 static void
-test_endless_line_is_malformed_early (void)
+test_line_that_fits_is_kept_whole (void)
 {
-    g_autoptr (SmtpReplyParser) parser = smtp_reply_parser_new ();
-    g_autofree gchar *data = g_strnfill (SMTP_REPLY_PARSER_LINE_LONGEST_BYTES + 1, '2');
-    g_autoptr (SmtpReply) reply = NULL;
-    gsize consumed;
+    g_autofree gchar *text = g_strnfill (SMTP_REPLY_PARSER_LINE_KEPT_BYTES - 4, 'x');
+    g_autofree gchar *data = g_strdup_printf ("250 %s\r\n", text);
+    g_autofree gchar *expected = g_strdup_printf ("250||%s;", text);
 
-    g_assert_cmpint (smtp_reply_parser_feed (parser, data, strlen (data), &consumed, &reply), ==,
-                     SMTP_REPLY_PARSER_MALFORMED);
+    assert_parsed (data, expected);
+}
+
+static void
+test_long_line_keeps_its_beginning (void)
+{
+    for (gsize more = 1; more < 100000; more = more * 10 + 1) {
+        g_autofree gchar *text = g_strnfill (SMTP_REPLY_PARSER_LINE_KEPT_BYTES - 4 - 6, 'x');
+        g_autofree gchar *rest = g_strnfill (more, 'y');
+        g_autofree gchar *data = g_strdup_printf ("550-5.1.1 %s%s\r\n550 5.1.1 z\r\n250 ok\r\n", text, rest);
+        g_autofree gchar *expected = g_strdup_printf ("550|5.1.1|%s…\nz;250||ok;", text);
+
+        assert_parsed (data, expected);
+    }
+}
+
+static void
+test_long_line_is_cut_between_characters (void)
+{
+    for (gsize before = 0; before < 4; before++) {
+        g_autofree gchar *text = g_strnfill (SMTP_REPLY_PARSER_LINE_KEPT_BYTES - 4 - before, 'x');
+        g_autofree gchar *data = g_strdup_printf ("550 %s\xf0\x9f\x93\xae\xf0\x9f\x93\xae\r\n", text);
+        g_autofree gchar *expected = g_strdup_printf ("550||%s…;", text);
+
+        assert_parsed (data, expected);
+    }
 }
 
 static gchar *
-reply_of_lines (guint lines)
+reply_of_lines (guint lines, const gchar *line)
 {
     GString *text = g_string_new (NULL);
 
     for (guint i = 1; i < lines; i++)
-        g_string_append (text, "250-x\r\n");
-    g_string_append (text, "250 y\r\n");
+        g_string_append_printf (text, "550-%s\r\n", line);
+    g_string_append_printf (text, "550 %s\r\n", line);
 
     return g_string_free (text, FALSE);
 }
 
 static void
-test_most_lines (void)
+test_many_lines_are_kept (void)
 {
-    g_autofree gchar *fits = reply_of_lines (SMTP_REPLY_PARSER_LINES_MOST);
-    g_autofree gchar *exceeds = reply_of_lines (SMTP_REPLY_PARSER_LINES_MOST + 1);
-    g_autofree gchar *told = parse (fits, strlen (fits), 100);
-    g_autofree gchar *fault = parse (exceeds, strlen (exceeds), 100);
+    g_autofree gchar *data = reply_of_lines (300, "a");
+    g_autofree gchar *told = parse (data, strlen (data), 100);
 
-    g_assert_true (g_str_has_suffix (told, "\ny;"));
-    g_assert_cmpstr (fault, ==, "fault");
+    g_assert_cmpuint (strlen (told), ==, strlen ("550||;") + 2 * 300 - 1);
+    g_assert_null (strstr (told, "…"));
+}
+
+static void
+test_too_many_lines_keep_the_first (void)
+{
+    g_autofree gchar *data = reply_of_lines (10000, "5.7.1 twenty characters and");
+    g_autofree gchar *told = parse (data, strlen (data), 1000);
+    g_autofree gchar *again = parse (data, strlen (data), 1);
+
+    g_assert_true (g_str_has_prefix (told, "550|5.7.1|twenty characters and\ntwenty"));
+    g_assert_true (g_str_has_suffix (told, "and\n…;"));
+    g_assert_cmpuint (strlen (told), <, SMTP_REPLY_PARSER_TEXT_KEPT_BYTES + 100);
+    g_assert_cmpstr (told, ==, again);
+}
+
+static void
+test_lines_that_are_not_kept_have_the_same_code (void)
+{
+    g_autofree gchar *lines = reply_of_lines (10000, "a");
+    g_autofree gchar *data = g_strconcat ("550-", lines, NULL);
+
+    memcpy (data + strlen (data) - strlen ("550 a\r\n"), "250", 3);
+    assert_parsed (data, "fault");
+}
+
+/* How much of @unit, again and again, is taken before the parser gives up. */
+static gsize
+taken_of (const gchar *unit)
+{
+    g_autoptr (SmtpReplyParser) parser = smtp_reply_parser_new ();
+    gsize taken = 0;
+
+    while (taken < 8 * SMTP_REPLY_PARSER_LONGEST_BYTES) {
+        g_autoptr (SmtpReply) reply = NULL;
+        gsize consumed;
+
+        if (smtp_reply_parser_feed (parser, unit, strlen (unit), &consumed, &reply) == SMTP_REPLY_PARSER_MALFORMED)
+            break;
+        taken += consumed;
+    }
+
+    return taken;
+}
+
+static void
+test_endless_replies_end (void)
+{
+    g_assert_cmpuint (taken_of ("2"), <, 2 * SMTP_REPLY_PARSER_LINE_KEPT_BYTES);
+    g_assert_cmpuint (taken_of ("550-"), <=, SMTP_REPLY_PARSER_LONGEST_BYTES);
+    g_assert_cmpuint (taken_of ("550-x\r\n"), <, 2 * SMTP_REPLY_PARSER_LONGEST_BYTES);
+    g_assert_cmpuint (taken_of ("550-\n"), <, 2 * SMTP_REPLY_PARSER_LONGEST_BYTES);
 }
 
 static void
@@ -218,9 +286,15 @@ main (int argc, char **argv)
 
         g_test_add_data_func (path, &cases[i], test_case);
     }
-    g_test_add_func ("/smtp/reply-parser/longest-line", test_longest_line);
-    g_test_add_func ("/smtp/reply-parser/endless-line-is-malformed-early", test_endless_line_is_malformed_early);
-    g_test_add_func ("/smtp/reply-parser/most-lines", test_most_lines);
+    g_test_add_func ("/smtp/reply-parser/line-that-fits-is-kept-whole", test_line_that_fits_is_kept_whole);
+    g_test_add_func ("/smtp/reply-parser/long-line-keeps-its-beginning", test_long_line_keeps_its_beginning);
+    g_test_add_func ("/smtp/reply-parser/long-line-is-cut-between-characters",
+                     test_long_line_is_cut_between_characters);
+    g_test_add_func ("/smtp/reply-parser/many-lines-are-kept", test_many_lines_are_kept);
+    g_test_add_func ("/smtp/reply-parser/too-many-lines-keep-the-first", test_too_many_lines_keep_the_first);
+    g_test_add_func ("/smtp/reply-parser/lines-that-are-not-kept-have-the-same-code",
+                     test_lines_that_are_not_kept_have_the_same_code);
+    g_test_add_func ("/smtp/reply-parser/endless-replies-end", test_endless_replies_end);
     g_test_add_func ("/smtp/reply-parser/nul-does-not-cut-the-text", test_nul_does_not_cut_the_text);
     g_test_add_func ("/smtp/reply-parser/text-is-valid-utf8", test_text_is_valid_utf8);
     g_test_add_func ("/smtp/reply-parser/fault-quotes-the-line", test_fault_quotes_the_line);
