@@ -14,6 +14,7 @@
 
 #include "notify-popup.h"
 #include "notify-relay.h"
+#include "output/output.h"
 #include "postern-text.h"
 
 /* Long enough for a network to come back, or a greylisting to end, without anybody being called. */
@@ -87,6 +88,7 @@ main (int argc, char **argv)
     g_autoptr (GError) error = NULL;
 
     setlocale (LC_ALL, "");
+    output_install ();
     if (!parse_arguments (argc, argv, &stuck_usec))
         return 64; /* EX_USAGE */
 

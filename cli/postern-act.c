@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "output/output.h"
 #include "postern-command.h"
 #include "postern-filter.h"
 #include "postern-text.h"
@@ -97,9 +98,11 @@ is_sure (const Act *act)
         return TRUE;
 
     g_print ("%s [y/N] ", act->verb->asks);
-    fflush (stdout);
-    return fgets (answer, sizeof answer, stdin) != NULL &&
-           (g_str_has_prefix (answer, "y") || g_str_has_prefix (answer, "Y"));
+    if (fgets (answer, sizeof answer, stdin) == NULL)
+        return FALSE;
+
+    output_answered ();
+    return g_str_has_prefix (answer, "y") || g_str_has_prefix (answer, "Y");
 }
 
 static ExitCode

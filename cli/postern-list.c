@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "output/output.h"
 #include "postern-command.h"
 #include "postern-filter.h"
 #include "postern-json.h"
@@ -226,7 +227,7 @@ command_list (int argc, char **argv, const gchar *bus)
 {
     g_autoptr (CommandLine) line = command_line_new (
         "list", "[ID…]", "Lists the messages that wait in the queue, oldest first, and why they wait.", bus);
-    g_autoptr (Table) table = table_new (columns, G_N_ELEMENTS (columns), style_columns ());
+    g_autoptr (Table) table = table_new (columns, G_N_ELEMENTS (columns), output_columns ());
     g_autoptr (GString) out = g_string_new (NULL);
     List list = {.line = line, .table = table, .out = out, .now_usec = g_get_real_time ()};
     const GOptionEntry entries[] = {

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "output/width.h"
 #include "postern-command.h"
 #include "postern-properties.h"
 #include "postern-text.h"
@@ -102,7 +103,7 @@ static void
 print_reason (const gchar *reason)
 {
     g_autofree gchar *escaped = text_escape (reason);
-    guint width = text_width (escaped) + 2;
+    guint width = width_of_text (escaped) + 2;
 
     if (*escaped != '\0')
         g_print ("%*s(%s)\n", width < REASON_COLUMNS ? (gint) (REASON_COLUMNS - width) : 0, "", escaped);

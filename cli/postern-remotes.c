@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "output/output.h"
 #include "postern-command.h"
 #include "postern-json.h"
 #include "postern-properties.h"
@@ -109,7 +110,7 @@ remotes_add_json (JsonBuilder *builder, GPtrArray *remotes)
 static void
 print_remotes (GPtrArray *remotes)
 {
-    g_autoptr (Table) table = table_new (columns, G_N_ELEMENTS (columns), style_columns ());
+    g_autoptr (Table) table = table_new (columns, G_N_ELEMENTS (columns), output_columns ());
     gint64 now_usec = g_get_real_time ();
 
     for (guint i = 0; i < remotes->len; i++) {

@@ -10,12 +10,7 @@
 
 #include "postern-style.h"
 
-#include <stdlib.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
-
-/* What a terminal that does not tell has at least had since there are any. */
-#define COLUMNS_DEFAULT 80
 
 static gboolean
 has_colours (void)
@@ -57,23 +52,6 @@ const gchar *
 style_end (void)
 {
     return has_colours () ? "\033[0m" : "";
-}
-
-guint
-style_columns (void)
-{
-    struct winsize size;
-    const gchar *columns;
-
-    if (!isatty (STDOUT_FILENO))
-        return 0;
-    if (ioctl (STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-        return size.ws_col;
-
-    columns = g_getenv ("COLUMNS");
-    if (columns != NULL && atoi (columns) > 0)
-        return (guint) atoi (columns);
-    return COLUMNS_DEFAULT;
 }
 
 Style

@@ -4,7 +4,7 @@
 #include <glib.h>
 
 /*
- * How standard output looks: its width, and whether it has colours.
+ * How standard output looks: whether it has colours, and which.
  */
 
 typedef enum { STYLE_PLAIN, STYLE_HEADING, STYLE_GOOD, STYLE_WAITING, STYLE_BAD, STYLE_FAINT } Style;
@@ -14,9 +14,6 @@ const gchar *style_begin (Style style);
 
 /* Returns: the escape sequence that ends any style, "" where there are no colours */
 const gchar *style_end (void);
-
-/* Returns: the width of the terminal in columns; 0 if standard output is none, and lines may have any length */
-guint style_columns (void);
 
 /* Returns: the style of a message's or a remote's or a recipient's state */
 Style style_of_state (const gchar *state);

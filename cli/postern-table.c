@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "output/width.h"
 #include "postern-text.h"
 
 #define GAP         2 /* columns between two cells */
@@ -83,13 +84,13 @@ measure (Table *table)
 {
     table->widths = g_new0 (guint, table->n_columns);
     for (guint i = 0; i < table->n_columns; i++)
-        table->widths[i] = text_width (table->columns[i].title);
+        table->widths[i] = width_of_text (table->columns[i].title);
 
     for (guint r = 0; r < table->rows->len; r++) {
         const Row *row = g_ptr_array_index (table->rows, r);
 
         for (guint i = 0; i < table->n_columns; i++)
-            table->widths[i] = MAX (table->widths[i], text_width (row->cells[i]));
+            table->widths[i] = MAX (table->widths[i], width_of_text (row->cells[i]));
     }
 }
 
@@ -156,7 +157,7 @@ append_cell (const Table *table, GString *out, guint column, const gchar *text, 
     gboolean may_cut = table->width > 0 && table->columns[column].least > 0;
     g_autofree gchar *cut = may_cut ? text_fit (text, table->widths[column]) : NULL;
     const gchar *cell = may_cut ? cut : text;
-    guint width = text_width (cell);
+    guint width = width_of_text (cell);
     guint padding = width < table->widths[column] ? table->widths[column] - width : 0;
 
     if (column > 0)

@@ -16,6 +16,9 @@
 #include <pwd.h>
 #include <string.h>
 
+#include "output/output.h"
+#include "output/width.h"
+
 /* More than any mail waits; it keeps sums of spans far from their limits. */
 #define CENTURY_SECONDS (G_GINT64_CONSTANT (100) * 366 * 24 * 60 * 60)
 
@@ -87,38 +90,19 @@ text_escape (const gchar *text)
     return g_string_free (escaped, FALSE);
 }
 
-static guint
-character_width (gunichar c)
-{
-    if (g_unichar_iszerowidth (c))
-        return 0;
-    return g_unichar_iswide (c) ? 2 : 1;
-}
-
-guint
-text_width (const gchar *text)
-{
-    gsize plain = plain_length (text);
-    guint width = (guint) plain;
-
-    for (const gchar *c = text + plain; *c != '\0'; c = g_utf8_next_char (c))
-        width += character_width (g_utf8_get_char (c));
-    return width;
-}
-
 gchar *
 text_fit (const gchar *text, guint columns)
 {
-    /* A terminal that has no "…" gets what GLib makes of it, which may be wider: ask for its own. */
-    const gchar *ellipsis = g_get_charset (NULL) ? "…" : "~";
+    /* Where there is no "…" it would be three dots. */
+    const gchar *ellipsis = output_is_utf8 () ? "…" : "~";
     const gchar *end = text;
     guint width = 0;
 
-    if (text_width (text) <= columns)
+    if (width_of_text (text) <= columns)
         return g_strdup (text);
 
     while (*end != '\0') {
-        guint next = width + character_width (g_utf8_get_char (end));
+        guint next = width + width_of_character (g_utf8_get_char (end));
 
         if (next > columns - 1)
             break;

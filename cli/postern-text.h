@@ -16,9 +16,6 @@
  */
 gchar *text_escape (const gchar *text);
 
-/* Returns: how many columns of a terminal the escaped @text takes */
-guint text_width (const gchar *text);
-
 /**
  * text_fit:
  * @text: escaped

@@ -10,6 +10,7 @@
 
 #include <locale.h>
 
+#include "output/output.h"
 #include "postern-command.h"
 #include "postern-text.h"
 
@@ -112,6 +113,7 @@ main (int argc, char **argv)
     };
 
     setlocale (LC_ALL, "");
+    output_install ();
     g_set_prgname ("postern");
     g_option_context_add_main_entries (options, entries, NULL);
     g_option_context_set_summary (options, "Watches and steers the mail relay.");

@@ -21,6 +21,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "output/output.h"
+
 /* Longer than any answer, and than any password that the relay would read. */
 #define LINE_LONGEST_BYTES 8192
 
@@ -100,6 +102,7 @@ terminal_ask (const gchar *question, const gchar *fallback)
     if (read_line (STDIN_FILENO, -1, line) != READ_LINE)
         return NULL;
 
+    output_answered ();
     g_strstrip (line);
     return g_strdup (*line == '\0' && fallback != NULL ? fallback : line);
 }
@@ -188,6 +191,7 @@ terminal_ask_secret (const gchar *question)
             raise (signal); /* returns if it only stopped us */
     } while (outcome == READ_SIGNAL);
 
+    output_answered ();
     if (outcome == READ_LINE)
         secret = g_strdup (line);
     explicit_bzero (line, sizeof line);

@@ -14,6 +14,7 @@
 #include "check.h"
 
 #include <gio/gio.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
 
@@ -86,7 +87,7 @@ print_machine (GVariant *report)
 {
     g_autofree gchar *text = g_variant_print (report, TRUE);
 
-    g_print ("%s\n", text);
+    puts (text); /* not g_print (), which would suit it to the locale */
 }
 
 static int

@@ -16,6 +16,7 @@
 #include "log-event.h"
 #include "log.h"
 #include "message/address.h"
+#include "output/output.h"
 #include "relay.h"
 #include "service.h"
 #include "store-command.h"
@@ -323,6 +324,7 @@ main (int argc, char **argv)
     g_auto (Arguments) arguments = {NULL};
     g_autoptr (GError) error = NULL;
 
+    output_install ();
     if (!parse_arguments (&arguments, &argc, &argv, &error)) {
         g_printerr ("posternd: %s; try posternd --help\n", error->message);
         return EX_USAGE;

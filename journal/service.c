@@ -25,6 +25,7 @@
 #include "bus/error.h"
 #include "dbus/journal-interface.h"
 #include "journal/reader.h"
+#include "output/output.h"
 
 #define NAME "org.postern.Journal1"
 #define PATH "/org/postern/Journal1"
@@ -292,6 +293,7 @@ main (int argc, char **argv)
     int status;
 
     setlocale (LC_ALL, "");
+    output_install ();
     if (!parse_arguments (&arguments, argc, argv))
         return 64; /* EX_USAGE */
 

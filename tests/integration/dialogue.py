@@ -11,13 +11,15 @@ import termios
 import time
 
 from receiver import PATIENCE_SECONDS
+from terminal import set_columns
 
 
 class Dialogue:
     """A context manager: the program runs inside, with a terminal as its standard input, output and error."""
 
-    def __init__(self, arguments, environment):
+    def __init__(self, arguments, environment, columns=80):
         self.screen, terminal = pty.openpty()
+        set_columns(terminal, columns)
         self.process = subprocess.Popen([str(a) for a in arguments], stdin=terminal, stdout=terminal, stderr=terminal,
                                         env=environment, start_new_session=True, preexec_fn=self._own_terminal)
         os.close(terminal)
@@ -42,9 +44,9 @@ class Dialogue:
         return bool(data)
 
     def expect(self, pattern):
-        """Waits until this is shown, after what was waited for before."""
+        """Waits until this is shown, after what was waited for before; a line may be broken at each of its spaces."""
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while not (match := re.search(pattern, self.shown[self.seen:])):
+        while not (match := re.search(pattern.replace(" ", r"\s"), self.shown[self.seen:], re.DOTALL)):
             assert self._read(deadline), f"the program ended before it showed {pattern!r}:\n{self.shown}"
         self.seen += match.end()
         return match

@@ -2,23 +2,18 @@
 """The command postern: what it prints, for people and for programs, and how it exits."""
 
 import calendar
-import fcntl
 import json
 import os
-import pty
 import re
-import select
 import signal
-import struct
 import subprocess
-import termios
 import time
-import unicodedata
 
 import pytest
 
 from receiver import PATIENCE_SECONDS
 from relay import POSTERN, Bus, Lines, environment
+from terminal import on_terminal, width
 
 FAILED, USAGE, NOT_FOUND, NOT_ALLOWED, NOT_REACHABLE = 1, 2, 3, 4, 5
 COMMANDS = ["status", "list", "show", "retry", "hold", "release", "delete", "remotes", "stats", "monitor", "pause",
@@ -29,38 +24,6 @@ COMMANDS = ["status", "list", "show", "retry", "hold", "release", "delete", "rem
 def waiting(make_relay):
     """A relay without smarthost: what it gets it keeps."""
     return make_relay()
-
-
-def on_terminal(relay, *arguments, columns=80, answer=None, status=0, **variables):
-    """Runs postern on a terminal; returns what it showed. answer: what a person types."""
-    main, side = pty.openpty()
-    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 25, columns, 0, 0))
-    variables = {"TERM": "xterm", "NO_COLOR": "", **variables}
-    process = subprocess.Popen([POSTERN, f"--bus={relay.bus}", *arguments], stdin=side, stdout=side, stderr=side,
-                               env=environment(**variables))
-    os.close(side)
-    shown = b""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        if not select.select([main], [], [], 1)[0]:
-            continue
-        try:
-            data = os.read(main, 65536)
-        except OSError:  # the other side is closed
-            break
-        shown += data
-        if answer is not None and shown.rstrip().endswith(b"[y/N]"):
-            os.write(main, answer.encode() + b"\n")
-            answer = None
-    os.close(main)
-    assert process.wait(PATIENCE_SECONDS) == status, shown
-    return shown.decode()
-
-
-def width(text):
-    """How many columns the text takes."""
-    text = re.sub("\x1b\\[[0-9;]*m", "", text)
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def run(*arguments, **variables):
@@ -250,13 +213,6 @@ def test_delete_all_asks_a_person(waiting):
     assert "Deleted 1 message." in on_terminal(waiting, "delete", "--all", "--yes")
     waiting.send()
     assert "Deleted 1 message." in on_terminal(waiting, "delete", "--sender=sender@example.org")
-
-
-def test_a_terminal_without_utf8(waiting):
-    waiting.local_smtp().sendmail("例え@例え.example", ["one@example.net"], "Subject: x\n\nx\n", ["SMTPUTF8"])
-    shown = on_terminal(waiting, "list", columns=60, LC_ALL="C")
-    assert waiting.queue()[0]["id"] in shown
-    assert shown.isascii()
 
 
 # ---- show ----

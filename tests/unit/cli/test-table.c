@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/postern-text.h"
+#include "output/width.h"
 
 static const TableColumn columns[] = {{"ID", FALSE, 0}, {"SIZE", TRUE, 0}, {"FROM", FALSE, 6}, {"TO", FALSE, 6}};
 
@@ -65,7 +66,7 @@ test_widest_cells_are_cut_to_the_terminal (void)
                      "ID   SIZE  FROM      TO\n"
                      "a1  1.2 K  alice@e…  bob@x.net\n");
     lines = g_strsplit (text, "\n", -1);
-    g_assert_cmpuint (text_width (lines[1]), ==, 30);
+    g_assert_cmpuint (width_of_text (lines[1]), ==, 30);
 }
 
 static void
@@ -81,7 +82,7 @@ test_no_line_is_wider_than_the_terminal (void)
         text = print (table);
         lines = g_strsplit (text, "\n", -1);
         for (guint i = 0; lines[i] != NULL; i++)
-            g_assert_cmpuint (text_width (lines[i]), <=, width);
+            g_assert_cmpuint (width_of_text (lines[i]), <=, width);
     }
 }
 

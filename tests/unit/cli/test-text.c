@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 #include "cli/postern-text.h"
+#include "output/width.h"
 
 #include <locale.h>
 #include <unistd.h>
@@ -57,10 +58,10 @@ test_escape_writes_bytes_that_are_no_utf8 (void)
 static void
 test_width_is_what_appears (void)
 {
-    g_assert_cmpuint (text_width ("abc"), ==, 3);
-    g_assert_cmpuint (text_width ("jörg"), ==, 4);
-    g_assert_cmpuint (text_width ("jo\314\210rg"), ==, 4); /* combining diaeresis */
-    g_assert_cmpuint (text_width ("例え"), ==, 4);
+    g_assert_cmpuint (width_of_text ("abc"), ==, 3);
+    g_assert_cmpuint (width_of_text ("jörg"), ==, 4);
+    g_assert_cmpuint (width_of_text ("jo\314\210rg"), ==, 4); /* combining diaeresis */
+    g_assert_cmpuint (width_of_text ("例え"), ==, 4);
 }
 
 static void
@@ -69,7 +70,7 @@ assert_fits (const gchar *text, guint columns, const gchar *expected)
     g_autofree gchar *fitted = text_fit (text, columns);
 
     g_assert_cmpstr (fitted, ==, expected);
-    g_assert_cmpuint (text_width (fitted), <=, columns);
+    g_assert_cmpuint (width_of_text (fitted), <=, columns);
 }
 
 static void
