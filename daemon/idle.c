@@ -4,8 +4,9 @@
  * The idle watch
  *
  * A busy relay is touched thousands of times a second, so a touch only notes the time; the timer that is running is left
- * alone, and sees when it fires how much of the time is left. What is under way at that moment (a session, mail in the queue) is
- * not idle however long nothing was heard of it: the time then begins anew.
+ * alone, and sees when it fires how much of the time is left since the last one. The rooms that note such times themselves are
+ * asked for theirs then. What is under way at that moment (a session, mail in the queue) is not idle however long nothing was
+ * heard of it: the time then begins anew.
  *
  * The timer is of the main loop's lowest priority: a connection that is already there is served first, and counts.
  */
@@ -33,7 +34,8 @@ static gboolean
 expired (gpointer user_data)
 {
     Idle *self = user_data;
-    gint64 left_usec = self->touched_usec + self->after_usec - g_get_monotonic_time ();
+    gint64 used_usec = MAX (self->touched_usec, self->listener.used_usec (self->user_data));
+    gint64 left_usec = used_usec + self->after_usec - g_get_monotonic_time ();
 
     self->timer = 0;
     if (left_usec > 0) {

@@ -10,6 +10,10 @@
 typedef struct _Idle Idle;
 
 typedef struct {
+    /* When something last happened that was not worth a touch; of the monotonic clock, 0: never. Asked only when the time is
+     * over. */
+    gint64 (*used_usec) (gpointer user_data);
+
     /* Whether something is under way. Asked only when the time is over. */
     gboolean (*is_busy) (gpointer user_data);
 

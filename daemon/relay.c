@@ -82,7 +82,6 @@ struct _Relay {
     Service *service;
 
     Idle *idle;         /* (nullable) nobody would start us again */
-    guint64 calls_seen; /* on the bus */
     gboolean is_dozing; /* about to stop, since there is nothing to do */
     void (*asleep) (gpointer user_data);
     gpointer asleep_data;
@@ -361,7 +360,6 @@ accepted (ListenKind kind, int fd, const struct sockaddr *peer, gpointer user_da
 {
     Relay *self = user_data;
 
-    touch (self);
     sessions_accept (self->sessions, kind, fd, peer);
 }
 
@@ -421,16 +419,14 @@ relay_has_mail (Relay *self)
     return statistics.messages > 0 || statistics.indexing;
 }
 
-/* Whether there was a call on the bus since this was last asked. */
-static gboolean
-was_called (Relay *self)
+/* What was done by somebody, who may want more: the time counts from its end. */
+static gint64
+used_usec (gpointer user_data)
 {
+    Relay *self = user_data;
     Bus *bus = relay_bus (self);
-    guint64 calls = bus != NULL ? bus_calls_begun (bus) : 0;
-    gboolean differs = calls != self->calls_seen;
 
-    self->calls_seen = calls;
-    return differs;
+    return MAX (sessions_used_usec (self->sessions), bus != NULL ? bus_used_usec (bus) : 0);
 }
 
 /* A pause is an order that the next relay would not know of. */
@@ -440,7 +436,7 @@ is_busy (gpointer user_data)
     Relay *self = user_data;
     Bus *bus = relay_bus (self);
 
-    return was_called (self) || relay_has_mail (self) || sessions_count (self->sessions) > 0 ||
+    return relay_has_mail (self) || sessions_count (self->sessions) > 0 ||
            bus_work_submissions (self->bus_work) > 0 || delivery_is_paused (self->delivery) ||
            (bus != NULL && bus_is_in_use (bus));
 }
@@ -482,7 +478,7 @@ doze (gpointer user_data)
         fall_asleep (self);
 }
 
-static const IdleListener idle_listener = {.is_busy = is_busy, .fell_idle = doze};
+static const IdleListener idle_listener = {.used_usec = used_usec, .is_busy = is_busy, .fell_idle = doze};
 
 /* A relay with a socket of its own takes that with it. */
 static void

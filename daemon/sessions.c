@@ -22,6 +22,7 @@ struct _Sessions {
     SessionHost host;
     Config *config;
     GQueue list;      /* of Session, by their own links */
+    gint64 used_usec; /* monotonic; of sessions_used_usec () */
     gint64 full_usec; /* monotonic; when the log was last told that all are taken */
 
     void (*ended) (gpointer user_data); /* (nullable) not stopping */
@@ -33,6 +34,7 @@ session_ended (Session *session, gpointer user_data)
 {
     Sessions *self = user_data;
 
+    self->used_usec = g_get_monotonic_time ();
     g_queue_unlink (&self->list, session_link (session));
     session_free (session);
     if (self->list.length == 0 && self->ended != NULL)
@@ -99,6 +101,7 @@ sessions_accept (Sessions *self, ListenKind kind, int fd, const struct sockaddr 
     g_autoptr (GError) error = NULL;
     Session *session;
 
+    self->used_usec = g_get_monotonic_time ();
     if (self->list.length >= self->config->sessions_most) {
         refuse (self, kind, fd);
         return;
@@ -121,6 +124,12 @@ guint
 sessions_count (const Sessions *self)
 {
     return self->list.length;
+}
+
+gint64
+sessions_used_usec (const Sessions *self)
+{
+    return self->used_usec;
 }
 
 void

@@ -34,6 +34,9 @@ void sessions_accept (Sessions *sessions, ListenKind kind, int fd, const struct 
 
 guint sessions_count (const Sessions *sessions);
 
+/* When a connection last came or a session ended. Of the monotonic clock; 0: never. */
+gint64 sessions_used_usec (const Sessions *sessions);
+
 /* Tells all clients that the service stops. @ended is called when the last session is over, from here or later. */
 void sessions_stop (Sessions *sessions, void (*ended) (gpointer user_data), gpointer user_data);
 

@@ -236,10 +236,16 @@ bus_is_in_use (const Bus *bus)
            bus_subscribers_count (bus->subscribers) > 0;
 }
 
-guint64
-bus_calls_begun (const Bus *bus)
+gint64
+bus_used_usec (const Bus *bus)
 {
-    return bus->calls_begun;
+    return bus->used_usec;
+}
+
+void
+bus_touch (Bus *bus)
+{
+    bus->used_usec = g_get_monotonic_time ();
 }
 
 void
@@ -247,6 +253,7 @@ bus_call_ended (Bus *bus)
 {
     void (*released) (gpointer user_data) = bus->released;
 
+    bus_touch (bus);
     if (released == NULL || !bus->has_no_name || bus->calls_pending > 0 || bus_streams_count (bus->streams) > 0)
         return;
 

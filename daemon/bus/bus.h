@@ -71,8 +71,9 @@ void bus_changed (Bus *bus); /* paused, online, queue trouble or read, limits: p
  * subscribers, whom only this daemon knows. */
 gboolean bus_is_in_use (const Bus *bus);
 
-/* How many calls there were so far. */
-guint64 bus_calls_begun (const Bus *bus);
+/* When somebody last used the daemon: began a call, was answered, read a property, had read all content, or stopped to
+ * subscribe. Of the monotonic clock; 0: nobody has. */
+gint64 bus_used_usec (const Bus *bus);
 
 /**
  * bus_release:

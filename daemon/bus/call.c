@@ -27,7 +27,7 @@ bus_call_new (Bus *bus, GDBusMethodInvocation *invocation, gpointer data, GDestr
     call->data = data;
     call->data_free = data_free;
     bus->calls_pending++;
-    bus->calls_begun++;
+    bus_touch (bus);
     return call;
 }
 

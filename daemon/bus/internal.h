@@ -44,7 +44,7 @@ struct _Bus {
     gint64 hurried_usec; /* monotonic; when a caller without privileges last hurried the delivery */
     GQueue waiting;      /* of calls that wait for the queue: see wait.c */
     guint calls_pending;
-    guint64 calls_begun;
+    gint64 used_usec; /* monotonic; of bus_used_usec () */
 
     void (*released) (gpointer user_data); /* (nullable) of bus_release (), until it was called */
     gpointer released_data;
@@ -54,6 +54,9 @@ struct _Bus {
 /* A bus lives as long as its owner, and a little longer if calls are waiting for the queue or the delivery. */
 Bus *bus_ref (Bus *bus);
 void bus_unref (Bus *bus);
+
+/* Somebody has begun to use the daemon, or asks it for a property. */
+void bus_touch (Bus *bus);
 
 /* A call was answered, or what it gave to read was read: it may have been the last that bus_release () waits for. */
 void bus_call_ended (Bus *bus);

@@ -542,6 +542,7 @@ static GVariant *
 on_get (GDBusConnection *connection, const gchar *sender, const gchar *path, const gchar *interface,
         const gchar *name, GError **error, gpointer user_data)
 {
+    bus_touch (user_data);
     return bus_properties_get (user_data, name);
 }
 

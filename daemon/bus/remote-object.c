@@ -165,6 +165,7 @@ on_get (GDBusConnection *connection, const gchar *sender, const gchar *path, con
     Bus *bus = user_data;
     DeliveryRemoteInfo remote;
 
+    bus_touch (bus);
     if (!find_by_path (bus, path, &remote)) {
         g_set_error_literal (error, BUS_ERROR, BUS_ERROR_NO_SUCH_REMOTE, "the remote is not configured any more");
         return NULL;

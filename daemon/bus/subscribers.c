@@ -101,6 +101,7 @@ bus_subscribers_add (BusSubscribers *self, const gchar *name, gint64 uid, gboole
 void
 bus_subscribers_remove (BusSubscribers *self, const gchar *name)
 {
+    bus_touch (self->bus);
     g_hash_table_remove (self->subscribers, name);
 }
 

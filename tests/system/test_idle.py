@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """With nothing to do there is no process, and whoever comes while it ends is served all the same."""
 
+import time
+
 import pytest
 
 import mail
@@ -10,6 +12,9 @@ from receiver import PATIENCE_SECONDS
 from relay import Lines
 
 ASLEEP = "8e8cfff0e71e4873b255923390c70c72"
+
+# Long enough that half of it more is no matter of a busy machine.
+IDLE_SECONDS = 3
 
 # Sends messages one after the other, over the local socket and over TCP in turn, each by a connection of its own.
 # Prints "sent SUBJECT" once it was accepted; an error ends it.
@@ -72,6 +77,20 @@ def test_a_call_wakes_it(gate):
         assert gate.queue() == []
         gate.wait(MESSAGE_ID=ASLEEP, since=since)
         gate.wait_unit(UNIT_SUCCEEDED, since=since)
+
+
+@pytest.mark.parametrize("commands", [["list"], ["check"], ["check --offline", "list"], ["remotes", "status"]], ids=" ".join)
+def test_it_falls_asleep_when_its_time_has_passed_since_the_last_call(gate, receiver, commands):
+    gate.send_to(receiver, Relay={"IdleExit": f"{IDLE_SECONDS}s"})
+    gate.queue()
+    since = gate.machine.journal.mark()
+    for command in commands:
+        began = time.monotonic()
+        gate.postern(*command.split())
+    ended = time.monotonic()
+    asleep = int(gate.wait(MESSAGE_ID=ASLEEP, since=since)["__MONOTONIC_TIMESTAMP"]) / 1e6
+    assert asleep >= began + IDLE_SECONDS
+    assert asleep < ended + 1.5 * IDLE_SECONDS
 
 
 def test_it_stays_with_mail_in_the_queue(gate, make_receiver):

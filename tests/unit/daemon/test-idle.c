@@ -6,14 +6,25 @@
 
 #define AFTER_MSEC 20
 
+/* So long that a busy machine does not make the one time look like twice that. */
+#define LONGER_MSEC     1000
+#define USED_AFTER_MSEC 50
+
 typedef struct {
     GMainLoop *loop;
     Idle *idle;
     gint64 began_usec;
+    gint64 used_usec;
     guint busy_for; /* how often it says that it is busy */
     guint asked;
     guint fallen;
 } Fixture;
+
+static gint64
+used_usec (gpointer user_data)
+{
+    return ((Fixture *) user_data)->used_usec;
+}
 
 static gboolean
 is_busy (gpointer user_data)
@@ -32,7 +43,7 @@ fell_idle (gpointer user_data)
     g_main_loop_quit (fixture->loop);
 }
 
-static const IdleListener listener = {.is_busy = is_busy, .fell_idle = fell_idle};
+static const IdleListener listener = {.used_usec = used_usec, .is_busy = is_busy, .fell_idle = fell_idle};
 
 static void
 set_up (Fixture *fixture, gconstpointer after_msec)
@@ -81,6 +92,28 @@ test_a_touch_begins_the_time_anew (Fixture *fixture, gconstpointer data)
     g_assert_cmpuint (fixture->asked, ==, 1);
 }
 
+/* The time is not begun anew when it is noticed, but counts from then. */
+static gboolean
+use (gpointer user_data)
+{
+    Fixture *fixture = user_data;
+
+    fixture->used_usec = fixture->began_usec = g_get_monotonic_time ();
+    return G_SOURCE_REMOVE;
+}
+
+static void
+test_the_time_counts_from_the_last_use (Fixture *fixture, gconstpointer data)
+{
+    gint64 passed;
+
+    g_timeout_add (USED_AFTER_MSEC, use, fixture);
+    passed = run (fixture);
+    g_assert_cmpint (passed, >=, LONGER_MSEC);
+    g_assert_cmpint (passed, <, 2 * LONGER_MSEC - USED_AFTER_MSEC);
+    g_assert_cmpuint (fixture->asked, ==, 1);
+}
+
 static void
 test_what_is_busy_is_not_idle (Fixture *fixture, gconstpointer data)
 {
@@ -118,6 +151,7 @@ main (int argc, char **argv)
     g_test_add ("/daemon/idle/" name, Fixture, GUINT_TO_POINTER (after_msec), set_up, test, tear_down)
     ADD ("nothing-happens-for-a-while", AFTER_MSEC, test_nothing_happens_for_a_while);
     ADD ("a-touch-begins-the-time-anew", AFTER_MSEC, test_a_touch_begins_the_time_anew);
+    ADD ("the-time-counts-from-the-last-use", LONGER_MSEC, test_the_time_counts_from_the_last_use);
     ADD ("what-is-busy-is-not-idle", AFTER_MSEC, test_what_is_busy_is_not_idle);
     ADD ("zero-is-never", 0, test_zero_is_never);
     ADD ("another-time-counts-at-once", 3600 * 1000, test_another_time_counts_at_once);

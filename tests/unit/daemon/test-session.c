@@ -365,6 +365,24 @@ test_a_silent_client_is_told_to_go (Fixture *fixture, gconstpointer data)
 }
 
 static void
+test_the_end_of_a_session_is_a_use (Fixture *fixture, gconstpointer data)
+{
+    gint64 came_usec;
+    gint64 ending_usec;
+
+    g_assert_cmpint (sessions_used_usec (fixture->sessions), ==, 0);
+    connect_local (fixture);
+    hear (fixture, "220 ");
+    came_usec = sessions_used_usec (fixture->sessions);
+    ending_usec = g_get_monotonic_time ();
+    g_assert_cmpint (came_usec, <=, ending_usec);
+    close_client (fixture);
+    wait_sessions (fixture, 0);
+    g_assert_cmpint (sessions_used_usec (fixture->sessions), >=, ending_usec);
+    g_assert_cmpint (came_usec, >, 0);
+}
+
+static void
 test_a_client_that_never_reads_is_given_up (Fixture *fixture, gconstpointer data)
 {
     connect_local (fixture);
@@ -495,6 +513,7 @@ main (int argc, char **argv)
     add ("a-user-with-a-full-share-is-told", test_a_full_queue_is_told, "[Queue]\nMaxUserMessages=1\n");
     add ("a-user-who-is-too-fast-is-told", test_a_full_queue_is_told, "[Queue]\nMaxUserRate=1/1h\n");
     add ("a-silent-client-is-told-to-go", test_a_silent_client_is_told_to_go, "[Server]\nIdleTimeout=1\n");
+    add ("the-end-of-a-session-is-a-use", test_the_end_of_a_session_is_a_use, NULL);
     add ("a-client-that-never-reads-is-given-up", test_a_client_that_never_reads_is_given_up,
          "[Server]\nIdleTimeout=1\n");
     add ("one-too-many-is-told-to-come-again", test_one_too_many_is_told_to_come_again, "[Server]\nMaxSessions=2\n");
