@@ -29,6 +29,9 @@
 /* How long the relay may take to accept a connection or to read on (RFC 5321 4.5.3.2.5 has 3 minutes for the latter). */
 #define SEND_TIMEOUT_SECONDS 180
 
+/* Somebody who sits there wonders after this. */
+#define TELL_AFTER_SECONDS 5
+
 #define RECEIVE_BYTES       4096
 #define SHOWN_LONGEST_BYTES 1000
 #define NO_DESCRIPTOR       (-1)
@@ -38,6 +41,8 @@ typedef enum { UNTIL_SENT, UNTIL_ANSWERED, UNTIL_INPUT } Until;
 
 struct _SendmailConnection {
     gint fd;
+    gchar *path;
+    gboolean told; /* what is waited for */
     gboolean verbose;
     SendmailReplyHandler handler;
     gpointer user_data;
@@ -80,11 +85,49 @@ set_connect_error (const gchar *path, gint code, GError **error)
                  advice (code));
 }
 
+/* Tells a person at a terminal, and nobody else: cron would mail it. */
+static void
+tell_waiting (const gchar *path)
+{
+    fprintf (stderr,
+             "sendmail: the relay has not answered on the socket %s for %d seconds; still waiting for it. "
+             "“systemctl status postern.service” tells what it does.\n",
+             path, TELL_AFTER_SECONDS);
+}
+
+static void
+set_patience (gint fd, guint seconds)
+{
+    const struct timeval patience = {.tv_sec = seconds};
+
+    setsockopt (fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof (patience));
+}
+
+/* Connecting waits while the relay's backlog is full; a descriptor that does not block would give up at once. */
+static gboolean
+connect_patiently (gint fd, const struct sockaddr_un *address)
+{
+    gboolean told = !isatty (STDERR_FILENO);
+
+    set_patience (fd, told ? SEND_TIMEOUT_SECONDS : TELL_AFTER_SECONDS);
+    while (connect (fd, (const struct sockaddr *) address, sizeof (*address)) != 0) {
+        if (errno == EINTR)
+            continue;
+        if (errno != EAGAIN || told)
+            return FALSE;
+
+        tell_waiting (address->sun_path);
+        told = TRUE;
+        set_patience (fd, SEND_TIMEOUT_SECONDS - TELL_AFTER_SECONDS);
+    }
+
+    return TRUE;
+}
+
 gint
 sendmail_connection_dial (const gchar *path, GError **error)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    const struct timeval patience = {.tv_sec = SEND_TIMEOUT_SECONDS};
     gint fd;
 
     if (strlen (path) >= sizeof (address.sun_path)) {
@@ -99,17 +142,13 @@ sendmail_connection_dial (const gchar *path, GError **error)
         return NO_DESCRIPTOR;
     }
 
-    /* Connecting waits while the relay's backlog is full; a descriptor that does not block would give up at once. */
-    setsockopt (fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof (patience));
-    while (connect (fd, (const struct sockaddr *) &address, sizeof (address)) != 0) {
-        if (errno == EINTR)
-            continue;
-
+    if (!connect_patiently (fd, &address)) {
         set_connect_error (path, errno, error);
         close (fd);
         return NO_DESCRIPTOR;
     }
 
+    set_patience (fd, SEND_TIMEOUT_SECONDS);
     return fd;
 }
 
@@ -126,6 +165,8 @@ sendmail_connection_open (const gchar *path, gboolean verbose, SendmailReplyHand
     fcntl (fd, F_SETFL, O_NONBLOCK);
     connection = g_new0 (SendmailConnection, 1);
     connection->fd = fd;
+    connection->path = g_strdup (path);
+    connection->told = !isatty (STDERR_FILENO);
     connection->verbose = verbose;
     connection->handler = handler;
     connection->user_data = user_data;
@@ -143,6 +184,7 @@ sendmail_connection_free (SendmailConnection *connection)
         return;
 
     close (connection->fd);
+    g_free (connection->path);
     g_string_free (connection->output, TRUE);
     g_string_free (connection->received, TRUE);
     g_array_unref (connection->awaited);
@@ -311,9 +353,21 @@ is_reached (const SendmailConnection *connection, Until until)
     g_return_val_if_reached (TRUE);
 }
 
+static gint
+poll_both (struct pollfd *events, guint timeout_seconds)
+{
+    gint happened;
+
+    do
+        happened = poll (events, 2, (gint) timeout_seconds * 1000);
+    while (happened < 0 && errno == EINTR);
+
+    return happened;
+}
+
 /* Waits for the relay or, once all is sent, for @input; returns what poll () does. */
 static gint
-wait_for_event (const SendmailConnection *connection, gint input, guint timeout_seconds, struct pollfd *events)
+wait_for_event (SendmailConnection *connection, gint input, guint timeout_seconds, struct pollfd *events)
 {
     gboolean sending = sendmail_connection_pending (connection) > 0;
     gint happened;
@@ -321,11 +375,17 @@ wait_for_event (const SendmailConnection *connection, gint input, guint timeout_
     events[0] = (struct pollfd){.fd = connection->fd, .events = sending ? POLLIN | POLLOUT : POLLIN};
     events[1] = (struct pollfd){.fd = sending || connection->broken ? NO_DESCRIPTOR : input, .events = POLLIN};
 
-    do
-        happened = poll (events, 2, (gint) timeout_seconds * 1000);
-    while (happened < 0 && errno == EINTR);
+    /* Whoever types the message is waited for, and knows it. */
+    if (connection->told || events[1].fd != NO_DESCRIPTOR || timeout_seconds <= TELL_AFTER_SECONDS)
+        return poll_both (events, timeout_seconds);
 
-    return happened;
+    happened = poll_both (events, TELL_AFTER_SECONDS);
+    if (happened != 0)
+        return happened;
+
+    tell_waiting (connection->path);
+    connection->told = TRUE;
+    return poll_both (events, timeout_seconds - TELL_AFTER_SECONDS);
 }
 
 /* Sends and receives until @until; returns %FALSE with an error, which EX_TEMPFAIL is if nothing happens for long. */
