@@ -243,8 +243,7 @@ print_configuration (GVariant *report)
     g_autoptr (GVariant) warnings = g_variant_get_child_value (report, 1);
 
     if (check_report_has_problems (report)) {
-        g_print ("%sThe configuration is bad%s; a relay does not start with it, and does not reload it:\n",
-                 style_begin (STYLE_BAD), style_end ());
+        g_print ("%sThe configuration is bad%s:\n", style_begin (STYLE_BAD), style_end ());
         print_lines (problems);
         if (names_credential (problems))
             g_print (

@@ -7,14 +7,14 @@
  * see at a reload: its own user's view of the files, and the passwords that systemd handed over. Where none runs, before
  * the first start above all, the daemon's program makes the check by itself; for the passwords that takes root.
  *
- * A relay that does not run is not started for it: with a bad configuration it could not start, and the service
- * manager would have the answer.
+ * A relay that does not run is not started for it.
  */
 
 #include <unistd.h>
 
 #include "check-report.h"
 #include "postern-command.h"
+#include "postern-configuration.h"
 #include "postern-json.h"
 #include "postern-text.h"
 
@@ -52,14 +52,40 @@ tell (const CommandLine *line, const Options *options, GVariant *report)
     return check_report_is_good (report) ? EXIT_OK : EXIT_FAILED;
 }
 
+/* What the files say, and what the relay goes by, may be two things. */
+static void
+tell_in_force (const CommandLine *line, GVariant *report)
+{
+    g_autoptr (GVariant) properties =
+        client_get_properties (line->client, RELAY_MANAGER_PATH, RELAY_MANAGER_INTERFACE, NULL);
+    g_autofree gchar *in_force = NULL;
+
+    if (properties == NULL || line->json)
+        return;
+
+    in_force = configuration_in_force (properties);
+    if (configuration_is_bad (properties) && check_report_has_problems (report))
+        g_print ("In the relay that runs, %s.\n", in_force);
+    else if (configuration_is_bad (properties))
+        g_print ("The relay that runs was given a bad one, and %s: “postern reload” gives it this one.\n", in_force);
+    else if (check_report_has_problems (report))
+        g_print ("The relay that runs still has the one of before.\n");
+}
+
 static ExitCode
 ask (const CommandLine *line, const Options *options)
 {
     g_autoptr (GError) error = NULL;
     g_autoptr (GVariant) report =
         check_report_ask (line->client, !options->offline, options->sender != NULL ? options->sender : "", &error);
+    ExitCode code;
 
-    return report == NULL ? client_explain (line->client, error) : tell (line, options, report);
+    if (report == NULL)
+        return client_explain (line->client, error);
+
+    code = tell (line, options, report);
+    tell_in_force (line, report);
+    return code;
 }
 
 static void

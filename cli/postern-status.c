@@ -7,6 +7,7 @@
  */
 
 #include "postern-command.h"
+#include "postern-configuration.h"
 #include "postern-json.h"
 #include "postern-properties.h"
 #include "postern-remotes.h"
@@ -68,6 +69,16 @@ print_trouble (GVariant *properties)
 }
 
 static void
+print_configuration (GVariant *properties)
+{
+    g_autofree gchar *in_force = configuration_in_force (properties);
+
+    g_print ("%sConfig:    bad; %s%s\n", style_begin (STYLE_BAD), in_force, style_end ());
+    configuration_print_problems (properties, "           ");
+    g_print ("           Correct it, then “postern reload”.\n");
+}
+
+static void
 print_remote (const Remote *remote, gint64 now_usec)
 {
     g_autofree gchar *name = text_escape (remote->name);
@@ -104,9 +115,11 @@ print_status (GVariant *properties, GPtrArray *remotes)
     print_queue (properties, now_usec);
     g_print ("On disk:   %s\n", disk);
     print_trouble (properties);
+    if (configuration_is_bad (properties))
+        print_configuration (properties);
     for (guint i = 0; i < remotes->len; i++)
         print_remote (g_ptr_array_index (remotes, i), now_usec);
-    if (remotes->len == 0)
+    if (remotes->len == 0 && !configuration_is_bad (properties))
         g_print ("%sRemote:    none; set Host= in the group [Smarthost] of postern.conf, then “postern reload”%s\n",
                  style_begin (STYLE_BAD), style_end ());
 }
@@ -132,6 +145,7 @@ print_json (GVariant *properties, GPtrArray *remotes)
     json_add_boolean (builder, "online", properties_boolean (properties, "Online"));
     json_add_boolean (builder, "metered", properties_boolean (properties, "Metered"));
     json_add_text (builder, "trouble", properties_text (properties, "Trouble"));
+    configuration_add_json (builder, properties);
     json_builder_set_member_name (builder, "remotes");
     remotes_add_json (builder, remotes);
     json_builder_end_object (builder);

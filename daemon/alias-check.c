@@ -61,6 +61,6 @@ alias_check (const ConfigSources *sources)
     if (g_ascii_strcasecmp (path, CONFIG_NO_FILE) != 0)
         return alias_check_file (path);
 
-    printf ("no aliases are used: %s says File=%s in the group [Aliases]\n", entry->file, CONFIG_NO_FILE);
+    printf ("no aliases are used: %s says File=%s in the group [Aliases]\n", entry->place, CONFIG_NO_FILE);
     return EX_OK;
 }

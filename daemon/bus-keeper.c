@@ -107,10 +107,19 @@ pass_check (gboolean connect, const gchar *sender, BusChecked checked, gpointer 
     self->handlers.check (connect, sender, checked, checked_data, self->user_data);
 }
 
+static BusConfiguration
+pass_configuration (gpointer user_data)
+{
+    BusKeeper *self = user_data;
+
+    return self->handlers.configuration (self->user_data);
+}
+
 static void
 connect_bus (BusKeeper *self)
 {
-    const BusHandlers handlers = {.reload = pass_reload, .submit = pass_submit, .check = pass_check};
+    const BusHandlers handlers = {
+        .reload = pass_reload, .submit = pass_submit, .check = pass_check, .configuration = pass_configuration};
     g_autoptr (GError) error = NULL;
 
     self->bus = bus_new (self->address, self->queue, self->delivery, self->counters, &handlers, lost, self, &error);

@@ -216,7 +216,8 @@ load_authorities (Row *row)
     if (row->smarthost->security == SMTP_SECURITY_NONE)
         return TRUE;
 
-    row->tls = smtp_tls_new_client (row->smarthost->trust_file, row->smarthost->verify, &error);
+    row->tls = row->smarthost->tls != NULL ? smtp_tls_ref (row->smarthost->tls)
+                                           : smtp_tls_new_client (NULL, row->smarthost->verify, &error);
     if (row->tls == NULL) {
         row->fault = g_strdup (fault_name (DELIVERY_FAILURE_TLS));
         row->error = g_strdup (error->message);
@@ -267,15 +268,13 @@ try_all (Check *self, SmtpPoller *poller, const gchar *sender)
         try_smarthost (self, poller, g_ptr_array_index (self->rows, i), sender);
 }
 
-/* A file that the relay could not start with is found even so; the system's authorities take long, and are there. */
 static void
 leave_untried (Check *self)
 {
     for (guint i = 0; i < self->rows->len; i++) {
         Row *row = g_ptr_array_index (self->rows, i);
 
-        if (row->smarthost->trust_file == NULL || load_authorities (row))
-            row->fault = g_strdup ("untried");
+        row->fault = g_strdup ("untried");
     }
 }
 

@@ -4,23 +4,25 @@
 #include <glib.h>
 
 /*
- * The text of the configuration: the main file with its drop-ins laid over it, each value with the file it came from.
+ * The text of the configuration: the main file with its drop-ins laid over it, each value with the line it came from.
  */
 
 typedef struct {
     gchar *key;
     gchar *value; /* without spaces at its ends */
-    gchar *file;  /* where the value that counts stands */
+    gchar *place; /* where the value that counts stands, "FILE:LINE" */
 } ConfigEntry;
 
 typedef struct {
     gchar *name;
-    gchar *file;        /* where the group was first named */
+    gchar *place;       /* where the group was first named, "FILE:LINE" */
     GPtrArray *entries; /* of ConfigEntry, in the order in which the keys first came */
 } ConfigGroup;
 
 typedef struct {
-    GPtrArray *groups; /* of ConfigGroup, in the order in which they first came */
+    GPtrArray *groups;   /* of ConfigGroup, in the order in which they first came */
+    GHashTable *copies;  /* key to the text of the file that it names */
+    gboolean is_written; /* by config_file_write (): what it names counts as it was copied */
 } ConfigFile;
 
 /**
@@ -33,6 +35,21 @@ typedef struct {
  */
 ConfigFile *config_file_read (const gchar *path, gboolean may_be_missing, GPtrArray *problems);
 void config_file_free (ConfigFile *file);
+
+/* Returns: (transfer full): all of it as one text; it has no secret that the files themselves do not have */
+gchar *config_file_write (const ConfigFile *file);
+
+/**
+ * config_file_read_written:
+ * @path: a file with what config_file_write () made
+ *
+ * Returns: (transfer full): what could be read
+ */
+ConfigFile *config_file_read_written (const gchar *path, GPtrArray *problems);
+
+/* The text, UTF-8, of the file that @key names. */
+void config_file_keep_copy (ConfigFile *file, const gchar *key, const gchar *text);
+const gchar *config_file_copy (const ConfigFile *file, const gchar *key); /* (nullable) (transfer none) */
 
 /* Returns: (nullable) (transfer none) */
 const ConfigGroup *config_file_group (const ConfigFile *file, const gchar *name);

@@ -40,6 +40,7 @@ expected (ConfigKind kind)
     case KIND_HOST:
         return "a host name or an IP address (the port goes to Port=)";
     case KIND_PATH:
+    case KIND_TABLE:
         return "the absolute path of a file";
     case KIND_FILE:
         return "the absolute path of a file, or " CONFIG_NO_FILE;
@@ -191,11 +192,11 @@ read_name (ConfigKind kind, const gchar *text, gpointer field)
 }
 
 static gchar *
-read_path (const gchar *text, gpointer field)
+read_path (ConfigKind kind, const gchar *text, gpointer field)
 {
     if (!g_path_is_absolute (text))
-        return g_strdup (expected (KIND_PATH));
-    if (access (text, R_OK) != 0)
+        return g_strdup (expected (kind));
+    if (kind == KIND_PATH && access (text, R_OK) != 0)
         return g_strdup_printf ("a file that can be read: %s", g_strerror (errno));
 
     set_text (field, g_strdup (text));
@@ -366,7 +367,8 @@ config_kind_read (ConfigKind kind, const gchar *text, const ConfigBounds *bounds
     case KIND_HOST:
         return read_name (kind, text, field);
     case KIND_PATH:
-        return read_path (text, field);
+    case KIND_TABLE:
+        return read_path (kind, text, field);
     case KIND_FILE:
         return read_file (text, field);
     case KIND_DOMAINS:

@@ -17,6 +17,7 @@ typedef enum {
     KIND_DOMAIN,     /* gchar * */
     KIND_HOST,       /* gchar * */
     KIND_PATH,       /* gchar *, of a file that can be read */
+    KIND_TABLE,      /* gchar *, of a table, which is read elsewhere */
     KIND_FILE,       /* gchar *, of a file that may come later, or CONFIG_NO_FILE */
     KIND_DOMAINS,    /* GStrv */
     KIND_MAILBOX,    /* gchar *, a canonical address with a domain */

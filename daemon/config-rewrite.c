@@ -12,16 +12,37 @@
 #include "small-file.h"
 
 #include <gio/gio.h>
+#include <string.h>
 
 /* Some hundred thousand addresses. */
 #define TABLE_LONGEST_BYTES (16 * 1024 * 1024)
 
+/* Returns: (transfer full) (nullable): %NULL with a problem */
+static gchar *
+read_text (const gchar *path, const gchar *key, ConfigFile *file, gsize *length, GPtrArray *problems)
+{
+    g_autoptr (GError) error = NULL;
+    g_autofree gchar *text = NULL;
+
+    if (file->is_written && config_file_copy (file, key) != NULL) {
+        text = g_strdup (config_file_copy (file, key));
+        *length = strlen (text);
+        return g_steal_pointer (&text);
+    }
+
+    text = small_file_read (path, TABLE_LONGEST_BYTES, NULL, length, &error);
+    if (text == NULL)
+        g_ptr_array_add (problems, g_strdup_printf ("%s: the table cannot be read: %s", path, error->message));
+    else if (g_utf8_validate (text, (gssize) *length, NULL))
+        config_file_keep_copy (file, key, text);
+    return g_steal_pointer (&text);
+}
+
 /* Returns: (transfer full) (nullable) */
 static MessageAddressMap *
-read_table (const gchar *path, const gchar *domain, GPtrArray *problems)
+read_table (const gchar *path, const gchar *key, const gchar *domain, ConfigFile *file, GPtrArray *problems)
 {
     g_autoptr (GPtrArray) lines = g_ptr_array_new_with_free_func (g_free);
-    g_autoptr (GError) error = NULL;
     g_autofree gchar *text = NULL;
     MessageAddressMap *map;
     gsize length;
@@ -29,11 +50,9 @@ read_table (const gchar *path, const gchar *domain, GPtrArray *problems)
     if (path == NULL)
         return NULL;
 
-    text = small_file_read (path, TABLE_LONGEST_BYTES, NULL, &length, &error);
-    if (text == NULL) {
-        g_ptr_array_add (problems, g_strdup_printf ("%s: the table cannot be read: %s", path, error->message));
+    text = read_text (path, key, file, &length, problems);
+    if (text == NULL)
         return NULL;
-    }
 
     map = message_address_map_parse (text, length, domain, lines);
     for (guint i = 0; i < lines->len; i++)
@@ -42,8 +61,9 @@ read_table (const gchar *path, const gchar *domain, GPtrArray *problems)
 }
 
 void
-config_rewrite_read_tables (Config *config, GPtrArray *problems)
+config_rewrite_read_tables (Config *config, ConfigFile *file, GPtrArray *problems)
 {
-    config->sender_table = read_table (config->sender_table_file, config->domain, problems);
-    config->recipient_table = read_table (config->recipient_table_file, config->domain, problems);
+    config->sender_table = read_table (config->sender_table_file, "SenderTable", config->domain, file, problems);
+    config->recipient_table =
+        read_table (config->recipient_table_file, "RecipientTable", config->domain, file, problems);
 }

@@ -28,7 +28,7 @@ check_name_is_free (const DeliverySettings *settings, const ConfigGroup *group, 
         if (g_ascii_strcasecmp (other->name, name) == 0)
             g_ptr_array_add (problems, g_strdup_printf ("%s: [%s]: there is another route of the name “%s”; expected "
                                                         "[Route NAME] with a name of its own",
-                                                        group->file, group->name, name));
+                                                        group->place, group->name, name));
     }
 }
 
@@ -69,7 +69,7 @@ read_users (DeliveryRoute *route, const ConfigGroup *group, GPtrArray *warnings)
             g_array_append_val (route->users, uid);
         else
             config_schema_complain (
-                warnings, entry->file, group->name, entry->key,
+                warnings, entry->place, group->name, entry->key,
                 "there is no user “%s” now; until the next reload this route is not for that user", words[i]);
     }
 }
@@ -83,7 +83,7 @@ read_smarthosts (DeliveryRoute *route, const ConfigGroup *group, GPtrArray *prob
     if (entry == NULL)
         return;
     if (route->action == DELIVERY_ROUTE_DISCARD)
-        config_schema_complain (problems, entry->file, group->name, entry->key,
+        config_schema_complain (problems, entry->place, group->name, entry->key,
                                 "expected none with Action=discard, which sends mail nowhere");
 
     words = g_strsplit_set (entry->value, " \t", -1);
@@ -101,7 +101,7 @@ config_route_read (DeliverySettings *settings, const ConfigGroup *group, GPtrArr
 
     if (name[0] == '\0')
         g_ptr_array_add (problems, g_strdup_printf ("%s: [%s]: expected [Route NAME] with a name of its own",
-                                                    group->file, group->name));
+                                                    group->place, group->name));
     check_name_is_free (settings, group, name, problems);
     g_ptr_array_add (settings->routes, route);
 
@@ -145,7 +145,7 @@ check_route (const DeliverySettings *settings, const DeliveryRoute *route, const
         const gchar *name = g_ptr_array_index (route->smarthosts, i);
 
         if (!has_smarthost (settings, name))
-            config_schema_complain (problems, entry->file, group->name, entry->key,
+            config_schema_complain (problems, entry->place, group->name, entry->key,
                                     "there is no [Smarthost %s]; expected names of smarthosts, of which there %s%s",
                                     name, known[0] != '\0' ? "are: " : "are none", known);
     }

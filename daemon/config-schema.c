@@ -21,9 +21,6 @@
 #define TIB  (G_GUINT64_CONSTANT (1) << 40)
 #define DAYS (24 * 3600)
 
-/* Longer is a slip of the pen, and sums of such spans stay far from any overflow. */
-#define SPAN_MOST_SECONDS (3650 * DAYS)
-
 /* A relay that sleeps only after a day never does. */
 #define IDLE_EXIT_MOST_MSEC (DAYS * 1000)
 
@@ -47,7 +44,7 @@ typedef struct {
 #define DELIVERY(field)  IN_DELIVERY, G_STRUCT_OFFSET (DeliverySettings, field)
 #define SMARTHOST(field) IN_SMARTHOST, G_STRUCT_OFFSET (DeliverySmarthost, field)
 #define ROUTE(field)     IN_ROUTE, G_STRUCT_OFFSET (DeliveryRoute, field)
-#define SPAN(least)      least, SPAN_MOST_SECONDS
+#define SPAN(least)      least, CONFIG_SPAN_MOST_SECONDS
 
 /* clang-format off */
 static const Key keys[] = {
@@ -60,8 +57,8 @@ static const Key keys[] = {
     {"Aliases", "File", KIND_FILE, CONFIG (aliases_file), 0, 0, "/etc/aliases"},
 
     {"Rewrite", "Sender",           KIND_MAILBOX, CONFIG (sender)},
-    {"Rewrite", "SenderTable",      KIND_PATH,    CONFIG (sender_table_file)},
-    {"Rewrite", "RecipientTable",   KIND_PATH,    CONFIG (recipient_table_file)},
+    {"Rewrite", "SenderTable",      KIND_TABLE,   CONFIG (sender_table_file)},
+    {"Rewrite", "RecipientTable",   KIND_TABLE,   CONFIG (recipient_table_file)},
     {"Rewrite", "Masquerade",       KIND_PARENTS, CONFIG (masquerade)},
     {"Rewrite", "MasqueradeExcept", KIND_WORDS,   CONFIG (masquerade_except)},
     {"Rewrite", "ReplyTo",          KIND_BOOLEAN, CONFIG (rewrites_reply_to), 0, 0, "yes"},
@@ -124,7 +121,7 @@ static const gchar *const group_names[] = {
     "Relay", "Server", "Queue", "Delivery", "Aliases", "Rewrite", CONFIG_SMARTHOST_GROUP, CONFIG_ROUTE_GROUP, NULL};
 
 void
-config_schema_complain (GPtrArray *problems, const gchar *file, const gchar *group, const gchar *key,
+config_schema_complain (GPtrArray *problems, const gchar *place, const gchar *group, const gchar *key,
                         const gchar *format, ...)
 {
     g_autofree gchar *text = NULL;
@@ -134,7 +131,7 @@ config_schema_complain (GPtrArray *problems, const gchar *file, const gchar *gro
     text = g_strdup_vprintf (format, arguments);
     va_end (arguments);
 
-    g_ptr_array_add (problems, g_strdup_printf ("%s: [%s] %s=: %s", file, group, key, text));
+    g_ptr_array_add (problems, g_strdup_printf ("%s: [%s] %s=: %s", place, group, key, text));
 }
 
 static void
@@ -146,7 +143,7 @@ complain_value (GPtrArray *problems, const gchar *group, const ConfigEntry *entr
 
     g_ptr_array_add (
         problems,
-        g_strdup_printf ("%s: [%s] %s=%s: expected %s%s", entry->file, group, entry->key, shown, wanted,
+        g_strdup_printf ("%s: [%s] %s=%s: expected %s%s", entry->place, group, entry->key, shown, wanted,
                          strchr (entry->value, '#') != NULL ? ", and a comment only on a line of its own" : ""));
 }
 
@@ -191,7 +188,7 @@ config_schema_name (const ConfigGroup *group, const gchar *kind, GPtrArray *prob
 
     if (strspn (name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-_.") != strlen (name))
         g_ptr_array_add (problems, g_strdup_printf ("%s: [%s]: expected a name of letters, digits, “-”, “_” and “.”",
-                                                    group->file, group->name));
+                                                    group->place, group->name));
 
     return name;
 }
@@ -245,13 +242,13 @@ complain_unknown_key (GPtrArray *problems, const ConfigGroup *group, const gchar
 
     nearest = config_value_nearest (entry->key, candidates);
     if (elsewhere != NULL)
-        config_schema_complain (problems, entry->file, group->name, entry->key,
+        config_schema_complain (problems, entry->place, group->name, entry->key,
                                 "unknown key; it belongs into the group [%s]", elsewhere->group);
     else if (nearest != NULL)
-        config_schema_complain (problems, entry->file, group->name, entry->key, "unknown key; did you mean %s=?",
+        config_schema_complain (problems, entry->place, group->name, entry->key, "unknown key; did you mean %s=?",
                                 nearest);
     else
-        config_schema_complain (problems, entry->file, group->name, entry->key,
+        config_schema_complain (problems, entry->place, group->name, entry->key,
                                 "unknown key; expected one of those that postern.conf(5) lists for [%s]", kind);
 }
 
@@ -262,10 +259,10 @@ complain_unknown_group (GPtrArray *problems, const ConfigGroup *group)
     g_autofree gchar *known = g_strjoinv ("], [", (gchar **) group_names);
 
     if (nearest != NULL)
-        g_ptr_array_add (problems, g_strdup_printf ("%s: [%s]: unknown group; did you mean [%s]?", group->file,
+        g_ptr_array_add (problems, g_strdup_printf ("%s: [%s]: unknown group; did you mean [%s]?", group->place,
                                                     group->name, nearest));
     else
-        g_ptr_array_add (problems, g_strdup_printf ("%s: [%s]: unknown group; expected one of [%s]", group->file,
+        g_ptr_array_add (problems, g_strdup_printf ("%s: [%s]: unknown group; expected one of [%s]", group->place,
                                                     group->name, known));
 }
 

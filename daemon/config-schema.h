@@ -11,6 +11,9 @@
 #define CONFIG_SMARTHOST_GROUP "Smarthost" /* or "Smarthost NAME" */
 #define CONFIG_ROUTE_GROUP     "Route"     /* "Route NAME" */
 
+/* Longer is a slip of the pen, and sums of such spans stay far from any overflow. */
+#define CONFIG_SPAN_MOST_SECONDS (3650 * 24 * 3600)
+
 /* What values are written to; a group needs only what its keys go to. */
 typedef struct {
     Config *config;
@@ -41,8 +44,8 @@ void config_schema_set_defaults (const ConfigTargets *targets);
  */
 void config_schema_read (const ConfigGroup *group, const ConfigTargets *targets, GPtrArray *problems);
 
-/* A problem with a key of a group, @file the one to change: "FILE: [GROUP] KEY=: …" */
-void config_schema_complain (GPtrArray *problems, const gchar *file, const gchar *group, const gchar *key,
+/* A problem with a key of a group, @place the one to change: "FILE:LINE: [GROUP] KEY=: …" */
+void config_schema_complain (GPtrArray *problems, const gchar *place, const gchar *group, const gchar *key,
                              const gchar *format, ...) G_GNUC_PRINTF (5, 6);
 
 /* The value of @key if it is set and not empty. */

@@ -57,6 +57,7 @@ config_unref (Config *config)
     g_free (config->tls_key);
     g_clear_pointer (&config->tls, smtp_tls_unref);
     g_clear_pointer (&config->delivery, delivery_settings_free);
+    g_free (config->written);
     g_free (config);
 }
 
@@ -71,13 +72,13 @@ config_new (void)
     return config;
 }
 
-/* The file that a missing key of the group should go to: the one that has most to do with it. */
+/* The place that a missing key of the group should go to: the one that has most to do with it. */
 static const gchar *
-file_of (const ConfigGroup *group, const gchar *key)
+place_of (const ConfigGroup *group, const gchar *key)
 {
     const ConfigEntry *entry = config_schema_entry (group, key);
 
-    return entry != NULL ? entry->file : group->file;
+    return entry != NULL ? entry->place : group->place;
 }
 
 /* What follows "Smarthost" names it: in D-Bus, in the log, on the command line. */
@@ -99,7 +100,7 @@ check_name_is_free (const DeliverySettings *delivery, const ConfigGroup *group, 
         if (g_ascii_strcasecmp (other->name, name) == 0)
             g_ptr_array_add (problems, g_strdup_printf ("%s: [%s]: there is another smarthost of the name “%s”; "
                                                         "expected [Smarthost NAME] with a name of its own",
-                                                        group->file, group->name, name));
+                                                        group->place, group->name, name));
     }
 }
 
@@ -132,7 +133,7 @@ read_password (DeliverySmarthost *smarthost, const ConfigGroup *group, const Con
     if (entry == NULL)
         return;
     if (credential != NULL && file != NULL) {
-        config_schema_complain (problems, file->file, group->name, "PasswordFile",
+        config_schema_complain (problems, file->place, group->name, "PasswordFile",
                                 "expected only one of PasswordFile= and PasswordCredential=");
         return;
     }
@@ -140,10 +141,10 @@ read_password (DeliverySmarthost *smarthost, const ConfigGroup *group, const Con
     smarthost->password = credential != NULL ? credential_read (sources->credentials_folder, entry->value, &error)
                                              : credential_read_file (entry->value, &exposed, &error);
     if (smarthost->password == NULL)
-        config_schema_complain (problems, entry->file, group->name, entry->key, "no password can be read from it: %s",
-                                error->message);
+        config_schema_complain (problems, entry->place, group->name, entry->key,
+                                "no password can be read from it: %s", error->message);
     if (exposed)
-        config_schema_complain (warnings, entry->file, group->name, entry->key,
+        config_schema_complain (warnings, entry->place, group->name, entry->key,
                                 "everybody on this machine can read the password in “%s”; take that right away with: "
                                 "chmod o-r %s",
                                 entry->value, entry->value);
@@ -157,15 +158,30 @@ check_authentication (const DeliverySmarthost *smarthost, const ConfigGroup *gro
                             config_schema_entry (group, "PasswordFile") != NULL;
 
     if (smarthost->user != NULL && !has_password)
-        config_schema_complain (problems, file_of (group, "User"), group->name, "User",
+        config_schema_complain (problems, place_of (group, "User"), group->name, "User",
                                 "expected PasswordCredential= or PasswordFile= beside it");
     if (smarthost->user == NULL && has_password)
-        config_schema_complain (problems, group->file, group->name, "User",
+        config_schema_complain (problems, group->place, group->name, "User",
                                 "missing; expected the name to log in with");
     if (smarthost->user != NULL && smarthost->security == SMTP_SECURITY_NONE && !smarthost->auth_without_tls)
-        config_schema_complain (warnings, file_of (group, "TLS"), group->name, "TLS",
+        config_schema_complain (warnings, place_of (group, "TLS"), group->name, "TLS",
                                 "without TLS the password is not sent, and mail will wait; set TLS=starttls, or "
                                 "AuthWithoutTLS=yes if the way to this host is safe");
+}
+
+/* The file is named in words that say which line is to change. */
+static void
+read_authorities (DeliverySmarthost *smarthost, const ConfigGroup *group, GPtrArray *problems)
+{
+    g_autoptr (GError) error = NULL;
+
+    if (smarthost->trust_file == NULL || smarthost->security == SMTP_SECURITY_NONE)
+        return;
+
+    smarthost->tls = smtp_tls_new_client (smarthost->trust_file, smarthost->verify, &error);
+    if (smarthost->tls == NULL)
+        config_schema_complain (problems, place_of (group, "TrustFile"), group->name, "TrustFile", "%s",
+                                error->message);
 }
 
 static void
@@ -180,11 +196,12 @@ read_smarthost (Config *config, const ConfigGroup *group, const ConfigSources *s
 
     config_schema_read (group, &(ConfigTargets){.smarthost = smarthost}, problems);
     if (config_schema_entry (group, "Host") == NULL)
-        config_schema_complain (problems, group->file, group->name, "Host",
+        config_schema_complain (problems, group->place, group->name, "Host",
                                 "missing; expected the name of the host that takes this machine's mail");
     if (config_schema_entry (group, "Port") == NULL)
         smarthost->port = default_port (smarthost->security);
 
+    read_authorities (smarthost, group, problems);
     read_password (smarthost, group, sources, problems, warnings);
     check_authentication (smarthost, group, problems, warnings);
 }
@@ -200,7 +217,7 @@ read_server_tls (Config *config, const ConfigFile *file, GPtrArray *problems)
     if ((certificate == NULL) != (key == NULL)) {
         const gchar *missing = certificate == NULL ? "TLSCertificate" : "TLSKey";
 
-        config_schema_complain (problems, certificate != NULL ? certificate->file : key->file, group->name, missing,
+        config_schema_complain (problems, certificate != NULL ? certificate->place : key->place, group->name, missing,
                                 "missing; expected TLSCertificate= and TLSKey= together");
         return;
     }
@@ -211,7 +228,7 @@ read_server_tls (Config *config, const ConfigFile *file, GPtrArray *problems)
 
     config->tls = smtp_tls_new_server (config->tls_certificate, config->tls_key, &error);
     if (config->tls == NULL)
-        config_schema_complain (problems, certificate->file, group->name, "TLSCertificate", "%s", error->message);
+        config_schema_complain (problems, certificate->place, group->name, "TLSCertificate", "%s", error->message);
 }
 
 static void
@@ -220,7 +237,7 @@ check_retry (const Config *config, const ConfigFile *file, GPtrArray *problems)
     const ConfigGroup *group = config_file_group (file, "Queue");
 
     if (group != NULL && config->delivery->retry_first_seconds > config->delivery->retry_longest_seconds)
-        config_schema_complain (problems, file_of (group, "RetryFirst"), group->name, "RetryFirst",
+        config_schema_complain (problems, place_of (group, "RetryFirst"), group->name, "RetryFirst",
                                 "expected no more than RetryLongest=, which is %u seconds",
                                 config->delivery->retry_longest_seconds);
 }
@@ -254,12 +271,11 @@ set_error (GError **error, GPtrArray *problems)
     g_set_error_literal (error, CONFIG_ERROR, CONFIG_ERROR_BAD, text);
 }
 
-Config *
-config_load (const ConfigSources *sources, GPtrArray *warnings, GError **error)
+/* Returns: (transfer full): what of @file is good; the rest has its defaults */
+static Config *
+read_file (ConfigFile *file, const ConfigSources *sources, GPtrArray *problems, GPtrArray *warnings)
 {
-    g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func (g_free);
-    g_autoptr (ConfigFile) file = config_file_read (sources->path, sources->may_be_missing, problems);
-    g_autoptr (Config) config = config_new ();
+    Config *config = config_new ();
 
     for (guint i = 0; i < file->groups->len; i++) {
         const ConfigGroup *group = g_ptr_array_index (file->groups, i);
@@ -276,11 +292,66 @@ config_load (const ConfigSources *sources, GPtrArray *warnings, GError **error)
     check_retry (config, file, problems);
     config_route_check (config->delivery, file, problems);
     complete_names (config, sources);
-    config_rewrite_read_tables (config, problems);
-    if (problems->len > 0) {
-        set_error (error, problems);
-        return NULL;
+    config_rewrite_read_tables (config, file, problems);
+    return config;
+}
+
+/* Returns: (transfer full): @config as it is, if all of it was good; it is taken over */
+static Config *
+judge (Config *config, const ConfigFile *file, GPtrArray *problems, GError **error)
+{
+    if (problems->len == 0) {
+        config->written = config_file_write (file);
+        return config;
     }
 
-    return g_steal_pointer (&config);
+    set_error (error, problems);
+    config_unref (config);
+    return NULL;
+}
+
+Config *
+config_load (const ConfigSources *sources, GPtrArray *warnings, GError **error)
+{
+    g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func (g_free);
+    g_autoptr (ConfigFile) file = config_file_read (sources->path, sources->may_be_missing, problems);
+
+    return judge (read_file (file, sources, problems, warnings), file, problems, error);
+}
+
+Config *
+config_load_written (const ConfigSources *sources, const gchar *path, GError **error)
+{
+    g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func (g_free);
+    g_autoptr (GPtrArray) warnings = g_ptr_array_new_with_free_func (g_free);
+    g_autoptr (ConfigFile) file = config_file_read_written (path, problems);
+
+    return judge (read_file (file, sources, problems, warnings), file, problems, error);
+}
+
+/* Sends nothing, and gives nothing up. */
+static DeliverySettings *
+holding_settings (const Config *config, const gchar *reason)
+{
+    DeliverySettings *settings = delivery_settings_new ();
+
+    settings->host_name = g_strdup (config->host_name);
+    settings->domain = g_strdup (config->domain);
+    settings->no_smarthost = g_strdup (reason);
+    settings->expire_seconds = CONFIG_SPAN_MOST_SECONDS;
+    settings->delay_notice_seconds = 0;
+    return settings;
+}
+
+Config *
+config_load_holding (const ConfigSources *sources, const gchar *reason)
+{
+    g_autoptr (GPtrArray) ignored = g_ptr_array_new_with_free_func (g_free);
+    g_autoptr (ConfigFile) file = config_file_read (sources->path, sources->may_be_missing, ignored);
+    Config *config = read_file (file, sources, ignored, ignored);
+    DeliverySettings *settings = holding_settings (config, reason);
+
+    delivery_settings_free (config->delivery);
+    config->delivery = settings;
+    return config;
 }

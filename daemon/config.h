@@ -58,6 +58,8 @@ typedef struct {
 
     /* [Queue], [Delivery], [Smarthost …] */
     DeliverySettings *delivery; /* (nullable) until somebody steals it */
+
+    gchar *written; /* (nullable) all of it as one text, for config_load_written (); until somebody steals it */
 } Config;
 
 /* In place of a path. */
@@ -97,3 +99,22 @@ Config *config_ref (Config *config);
 void config_unref (Config *config);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Config, config_unref)
+
+/**
+ * config_load_written:
+ * @path: a file that holds what a configuration was written as
+ *
+ * The same, of a text that the daemon wrote when it was good. Certificates, keys and secrets are those of now.
+ */
+Config *config_load_written (const ConfigSources *sources, const gchar *path, GError **error);
+
+/**
+ * config_load_holding:
+ * @reason: what waiting mail shows
+ *
+ * What a bad configuration says of taking mail in, as far as it is good, and nothing of what it says of sending it: there
+ * is no smarthost and no route, and no mail gets too old.
+ *
+ * Returns: (transfer full)
+ */
+Config *config_load_holding (const ConfigSources *sources, const gchar *reason);

@@ -10,6 +10,8 @@
 
 #include "credential.h"
 
+#include "message/text-start.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gio.h>
@@ -74,6 +76,8 @@ take_line (const gchar *text, gsize length, GError **error)
         return NULL;
     }
 
+    if (!message_text_start (&text, &length, error))
+        return NULL;
     if (length > 0 && text[length - 1] == '\n')
         length--;
     if (length > 0 && text[length - 1] == '\r')

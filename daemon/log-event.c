@@ -488,15 +488,26 @@ log_event_reloaded (void)
 }
 
 void
-log_event_configuration_bad (const GError *error, gboolean running)
+log_event_configuration_bad (const gchar *problems, const gchar *consequence)
 {
-    g_auto (GStrv) problems = g_strsplit (error->message, "\n", -1);
+    g_auto (GStrv) lines = g_strsplit (problems, "\n", -1);
+    g_autofree gchar *sentence = g_strdup_printf ("the configuration is bad; %s", consequence);
 
-    for (guint i = 0; problems[i] != NULL; i++)
-        log_sentence (LOG_EVENT_CONFIGURATION_BAD, problems[i]);
+    for (guint i = 0; lines[i] != NULL; i++)
+        log_sentence (LOG_EVENT_CONFIGURATION_BAD, lines[i]);
+    log_sentence (LOG_EVENT_CONFIGURATION_BAD, sentence);
+}
 
-    if (running)
-        log_sentence (LOG_EVENT_CONFIGURATION_BAD, "the configuration is bad, so the one that was in force stays");
+void
+log_event_configuration_copy_bad (const GError *error)
+{
+    g_auto (GStrv) lines = g_strsplit (error->message, "\n", -1);
+
+    for (guint i = 0; lines[i] != NULL; i++) {
+        g_autofree gchar *sentence = g_strdup_printf ("the last good configuration cannot be used: %s", lines[i]);
+
+        log_sentence (LOG_EVENT_CONFIGURATION_BAD, sentence);
+    }
 }
 
 void

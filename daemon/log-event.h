@@ -67,8 +67,9 @@ void log_event_sessions_full (guint most);
 void log_event_not_started (const GError *error);
 void log_event_reloaded (void);
 
-/* One line for each problem that @error has. @running: an older configuration stays in force. */
-void log_event_configuration_bad (const GError *error, gboolean running);
+/* @problems: a line for each; @consequence: what is in force instead */
+void log_event_configuration_bad (const gchar *problems, const gchar *consequence);
+void log_event_configuration_copy_bad (const GError *error);
 void log_event_configuration_warning (const gchar *warning);
 
 void log_event_disk (const GError *trouble); /* NULL: it is over */

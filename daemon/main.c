@@ -5,8 +5,9 @@
  *
  * Reads the command line, makes the relay, and runs the main loop until a signal ends it: SIGTERM and SIGINT stop in good order
  * (a second one at once), SIGHUP reads the configuration anew. What goes wrong at the start is told in one line, and by
- * the exit status of sysexits(3): 64 for the command line, 78 for the configuration, 1 for everything else. 75 asks the service
- * manager for another start: mail came while the relay was falling asleep.
+ * the exit status of sysexits(3): 64 for the command line, 1 for everything else. A bad configuration does not keep it from
+ * starting; a check of one ends with 78. 75 asks the service manager for another start: mail came while the relay was
+ * falling asleep.
  */
 
 #include "alias-check.h"
@@ -18,6 +19,7 @@
 #include "message/address.h"
 #include "output/output.h"
 #include "relay.h"
+#include "reload-command.h"
 #include "service.h"
 #include "store-command.h"
 
@@ -42,6 +44,7 @@ typedef struct {
     gboolean check_aliases;
     gboolean verify;
     gchar *salvage;
+    gboolean reload;
     gboolean version;
 } Arguments;
 
@@ -95,6 +98,8 @@ parse_arguments (Arguments *arguments, int *argc, char ***argv, GError **error)
          "Read all of the queue, which no relay may have open, tell what is damaged, and end", NULL},
         {"salvage", 0, 0, G_OPTION_ARG_FILENAME, &arguments->salvage,
          "Write all mail of the queue that can be read into a new state directory, and end", "DIR"},
+        {"reload", 0, 0, G_OPTION_ARG_NONE, &arguments->reload,
+         "Have the relay that runs on the bus read its configuration anew, and end; fails if that is bad", NULL},
         {"version", 0, 0, G_OPTION_ARG_NONE, &arguments->version, "Print the version", NULL},
         G_OPTION_ENTRY_NULL};
     g_autoptr (GOptionContext) context = g_option_context_new (NULL);
@@ -258,12 +263,6 @@ asked_to_reload (gpointer user_data)
 static int
 complain (const GError *error)
 {
-    if (error->domain == CONFIG_ERROR || error->domain == SMTP_TLS_ERROR) {
-        log_event_configuration_bad (error, FALSE);
-        service_failed (error->message, "correct the configuration, then: systemctl restart postern");
-        return EX_CONFIG;
-    }
-
     log_event_not_started (error);
     service_failed (error->message, "mend that, then: systemctl restart postern");
     return g_error_matches (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT) ? EX_USAGE : EXIT_FAILURE;
@@ -340,6 +339,8 @@ main (int argc, char **argv)
     signal (SIGPIPE, SIG_IGN);
     if (arguments.check)
         return check (&arguments);
+    if (arguments.reload)
+        return reload_command (arguments.bus != NULL ? arguments.bus : "system");
     if (arguments.verify || arguments.salvage != NULL)
         return look_after_store (&arguments);
 

@@ -8,7 +8,7 @@
  * through here.
  *
  * The configuration is read whole at the start and at each reload, and handed round. If any room does not take it, the old one
- * stays in force everywhere.
+ * stays in force everywhere. At a start with a bad one mail is taken in all the same (see config-keeper.h).
  *
  * A relay with nothing to do costs nothing: it ends, and is started by the next connection or call. From the moment that it
  * decides to, what comes has to find somebody:
@@ -33,6 +33,7 @@
 
 #include "bus-keeper.h"
 #include "bus-work.h"
+#include "config-keeper.h"
 #include "idle.h"
 #include "listener.h"
 #include "log-event.h"
@@ -65,6 +66,7 @@ struct _Relay {
     ConfigSources sources;
     const gchar *bus; /* see RelayOptions */
     gchar *host_name; /* what it is called where the configuration does not say it */
+    ConfigKeeper *config_keeper;
     Config *config;
     Aliases *aliases;
 
@@ -201,6 +203,8 @@ write_status (GString *text, gpointer user_data)
 {
     Relay *self = user_data;
 
+    status_line_append_configuration (text, config_keeper_problems (self->config_keeper),
+                                      config_keeper_consequence (self->config_keeper));
     status_line_append (text, self->queue, self->delivery);
 }
 
@@ -215,20 +219,11 @@ resolve_recipients (const MessageEnvelope *envelope, MessageEnvelope *resolved, 
     recipients_resolve (envelope, self->config, resolved);
 }
 
-static Config *
-load_config (Relay *self, GError **error)
+static void
+give_resolve (Relay *self, Config *config)
 {
-    g_autoptr (GPtrArray) warnings = g_ptr_array_new_with_free_func (g_free);
-    Config *config = config_load (&self->sources, warnings, error);
-
-    for (guint i = 0; i < warnings->len; i++)
-        log_event_configuration_warning (g_ptr_array_index (warnings, i));
-
-    if (config != NULL) {
-        config->delivery->resolve = resolve_recipients;
-        config->delivery->resolve_data = self;
-    }
-    return config;
+    config->delivery->resolve = resolve_recipients;
+    config->delivery->resolve_data = self;
 }
 
 /* The aliases outlive a configuration: what was good in them counts until something else is. */
@@ -278,6 +273,7 @@ watch_metering (Relay *self)
 static gboolean
 apply_config (Relay *self, Config *config, GError **error)
 {
+    give_resolve (self, config);
     if (!delivery_set_settings (self->delivery, g_steal_pointer (&config->delivery), error))
         return FALSE;
 
@@ -289,6 +285,7 @@ apply_config (Relay *self, Config *config, GError **error)
     config_unref (self->config);
     self->config = config_ref (config);
     watch_metering (self);
+    config_keeper_settle (self->config_keeper, config);
     return TRUE;
 }
 
@@ -300,15 +297,15 @@ relay_reload (Relay *self, GError **error)
     gboolean good;
 
     service_reloading (self->service);
-    config = load_config (self, &reason);
+    config = config_keeper_reload (self->config_keeper, &reason);
     good = config != NULL && apply_config (self, config, &reason);
     if (good) {
         log_event_reloaded ();
-        changed (self);
     } else {
-        log_event_configuration_bad (reason, TRUE);
+        config_keeper_refuse (self->config_keeper, reason);
         g_propagate_error (error, g_steal_pointer (&reason));
     }
+    changed (self);
 
     /* A service that keeps its old configuration is as ready as one with a new one. */
     service_ready (self->service);
@@ -350,7 +347,18 @@ bus_check (gboolean connect, const gchar *sender, BusChecked checked, gpointer c
     bus_work_check (self->bus_work, connect, sender, checked, checked_data);
 }
 
-static const BusHandlers bus_handlers = {.reload = bus_reload, .submit = bus_submit, .check = bus_check};
+static BusConfiguration
+bus_configuration (gpointer user_data)
+{
+    const Relay *self = user_data;
+
+    return (BusConfiguration){.problems = config_keeper_problems (self->config_keeper),
+                              .in_force = config_in_force_name (config_keeper_in_force (self->config_keeper)),
+                              .since_usec = config_keeper_since (self->config_keeper)};
+}
+
+static const BusHandlers bus_handlers = {
+    .reload = bus_reload, .submit = bus_submit, .check = bus_check, .configuration = bus_configuration};
 
 /* ---- Listening ---- */
 
@@ -503,23 +511,21 @@ woke (void *user_data)
     delivery_wake (self->delivery);
 }
 
-static gboolean
-read_config (Relay *self, const RelayOptions *options, GError **error)
+static void
+read_config (Relay *self, const RelayOptions *options)
 {
     self->sources = (ConfigSources){.path = options->config,
                                     .may_be_missing = options->config_may_be_missing,
                                     .credentials_folder = g_getenv ("CREDENTIALS_DIRECTORY"),
                                     .mail_name_file = MAIL_NAME_FILE};
-    self->config = load_config (self, error);
-    if (self->config == NULL)
-        return FALSE;
-
+    self->config_keeper = config_keeper_new (&self->sources, options->state_directory);
+    self->config = config_keeper_start (self->config_keeper);
+    give_resolve (self, self->config);
     give_aliases (self, self->config);
 
     /* The name service may take its time, so it is not asked again. */
     self->host_name = g_strdup (self->config->host_name);
     self->sources.host_name = self->host_name;
-    return TRUE;
 }
 
 static gboolean
@@ -560,9 +566,12 @@ relay_new (const RelayOptions *options, GError **error)
     bus_counters_init (&self->counters);
 
     self->poller = smtp_poller_new (NULL, error);
-    if (self->poller == NULL || !read_config (self, options, error) ||
-        !open_queue (self, options->state_directory, error) || !start_delivery (self, error))
+    if (self->poller == NULL)
         return NULL;
+    read_config (self, options);
+    if (!open_queue (self, options->state_directory, error) || !start_delivery (self, error))
+        return NULL;
+    config_keeper_settle (self->config_keeper, self->config);
 
     self->bus_work = bus_work_new (self->queue, self->users, self->poller, &self->sources);
     self->sessions = sessions_new (self->queue, self->poller, self->users, self->config);
@@ -691,6 +700,7 @@ relay_free (Relay *self)
     g_clear_pointer (&self->poller, smtp_poller_unref);
     g_clear_pointer (&self->service, service_free);
     g_clear_pointer (&self->config, config_unref);
+    g_clear_pointer (&self->config_keeper, config_keeper_free);
     g_clear_pointer (&self->aliases, aliases_unref);
     g_free (self->host_name);
     g_free (self);

@@ -26,10 +26,9 @@ typedef struct {
  * @options: strings must outlive the relay
  *
  * Reads the configuration, opens the queue, and listens. Serves when the main loop runs, and tells the service manager
- * that it is ready.
+ * that it is ready. A bad configuration is no error: the log is told, and mail is taken in.
  *
- * Returns: (transfer full): or %NULL with an error that says what to do: a CONFIG_ERROR (a line for each problem), a
- *   QUEUE_ERROR, %G_IO_ERROR_INVALID_ARGUMENT for a place to listen that is not understood, or another GIOError
+ * Returns: (transfer full): or %NULL with an error that says what to do: a QUEUE_ERROR, %G_IO_ERROR_INVALID_ARGUMENT for a place to listen that is not understood, or another GIOError
  */
 Relay *relay_new (const RelayOptions *options, GError **error);
 

@@ -13,7 +13,10 @@
 #include <fcntl.h>
 #include <gio/gio.h>
 #include <glib/gstdio.h>
+#include <string.h>
 #include <unistd.h>
+
+#include "message/text-start.h"
 
 static void
 set_error (GError **error, gint reason)
@@ -47,6 +50,21 @@ read_all (int fd, gsize most_bytes, gsize *length, GError **error)
     return g_string_free (g_steal_pointer (&text), FALSE);
 }
 
+/* Takes @text over; returns it from where it really begins. */
+static gchar *
+take_start (gchar *text, gsize *length, GError **error)
+{
+    const gchar *start = text;
+
+    if (!message_text_start (&start, length, error)) {
+        g_free (text);
+        return NULL;
+    }
+
+    memmove (text, start, *length + 1);
+    return text;
+}
+
 gchar *
 small_file_read (const gchar *path, gsize most_bytes, struct stat *status, gsize *length, GError **error)
 {
@@ -67,5 +85,5 @@ small_file_read (const gchar *path, gsize most_bytes, struct stat *status, gsize
 
     if (fd >= 0)
         g_close (fd, NULL);
-    return text;
+    return text != NULL ? take_start (text, length, error) : NULL;
 }

@@ -39,6 +39,21 @@ append_queue (GString *text, const QueueStatistics *statistics)
 }
 
 void
+status_line_append_configuration (GString *text, const gchar *problems, const gchar *consequence)
+{
+    g_auto (GStrv) lines = g_strsplit (problems != NULL ? problems : "", "\n", -1);
+    guint n = g_strv_length (lines);
+
+    if (n == 0)
+        return;
+
+    g_string_append_printf (text, "bad configuration: %s", lines[0]);
+    if (n > 1)
+        g_string_append_printf (text, " (and %u more, in the journal)", n - 1);
+    g_string_append_printf (text, "; %s; correct it, then: systemctl reload postern. ", consequence);
+}
+
+void
 status_line_append (GString *text, Queue *queue, Delivery *delivery)
 {
     g_autoptr (GArray) remotes = delivery_remotes (delivery);

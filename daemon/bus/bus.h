@@ -19,6 +19,13 @@ typedef void (*BusSubmitted) (QueueId id, const GError *error, gpointer user_dat
 /* @report: (nullable): the arguments of the reply to Check; %NULL if the daemon stops before it is made. */
 typedef void (*BusChecked) (GVariant *report, gpointer user_data);
 
+/* How the configuration is. */
+typedef struct {
+    const gchar *problems; /* (nullable): a line for each thing that is wrong with it */
+    const gchar *in_force; /* "current", "earlier", "none" */
+    gint64 since_usec;     /* when what is in force was good last */
+} BusConfiguration;
+
 typedef struct {
     /* Reads the configuration anew. FALSE: it was bad, and the old one stays. */
     gboolean (*reload) (GError **error, gpointer user_data);
@@ -30,6 +37,8 @@ typedef struct {
     /* Reads the configuration without using it and, if @connect, tries its smarthosts. */
     void (*check) (gboolean connect, const gchar *sender, BusChecked checked, gpointer checked_data,
                    gpointer user_data);
+
+    BusConfiguration (*configuration) (gpointer user_data);
 } BusHandlers;
 
 /* What happened since the daemon started. The daemon's own, since it goes on counting while there is no bus. */

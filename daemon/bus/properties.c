@@ -116,6 +116,37 @@ get_trouble (const Moment *moment)
     return bus_variant_text (moment->queue.trouble == NULL ? NULL : moment->queue.trouble->message);
 }
 
+static BusConfiguration
+get_configuration (const Moment *moment)
+{
+    return moment->bus->handlers.configuration (moment->bus->user_data);
+}
+
+static GVariant *
+get_configuration_problems (const Moment *moment)
+{
+    const gchar *problems = get_configuration (moment).problems;
+    g_auto (GStrv) lines = g_strsplit (problems != NULL ? problems : "", "\n", -1);
+    GVariantBuilder builder;
+
+    g_variant_builder_init (&builder, G_VARIANT_TYPE_STRING_ARRAY);
+    for (guint i = 0; lines[i] != NULL; i++)
+        g_variant_builder_add_value (&builder, bus_variant_text (lines[i]));
+    return g_variant_builder_end (&builder);
+}
+
+static GVariant *
+get_configuration_in_force (const Moment *moment)
+{
+    return g_variant_new_string (get_configuration (moment).in_force);
+}
+
+static GVariant *
+get_configuration_since (const Moment *moment)
+{
+    return bus_variant_time (get_configuration (moment).since_usec);
+}
+
 static const struct {
     const gchar *name;
     GVariant *(*get) (const Moment *moment);
@@ -136,6 +167,9 @@ static const struct {
     {"Metered", get_metered, TRUE},
     {"Unindexed", get_unindexed, TRUE},
     {"Trouble", get_trouble, TRUE},
+    {"ConfigurationProblems", get_configuration_problems, TRUE},
+    {"ConfigurationInForce", get_configuration_in_force, TRUE},
+    {"ConfigurationSince", get_configuration_since, TRUE},
 };
 
 static Moment

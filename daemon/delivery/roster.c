@@ -84,7 +84,7 @@ load_tls (const DeliverySettings *settings, GError **error)
         SmtpTls *tls = NULL;
 
         if (smarthost->security != SMTP_SECURITY_NONE) {
-            tls = find_tls (settings, all, smarthost);
+            tls = smarthost->tls ? smtp_tls_ref (smarthost->tls) : find_tls (settings, all, smarthost);
             if (!tls)
                 tls = smtp_tls_new_client (smarthost->trust_file, smarthost->verify, error);
             if (!tls)

@@ -72,6 +72,7 @@ delivery_smarthost_free (DeliverySmarthost *smarthost)
     g_free (smarthost->name);
     g_free (smarthost->host);
     g_free (smarthost->trust_file);
+    g_clear_pointer (&smarthost->tls, smtp_tls_unref);
     g_free (smarthost->user);
     if (smarthost->password)
         explicit_bzero (smarthost->password, strlen (smarthost->password));

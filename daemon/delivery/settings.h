@@ -4,6 +4,7 @@
 #include "delivery/route.h"
 #include "message/envelope.h"
 #include "smtp/client.h"
+#include "smtp/tls.h"
 
 /*
  * What the configuration says about delivering. Made by the configuration, handed to the delivery whole at start and
@@ -17,6 +18,7 @@ typedef struct {
     SmtpSecurity security;
     gboolean verify;   /* the certificate must be trusted and for @host */
     gchar *trust_file; /* (nullable) PEM; NULL: the system's trust store */
+    SmtpTls *tls;      /* (nullable) with the authorities of @trust_file, if there is one */
     gchar *user;       /* (nullable) */
     gchar *password;   /* (nullable) read from the credential or the file */
     gchar *mechanisms; /* (nullable) */

@@ -180,6 +180,12 @@ class Notifications(threading.Thread):
                 self.changed.wait(0.1)
             return True
 
+    def wait_match(self, pattern, since=0):
+        """Waits for a line that matches."""
+        with self.changed:
+            found = self.changed.wait_for(lambda: any(re.match(pattern, line) for line in self.lines[since:]), PATIENCE_SECONDS)
+            assert found, f"no notification {pattern}: {self.lines}"
+
     def close(self):
         path = self.socket.getsockname()
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:

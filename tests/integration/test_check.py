@@ -121,7 +121,7 @@ def test_offline_finds_authorities_that_cannot_be_read(make_relay, receiver, tmp
     (tmp_path / "authority.pem").write_text("no certificate\n", encoding="ascii")
     relay.configure({"Smarthost": {"Host": "localhost", "TrustFile": tmp_path / "authority.pem"}})
     status, told = check_by_daemon(relay, "--offline")
-    assert status == 1 and "has no certificate in PEM form" in told
+    assert status == 78 and "TrustFile=" in told and "has no certificate in PEM form" in told
 
 
 def test_no_smarthost_is_told(make_check):

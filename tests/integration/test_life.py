@@ -19,7 +19,6 @@ import mail
 from receiver import PATIENCE_SECONDS, reserve
 from relay import LocalSMTP, POSTERND, environment, for_everybody
 
-EX_CONFIG = 78
 NOBODY = pwd.getpwnam("nobody").pw_uid
 
 
@@ -55,9 +54,7 @@ def test_version_and_help():
     ("no key file at all\n", ["postern.conf"]),
 ])
 def test_a_bad_configuration_at_the_start_is_told_in_words(make_relay, text, words):
-    relay = make_relay(configuration=text, start=False)
-    relay.spawn()
-    assert relay.wait_exit() == EX_CONFIG
+    relay = make_relay(configuration=text, bus="none")
     told = relay.log_text()
     for word in [str(relay.configuration_file), *words]:
         assert word in told, told
@@ -91,23 +88,21 @@ def test_all_errors_of_a_configuration_are_told_at_once(make_relay):
     drop_ins = relay.folder / "postern.conf.d"
     drop_ins.mkdir()
     (drop_ins / "10-more.conf").write_text("[Delivery]\nConnectTimeout=-1\n", encoding="utf-8")
-    relay.spawn()
-    assert relay.wait_exit() == EX_CONFIG
+    relay.start()
     told = relay.log_text()
-    assert "Domian" in told and "Lifetime=long" in told
-    assert f"{drop_ins}/10-more.conf" in told and "ConnectTimeout=-1" in told
+    assert f"{relay.configuration_file}:2: [Relay] Domian=" in told
+    assert f"{relay.configuration_file}:4: [Queue] Lifetime=long" in told
+    assert f"{drop_ins}/10-more.conf:2: [Delivery] ConnectTimeout=-1" in told
 
 
-def test_systemctl_status_shows_in_a_line_why_it_does_not_start(make_relay):
-    relay = make_relay(configuration="[Relay]\nDomian=x\n[Queue]\nLifetime=long\n", start=False)
-    relay.spawn()
-    assert relay.wait_exit() == EX_CONFIG
+def test_systemctl_status_shows_in_a_line_what_is_wrong(make_relay):
+    relay = make_relay(configuration="[Relay]\nDomian=x\n[Queue]\nLifetime=long\n")
     (status,) = [line for line in relay.notifications.lines if line.startswith("STATUS=")]
-    assert status.startswith(f"STATUS={relay.configuration_file}: [Relay] Domian")
-    assert "and 1 more" in status and "correct" in status and "systemctl restart postern" in status
+    assert status.startswith(f"STATUS=bad configuration: {relay.configuration_file}:2: [Relay] Domian")
+    assert "and 1 more" in status and "mail is taken in and waits" in status and "systemctl reload postern" in status
 
     relay.configure("")
-    relay.start()
+    relay.restart()
     second = make_relay(start=False, state=relay.state)
     second.spawn()
     assert second.wait_exit() == 1
@@ -118,8 +113,7 @@ def test_systemctl_status_shows_in_a_line_why_it_does_not_start(make_relay):
 def test_a_configuration_that_cannot_be_read(make_relay):
     relay = make_relay(start=False)
     relay.configuration_file.unlink()
-    relay.spawn()
-    assert relay.wait_exit() == EX_CONFIG
+    relay.start()
     assert f"{relay.configuration_file}: cannot be read" in relay.log_text()
 
 

@@ -114,21 +114,55 @@ def test_a_relay_that_crashes_again_and_again_keeps_its_sockets(gate, receiver, 
     figure(f"{kills} crashes in a row: 0 connections refused, {load.expected} messages accepted, none lost, {twice} twice")
 
 
-def test_a_bad_configuration_is_told_in_one_line_and_mail_waits_for_a_good_one(gate, receiver):
-    gate.drop_in("[Service]\nRestartSec=2s\n")
-    gate.configure("[Smarthost]\nHots=mail.example.org\n")
-    sender = gate.machine.popen("sendmail", "you@example.net", stdin=-1)
-    sender.stdin.write("Subject: patient\n\nhello\n")
-    sender.stdin.close()
-    gate.machine.journal.wait("Scheduled restart job", since=gate.began, count=2, UNIT="postern.service")
-    gate.machine.journal.wait("Failed with result", since=gate.began, count=3, UNIT="postern.service")
+BAD = "[Relay]\nHostName=bad.example.org\n[Smarthost]\nHots=mail.example.org\n"
+PROBLEM = "/etc/postern/postern.conf:4: [Smarthost] Hots="
+
+
+def status_line(gate):
     status = gate.machine.run("systemctl", "status", "postern", check=False).stdout
-    line = next((line for line in status.splitlines() if line.lstrip().startswith("Status:")), status)
-    assert "Hots" in line and "systemctl restart postern" in line
-    assert gate.machine.state("postern.socket") == "active"
+    return next((line for line in status.splitlines() if line.lstrip().startswith("Status:")), status)
+
+
+def test_with_a_bad_configuration_mail_is_taken_and_waits_for_a_good_one(gate, receiver):
+    gate.configure(BAD)
+    gate.sendmail(text="Subject: patient\n\nhello\n", user="alice")
+    line = status_line(gate)
+    assert PROBLEM in line and "mail is taken in and waits" in line and "systemctl reload postern" in line
+    (message,) = gate.queue(user="alice")
+    assert PROBLEM in gate.postern("show", message["id"], user="alice").stdout
+    assert PROBLEM in gate.postern("status", user="alice").stdout
     gate.send_to(receiver)
-    assert sender.wait(PATIENCE_SECONDS) == 0
+    gate.machine.run("systemctl", "restart", "postern")
     assert mail.subjects(receiver.wait_messages(1)) == ["patient"]
+
+
+def test_a_restart_with_a_bad_configuration_goes_by_the_last_good_one(gate, receiver):
+    gate.send_to(receiver)
+    gate.machine.run("systemctl", "start", "postern")
+    gate.configure(BAD)
+    gate.machine.run("systemctl", "restart", "postern")
+    gate.sendmail(text="Subject: as before\n\nhello\n", user="alice")
+    assert mail.subjects(receiver.wait_messages(1)) == ["as before"]
+    line = status_line(gate)
+    assert PROBLEM in line and "the last good one is in force" in line
+    gate.wait("the configuration is bad; the last good one is in force")
+
+
+def test_a_reload_with_a_bad_configuration_fails(gate, receiver):
+    gate.send_to(receiver)
+    gate.machine.run("systemctl", "start", "postern")
+    gate.machine.run("systemctl", "reload", "postern")
+    gate.configure(BAD)
+    done = gate.machine.run("systemctl", "reload", "postern", check=False)
+    assert done.returncode != 0
+    assert gate.state == "active"
+    line = status_line(gate)
+    assert PROBLEM in line and "the last good one is in force" in line
+    gate.sendmail(text="Subject: as before\n\nhello\n")
+    assert mail.subjects(receiver.wait_messages(1)) == ["as before"]
+    gate.send_to(receiver)
+    gate.machine.run("systemctl", "reload", "postern")
+    assert "bad configuration" not in status_line(gate)
 
 
 def test_reload_keeps_sessions(gate, receiver):

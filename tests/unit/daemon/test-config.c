@@ -373,7 +373,7 @@ test_a_bad_value_is_named_with_what_was_expected (Fixture *fixture, gconstpointe
     for (guint i = 0; i < G_N_ELEMENTS (bad_values); i++) {
         const Bad *bad = &bad_values[i];
         g_autofree gchar *text = g_strdup_printf ("[%s]\n%s=%s\n", bad->group, bad->key, bad->value);
-        g_autofree gchar *place = g_strdup_printf ("%s: [%s] %s=", fixture->path, bad->group, bad->key);
+        g_autofree gchar *place = g_strdup_printf ("%s:2: [%s] %s=", fixture->path, bad->group, bad->key);
 
         assert_bad (fixture, text, place, bad->expected, NULL);
     }
@@ -383,7 +383,7 @@ static void
 test_the_error_names_the_drop_in (Fixture *fixture, gconstpointer data)
 {
     g_autofree gchar *path = write_file (fixture, "postern.conf.d/10.conf", "[Server]\nMaxErrors=x\n");
-    g_autofree gchar *place = g_strdup_printf ("%s: [Server] MaxErrors=x: expected", path);
+    g_autofree gchar *place = g_strdup_printf ("%s:2: [Server] MaxErrors=x: expected", path);
 
     assert_bad (fixture, "[Server]\nMaxErrors=1\n", place, NULL);
 }
