@@ -2,10 +2,11 @@
 """Postern in a booted machine: its configuration, its units, and its commands, run as one user or another."""
 
 import json
+import smtplib
 import time
 
 from machine import UNIT_SUCCEEDED
-from network import WORLD_ADDRESS
+from network import WORLD_ADDRESS, in_namespace
 from receiver import PATIENCE_SECONDS
 from relay import configuration_text
 
@@ -38,6 +39,31 @@ for number in range(count):
         call(f"sent bus-{number}", "SubmitMessage", GLib.Variant("(hsasa{sv})", (0, "a@example.org", ["b@example.net"], {})),
              Gio.UnixFDList.new_from_array([os.dup(file.fileno())]))
 """
+
+
+class LoopbackSMTP(smtplib.SMTP):
+    """A session of smtplib with port 25 of the machine's loopback, held by root."""
+
+    def __init__(self, network, **options):
+        self.network = network
+        super().__init__("127.0.0.1", 25, timeout=PATIENCE_SECONDS, **options)
+
+    def _get_socket(self, host, port, timeout):
+        return in_namespace(self.network.machine, lambda: super(LoopbackSMTP, self)._get_socket(host, port, timeout))
+
+    def send_raw(self, sender, recipients, content, options=("BODY=8BITMIME",)):
+        """Sends one message of octets, whose line ends stay as they are; returns the recipients that were refused."""
+        self.ehlo_or_helo_if_needed()
+        code, text = self.mail(sender, options)
+        assert code == 250, text
+        refused = [one for one in recipients if self.rcpt(one)[0] != 250]
+        code, text = self.docmd("DATA")
+        assert code == 354, text
+        stuffed = b"".join(b"." + line if line.startswith(b".") else line for line in content.splitlines(keepends=True))
+        self.send(stuffed + (b"" if stuffed.endswith(b"\r\n") else b"\r\n") + b".\r\n")
+        code, text = self.getreply()
+        assert code == 250, text
+        return refused
 
 
 class Gate:
@@ -92,6 +118,9 @@ class Gate:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while left := self.queue():
             assert time.monotonic() < deadline, f"the queue does not become empty: {left}"
+
+    def smtp(self, **options):
+        return LoopbackSMTP(self.machine.network, **options)
 
     # ---- what happened ----
 

@@ -15,7 +15,7 @@ from gate import Gate
 from machine import Machine
 from network import WORLD_NAME
 from package import packages
-from programs import NULLMAILER, REPOSITORY, STAND_IN, programs_layer, root_above
+from programs import NULLMAILER, REPOSITORY, STAND_IN, programs_layer
 from root import scratch_folder
 
 PASSWORD = "a password that nobody guesses"

@@ -16,9 +16,9 @@ import pytest
 
 from conftest import BUILD, TOP
 from gate import Gate
+from layers import root_above
 from machine import Machine
 from package import source_files
-from programs import root_above
 from root import scratch_folder
 
 MACROS = TOP / "tests" / "system" / "rpm-macros"

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What others' mail servers get from Postern, and what becomes of what they refuse; mailservers.py says how they are set up.
+
+What they kept is read by Python's email package and compared with what was sent. One relay is for all: mail to postfix.example
+goes to Postfix, and so on, and mail to refusing.postfix.example to where it does not like the relay's name.
+"""
+
+import email
+import email.policy
+import os
+import uuid
+from functools import cached_property
+
+import pytest
+
+import mail
+from gate import Gate
+from mailservers import SERVERS, MailServers
+from network import WORLD_ADDRESS
+from root import Unable
+from servers import node_layer, servers_layer
+
+
+@pytest.fixture(scope="module")
+def layers():
+    """Debian's servers must be there, and the one from the registry in CI."""
+    try:
+        return [node_layer(), servers_layer()]
+    except Unable:
+        if os.environ.get("CI") == "true":
+            raise
+        return [servers_layer()]
+
+
+@pytest.fixture(scope="module")
+def servers(machine, certificates, layers):
+    with MailServers(machine.network, certificates, layers) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def relay(machine):
+    """The gate, which sends each server's mail to it."""
+    gate = Gate(machine)
+    gate.reset()
+    groups = {}
+    for name, server in SERVERS.items():
+        ports = {name: server.port, **({f"refusing.{name}": server.refusing_port} if server.refusing_port else {})}
+        for remote, port in ports.items():
+            groups[f"Smarthost {remote}"] = {"Host": WORLD_ADDRESS, "Port": port, "TLS": "none"}
+        for remote in reversed(ports):
+            groups[f"Route {remote}"] = {"Recipients": f"{remote}.example *.{remote}.example", "Smarthosts": remote}
+    gate.configure(groups)
+    return gate
+
+
+@pytest.fixture(params=sorted(SERVERS))
+def server(request, servers, layers):
+    if request.param == "nodemailer" and len(layers) < 2:
+        pytest.skip("npm cannot fetch smtp-server here")
+    return servers.get(request.param)
+
+
+class Sent:
+    """A message that is sent once, to be found again by its Message-ID. header and body: with LF."""
+
+    def __init__(self, server, header="Subject: test\n", body=b"hello\n"):
+        self.id = f"<{uuid.uuid4().hex}@example.org>"
+        self.sender = f"me@{server.domain}"
+        self.recipient = f"you@{server.domain}"
+        header = f"Date: Sun, 29 Nov 2026 10:00:00 +0000\nFrom: {self.sender}\nTo: {self.recipient}\nMessage-ID: {self.id}\n{header}\n"
+        self.content = header.encode() + body
+
+    def send(self, relay, *recipients, line_end=b"\r\n"):
+        with relay.smtp() as session:
+            refused = session.send_raw(self.sender, recipients or [self.recipient], self.content.replace(b"\n", line_end))
+        assert not refused
+        return self
+
+    @cached_property
+    def message(self):
+        return email.message_from_bytes(self.content.replace(b"\n", b"\r\n"), policy=email.policy.SMTP)
+
+
+def leaves(message):
+    """What a reader sees of the parts: kind, file name, and content."""
+    return [(part.get_content_type(), part.get_filename(), part.get_payload(decode=True))
+            for part in message.walk() if not part.is_multipart()]
+
+
+def assert_same(kept, sent):
+    for name in ("Subject", "From", "To", "Message-ID"):
+        assert kept.message[name] == sent.message[name]
+        assert len(kept.message.get_all(name)) == 1
+    assert leaves(kept.message) == leaves(sent.message)
+
+
+def attachments(*parts):
+    """A multipart/mixed message's header and body."""
+    text = b"".join(b"--=_b\n" + part + b"\n" for part in parts)
+    return 'Subject: with parts\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="=_b"\n', text + b"--=_b--\n"
+
+
+UTF8 = "MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n"
+
+MESSAGES = {
+    "plain": ("Subject: test\n", b"hello\n"),
+    "dots": ("Subject: dots\n", b".\n..\n.x\n\n.\n"),
+    "empty": ("Subject: nothing\n", b""),
+    "from-line": ("Subject: mbox\n", b"From me\n>From you\n\nFrom us\n"),
+    "8-bit": ("Subject: 8-bit\n" + UTF8, "grüße\n".encode() * 3),
+    "8-bit-without-mime": ("Subject: 8-bit\n", "grüße\n".encode()),
+    "folded": ("Subject: " + " and more".join(map(str, range(9))) + "\n " + "x" * 60 + "\n", b"hello\n"),
+    "parts": attachments(b"Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n" + "grüße\n".encode(),
+                         b'Content-Type: application/octet-stream; name="a.bin"\nContent-Transfer-Encoding: base64\n'
+                         b'Content-Disposition: attachment; filename="a.bin"\n\nAAECAwQF\n'),
+}
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_a_message_arrives_as_it_was_sent(server, relay, name):
+    sent = Sent(server, *MESSAGES[name]).send(relay)
+    kept, = server.wait_kept(sent.id)
+    assert kept.sender == sent.sender
+    assert_same(kept, sent)
+
+
+def test_all_recipients_get_it(server, relay):
+    recipients = [f"r{number:03}@{server.domain}" for number in range(20)]
+    sent = Sent(server).send(relay, *recipients)
+    kept = server.wait_kept(sent.id, 20 if server.copies else 1)
+    assert len(kept) == (20 if server.copies else 1)
+    if not server.copies:
+        assert sorted(kept[0].recipients) == recipients
+
+
+def test_a_refused_recipient_is_told_in_the_servers_words(server, relay):
+    sent = Sent(server).send(relay, f"nobody@{server.domain}")
+    notice = mail.Notice(server.wait_kept(sent.id)[0])
+    fields = notice.recipient(f"nobody@{server.domain}")
+    assert fields["Diagnostic-Code"].startswith("smtp; 550")
+    assert fields["Action"] == "failed" and fields["Status"].startswith("5.")
+    assert notice.returned["Message-ID"] == sent.id
