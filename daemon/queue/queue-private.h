@@ -193,6 +193,10 @@ void queue_set_damaged (Queue *queue, QueueEntry *entry, const GError *error);
 /* Makes jobs for those pending recipients that have none. @next_usec: 0: at once */
 void queue_sort_message (Queue *queue, QueueEntry *entry, const QueueMessage *core, gint64 next_usec);
 
+/* The same for these recipients alone. */
+void queue_sort_recipients (Queue *queue, QueueEntry *entry, const QueueMessage *core, const guint *recipients,
+                            guint n_recipients, gint64 next_usec);
+
 /* Takes all jobs of a message that wait out of their lanes. */
 void queue_unsort_message (Queue *queue, QueueEntry *entry);
 

@@ -219,7 +219,7 @@ typedef struct {
  * queue_settle:
  * @job: (transfer full)
  * @results: one for each recipient of the job, in its order
- * @next_usec: when the deferred ones are tried again, or QUEUE_NEXT_WITH_LANE
+ * @next_usec: when the deferred ones are tried again, or QUEUE_NEXT_WITH_LANE; untried ones are due as they were
  * @hold: hold what is still pending
  *
  * Records the results; events follow once they are durable. When no recipient is pending the message is removed.

@@ -131,17 +131,16 @@ due_key (const QueueEntry *entry, gint64 next_usec)
     return next_usec != 0 ? next_usec : entry->arrival_usec;
 }
 
-void
-queue_sort_message (Queue *queue, QueueEntry *entry, const QueueMessage *core, gint64 next_usec)
+/* Puts those that are not covered into their lanes. @covered: (nullable) */
+static void
+sort_uncovered (Queue *queue, QueueEntry *entry, const QueueMessage *core, const guint8 *covered, gint64 next_usec)
 {
-    g_autofree guint8 *covered = NULL;
     g_autoptr (GArray) ways = NULL;
 
     if (queue->route == NULL || entry->head.flags & (QUEUE_HEAD_HELD | QUEUE_HEAD_DOOMED) ||
         entry->flags & QUEUE_ENTRY_DAMAGED)
         return;
 
-    covered = covered_recipients (queue, entry);
     ways = find_ways (queue, core, hints_of (&entry->head), covered);
     queue_tally (queue, entry, -1);
     for (guint i = 0; i < ways->len; i++) {
@@ -155,6 +154,27 @@ queue_sort_message (Queue *queue, QueueEntry *entry, const QueueMessage *core, g
             queue_tell_due (queue, lane);
     }
     queue_tally (queue, entry, 1);
+}
+
+void
+queue_sort_message (Queue *queue, QueueEntry *entry, const QueueMessage *core, gint64 next_usec)
+{
+    g_autofree guint8 *covered = covered_recipients (queue, entry);
+
+    sort_uncovered (queue, entry, core, covered, next_usec);
+}
+
+void
+queue_sort_recipients (Queue *queue, QueueEntry *entry, const QueueMessage *core, const guint *recipients,
+                       guint n_recipients, gint64 next_usec)
+{
+    g_autofree guint8 *elsewhere = covered_recipients (queue, entry);
+    g_autofree guint8 *covered = g_malloc (entry->n_recipients);
+
+    memset (covered, TRUE, entry->n_recipients);
+    for (guint i = 0; i < n_recipients; i++)
+        covered[recipients[i]] = elsewhere != NULL && elsewhere[recipients[i]];
+    sort_uncovered (queue, entry, core, covered, next_usec);
 }
 
 void

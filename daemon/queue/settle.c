@@ -24,7 +24,9 @@ typedef struct {
     guint n_recipients;
     QueueOutcome *outcomes; /* of them */
     GArray *segments;       /* of guint: what was written, in the order of the command's records */
-    gint64 next_usec;       /* of what is still pending */
+    gint64 next_usec;       /* of what is still pending, but for the untried if others are deferred: */
+    gint64 untried_usec;    /* when they were due */
+    GArray *untried;        /* (nullable) of guint: these */
     gboolean held;          /* it was held by this */
     gboolean removed;
 } Settle;
@@ -34,6 +36,7 @@ settle_free (Settle *settle)
 {
     queue_message_unref (settle->core);
     g_array_unref (settle->segments);
+    g_clear_pointer (&settle->untried, g_array_unref);
     g_free (settle->recipients);
     g_free (settle->outcomes);
     g_free (settle);
@@ -226,6 +229,9 @@ settle_kept (Settle *settle, const QueueCommand *command)
     queue_hand_end (queue, settle->hand);
     if (settle->held)
         queue_unsort_message (queue, entry);
+    if (settle->untried != NULL)
+        queue_sort_recipients (queue, entry, work->core, (const guint *) (gpointer) settle->untried->data,
+                               settle->untried->len, settle->untried_usec);
     queue_sort_message (queue, entry, work->core, settle->next_usec);
     view = queue_view (entry, settle->core);
     tell (settle, view);
@@ -304,30 +310,46 @@ changed_segments (const QueueJob *job, const QueueResult *results)
     return segments;
 }
 
+/* Some recipients have to wait, and others were not tried: these do not wait with them. */
+static void
+set_untried_apart (Settle *settle, const QueueResult *results)
+{
+    settle->untried_usec = settle->hand->due_usec;
+    settle->untried = g_array_new (FALSE, FALSE, sizeof (guint));
+    for (guint i = 0; i < settle->n_recipients; i++)
+        if (results[i].outcome == QUEUE_OUTCOME_UNTRIED)
+            g_array_append_val (settle->untried, settle->recipients[i]);
+}
+
 static void
 fill_head (Settle *settle, const QueueResult *results, gint64 next_usec, gboolean hold)
 {
     QueueWork *work = settle->hand->work;
-    gboolean tried = FALSE, deferred = FALSE;
+    gboolean tried = FALSE, untried = FALSE, deferred = FALSE;
+    gint64 soonest_usec;
 
     for (guint i = 0; i < settle->n_recipients; i++) {
         tried |= results[i].outcome != QUEUE_OUTCOME_UNTRIED;
+        untried |= results[i].outcome == QUEUE_OUTCOME_UNTRIED;
         deferred |= results[i].outcome == QUEUE_OUTCOME_DEFERRED;
     }
     settle->next_usec = settle->hand->due_usec;
     if (deferred)
         settle->next_usec = next_usec == QUEUE_NEXT_WITH_LANE ? 0 : next_usec;
+    if (deferred && untried)
+        set_untried_apart (settle, results);
 
     /* Somebody asked meanwhile to give it up, which need not wait. */
     if (work->head.flags & ~settle->hand->flags & QUEUE_HEAD_BOUNCED)
         settle->next_usec = 0;
 
+    soonest_usec = settle->untried != NULL ? MIN (settle->next_usec, settle->untried_usec) : settle->next_usec;
     settle->head = work->head;
     queue_record_fill_head (settle->core, &settle->head);
     if (tried) {
         settle->head.attempts++;
         settle->head.flags |= QUEUE_HEAD_DEFERRED;
-        settle->head.next_usec = earliest (work, settle->hand, settle->next_usec);
+        settle->head.next_usec = earliest (work, settle->hand, soonest_usec);
     }
     if (hold)
         settle->head.flags |= QUEUE_HEAD_HELD;

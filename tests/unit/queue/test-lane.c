@@ -179,6 +179,56 @@ a_job_is_due_when_its_time_has_come (Fixture *fixture)
     g_assert_cmpint (queue_lane_due (fixture->queue, "elsewhere.example"), ==, G_MAXINT64);
 }
 
+/* Settles a job of three recipients with an outcome each. */
+static void
+settle_apart (Fixture *fixture, QueueJob *job, const QueueOutcome outcomes[3], gint64 next_usec)
+{
+    QueueResult results[3] = {{0}};
+    guint events = fixture->events->len;
+
+    g_assert_cmpuint (job->n_recipients, ==, 3);
+    for (guint i = 0; i < 3; i++)
+        results[i] = (QueueResult){.outcome = outcomes[i], .remote = "mx.example.org:25", .reply = "words"};
+    queue_settle (fixture->queue, job, results, next_usec, FALSE);
+    while (fixture->events->len == events)
+        g_main_context_iteration (NULL, TRUE);
+}
+
+static void
+untried_recipients_do_not_wait_with_the_deferred (Fixture *fixture)
+{
+    const QueueOutcome outcomes[] = {QUEUE_OUTCOME_DELIVERED, QUEUE_OUTCOME_DEFERRED, QUEUE_OUTCOME_UNTRIED};
+    gint64 later = g_get_real_time () + HOUR;
+    QueueId id = fixture_commit (fixture, 1, "a@one.example b@one.example c@one.example", "x");
+    g_autoptr (QueueMessage) message = NULL;
+    QueueJob *job;
+
+    settle_apart (fixture, fixture_take (fixture, "one.example"), outcomes, later);
+    message = fixture_get (fixture, id);
+    g_assert_cmpint (message->next_usec, <, later);
+
+    job = fixture_take (fixture, "one.example");
+    g_assert_cmpuint (job->n_recipients, ==, 1);
+    g_assert_cmpuint (job->recipients[0], ==, 2);
+    g_assert_null (fixture_take (fixture, "one.example"));
+    fixture_settle (fixture, job, QUEUE_OUTCOME_DELIVERED, "250", 0);
+    g_assert_cmpint (queue_lane_due (fixture->queue, "one.example"), ==, later);
+}
+
+static void
+untried_recipients_are_due_at_once_if_none_is_deferred (Fixture *fixture)
+{
+    const QueueOutcome outcomes[] = {QUEUE_OUTCOME_DELIVERED, QUEUE_OUTCOME_UNTRIED, QUEUE_OUTCOME_UNTRIED};
+    QueueJob *job;
+
+    fixture_commit (fixture, 1, "a@one.example b@one.example c@one.example", "x");
+    settle_apart (fixture, fixture_take (fixture, "one.example"), outcomes, g_get_real_time () + HOUR);
+    job = fixture_take (fixture, "one.example");
+    g_assert_cmpuint (job->n_recipients, ==, 2);
+    fixture_settle (fixture, job, QUEUE_OUTCOME_DELIVERED, "250", 0);
+    g_assert_cmpuint (fixture_count_messages (fixture), ==, 0);
+}
+
 static void
 the_listener_is_told_when_something_is_due_sooner (Fixture *fixture)
 {
@@ -372,6 +422,10 @@ main (int argc, char **argv)
     fixture_add ("/queue/lane/jobs-come-in-the-order-of-arrival", jobs_come_in_the_order_of_arrival);
     fixture_add ("/queue/lane/a-burst-of-one-user-is-passed-by-another", a_burst_of_one_user_is_passed_by_another);
     fixture_add ("/queue/lane/users-with-many-jobs-take-turns", users_with_many_jobs_take_turns);
+    fixture_add ("/queue/lane/untried-recipients-do-not-wait-with-the-deferred",
+                 untried_recipients_do_not_wait_with_the_deferred);
+    fixture_add ("/queue/lane/untried-recipients-are-due-at-once-if-none-is-deferred",
+                 untried_recipients_are_due_at_once_if_none_is_deferred);
     fixture_add ("/queue/lane/a-job-is-due-when-its-time-has-come", a_job_is_due_when_its_time_has_come);
     fixture_add ("/queue/lane/the-listener-is-told-when-something-is-due-sooner",
                  the_listener_is_told_when_something_is_due_sooner);
