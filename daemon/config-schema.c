@@ -106,6 +106,7 @@ static const Key keys[] = {
     {"Smarthost", "Mechanisms",         KIND_TEXT,     SMARTHOST (mechanisms)},
     {"Smarthost", "AuthWithoutTLS",     KIND_BOOLEAN,  SMARTHOST (auth_without_tls)},
     {"Smarthost", "MaxConnections",     KIND_COUNT,    SMARTHOST (connections_most), 1, 10000},
+    {"Smarthost", "MaxRecipients",      KIND_COUNT,    SMARTHOST (recipients_most), 0, 1000000},
     {"Smarthost", "Weight",             KIND_COUNT,    SMARTHOST (weight), 1, 1000},
 
     {"Route", "Recipients", KIND_PATTERNS, ROUTE (recipients)},

@@ -122,14 +122,14 @@ find_answer (DeliveryAttempt *attempt, guint recipient)
 }
 
 const guint *
-delivery_attempt_recipients (const DeliveryAttempt *attempt, guint *n_recipients)
+delivery_attempt_recipients (const DeliveryAttempt *attempt, guint most, guint *n_recipients)
 {
     if (attempt->addressed) {
-        *n_recipients = attempt->addressed->len;
+        *n_recipients = MIN (attempt->addressed->len, most);
         return (const guint *) (gpointer) attempt->addressed->data;
     }
 
-    *n_recipients = attempt->job->n_recipients;
+    *n_recipients = MIN (attempt->job->n_recipients, most);
     return attempt->job->recipients;
 }
 
@@ -164,6 +164,30 @@ delivery_attempt_answer (DeliveryAttempt *attempt, guint recipient, const SmtpRe
     answer_set (answer, outcome, status, smtp_reply_line (reply), TRUE);
     if (attempt->addressed)
         answer_twins (attempt, answer);
+}
+
+static const DeliveryAnswer *
+first_with (const DeliveryAttempt *attempt, QueueOutcome outcome)
+{
+    for (guint i = 0; i < attempt->job->n_recipients; i++)
+        if (attempt->answers[i].outcome == outcome)
+            return &attempt->answers[i];
+
+    return NULL;
+}
+
+void
+delivery_attempt_end_part (DeliveryAttempt *attempt)
+{
+    const DeliveryAnswer *deferred = first_with (attempt, QUEUE_OUTCOME_DEFERRED);
+
+    if (!deferred || first_with (attempt, QUEUE_OUTCOME_DELIVERED) || first_with (attempt, QUEUE_OUTCOME_FAILED))
+        return;
+
+    for (guint i = 0; i < attempt->job->n_recipients; i++)
+        if (attempt->answers[i].outcome == QUEUE_OUTCOME_UNTRIED)
+            answer_set (&attempt->answers[i], QUEUE_OUTCOME_DEFERRED, deferred->status, g_strdup (deferred->reply),
+                        deferred->quotes);
 }
 
 void
@@ -309,9 +333,10 @@ delivery_attempt_judge (DeliveryAttempt *attempt, const DeliverySettings *settin
 
     given_up = delivery_attempt_count (attempt, QUEUE_OUTCOME_FAILED) +
                delivery_attempt_count (attempt, QUEUE_OUTCOME_EXPIRED);
-    attempt->hold = given_up > 0 && !message->envelope->sender[0];
-    if (attempt->hold)
+    if (given_up > 0 && !message->envelope->sender[0]) {
+        attempt->hold = delivery_attempt_count (attempt, QUEUE_OUTCOME_UNTRIED) == 0; /* these first */
         delivery_attempt_take_back (attempt, NULL);
+    }
 
     attempt->next_usec = next_attempt_usec (attempt, settings, expiry_usec, now_usec, jitter);
 }

@@ -50,11 +50,16 @@ void delivery_attempt_put_back (QueueJob *job, Queue *queue);
 /* It goes to this remote now: what another said before is forgotten. */
 void delivery_attempt_start (DeliveryAttempt *attempt, const gchar *host, const gchar *address, gboolean passes_dsn);
 
-/* Recipients that it is to be sent to, indexes into the envelope: of those that were redirected to one address, one. */
-const guint *delivery_attempt_recipients (const DeliveryAttempt *attempt, guint *n_recipients);
+/* Recipients that it is to be sent to, indexes into the envelope: of those that were redirected to one address, one; and not more
+ * than @most, the others stay untried. */
+const guint *delivery_attempt_recipients (const DeliveryAttempt *attempt, guint most, guint *n_recipients);
 
 /* @recipient: an index into the message's envelope; counts for those of the same address too. */
 void delivery_attempt_answer (DeliveryAttempt *attempt, guint recipient, const SmtpReply *reply);
+
+/* A remote has answered for a part of the recipients. If it took none, and may take some later, the rest need not be tried
+ * before. */
+void delivery_attempt_end_part (DeliveryAttempt *attempt);
 
 /* Defers all recipients that have no answer. */
 void delivery_attempt_break (DeliveryAttempt *attempt, const DeliveryFailure *failure, DeliveryWait wait);

@@ -617,6 +617,12 @@ delivery_connection_offers_dsn (const DeliveryConnection *self)
     return smtp_client_offers_dsn (self->client);
 }
 
+guint
+delivery_connection_recipients_most (const DeliveryConnection *self)
+{
+    return smtp_client_recipients_most (self->client);
+}
+
 gboolean
 delivery_connection_awaits_end (const DeliveryConnection *self)
 {

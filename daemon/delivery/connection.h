@@ -75,6 +75,9 @@ void delivery_connection_quit (DeliveryConnection *connection);
 /* Whether the remote takes over what NOTIFY= asks for (RFC 3461). Once it was ready. */
 gboolean delivery_connection_offers_dsn (const DeliveryConnection *connection);
 
+/* How many recipients the remote takes in one transaction, as it announced or has shown in this session; 0: not known. */
+guint delivery_connection_recipients_most (const DeliveryConnection *connection);
+
 /* Whether a message was sent whole and the remote has not said yet that it has it. */
 gboolean delivery_connection_awaits_end (const DeliveryConnection *connection);
 

@@ -7,12 +7,8 @@
  * there may be and which one takes a message, never which message: that is the lane's business.
  *
  * A session is kept after a message, for the next one: logging in anew for each message is slow and gets accounts
- * blocked. The one used last is used first, so that those beyond the need grow old and quit.
- *
- * Sessions are opened one at a time, and another one only when those that are open do not keep up: they had no pause
- * for a number of messages, or for a while. So a few messages that come together cost one login, thousands are spread
- * over all sessions within a blink, and a slow server gets its second session after a moment. One that does not even
- * greet does not keep others from being opened for ever.
+ * blocked. The one used last is used first, so that those beyond the need grow old and quit. When there is another one is
+ * decided in ramp.c.
  *
  * The server may close a kept session at any time, also at the moment when a message is sent over it. If a session
  * that has carried messages before ends without a word about this one, the message goes back as if nothing had
@@ -25,15 +21,9 @@
 #include "delivery/remote.h"
 
 #include "delivery/connection.h"
+#include "delivery/portion.h"
+#include "delivery/ramp.h"
 #include "delivery/retry.h"
-
-/* Another session is opened when each of those that are open has carried this many messages without a pause, or when
- * there was no pause for so long. A login takes about as long as a few messages. */
-#define RAMP_MESSAGES 10
-#define RAMP_SECONDS  1
-
-/* A session that takes longer to open is not waited for any more before another one is opened. */
-#define OPENING_PATIENCE_SECONDS 10
 
 /* A message that met this many dead sessions one after the other is deferred after all; there are never so many kept
  * sessions unless something kills them. */
@@ -58,16 +48,15 @@ struct _DeliveryRemote {
     gpointer user_data;
 
     DeliveryHealth health;
+    DeliveryPortion portion;
     gint64 since_usec; /* of the state, since the epoch */
     gboolean retired;
     GPtrArray *sessions; /* of Session */
     GQueue idle;         /* of Session, the one used last in front */
     guint opening;
     guint quitting;
-    gint64 moved_usec;   /* when a session last opened, took or completed something; monotonic */
-    gint64 opening_usec; /* when a session was last begun to be opened, or opened */
-    gint64 pressed_usec; /* since when no session was idle; 0: one is */
-    guint pressed_for;   /* messages completed since then */
+    gint64 moved_usec; /* when a session last opened, took or completed something; monotonic */
+    DeliveryRamp ramp;
     guint64 delivered;
     guint64 deferred;
     guint64 failed;
@@ -82,6 +71,7 @@ typedef struct {
     gboolean quitting;
     gboolean outdated;       /* quit as soon as nothing is in hand */
     guint completed;         /* messages carried */
+    guint recipients_most;   /* of one transaction, as far as it is known; 0: it is not */
     DeliveryFailure *locked; /* (nullable) it wants a login that we do not have */
 } Session;
 
@@ -133,19 +123,11 @@ quit_idle (DeliveryRemote *self)
         session_quit (session);
 }
 
-/* There is nothing to do for a session. */
-static void
-relax (DeliveryRemote *self)
-{
-    self->pressed_usec = 0;
-    self->pressed_for = 0;
-}
-
 static void
 press (DeliveryRemote *self)
 {
-    if (self->pressed_usec == 0 && self->idle.length == 0)
-        self->pressed_usec = now ();
+    if (self->idle.length == 0)
+        delivery_ramp_press (&self->ramp, now ());
 }
 
 /* ---- What the connections say ---- */
@@ -160,9 +142,10 @@ on_ready (gpointer user_data)
     self->moved_usec = now ();
     if (!session->opened) {
         session->opened = TRUE;
-        self->opening_usec = self->moved_usec;
+        delivery_ramp_open (&self->ramp, self->moved_usec);
         self->opening--;
         self->opened++;
+        session->recipients_most = delivery_connection_recipients_most (session->connection);
         if (delivery_health_opened (&self->health))
             changed (self, TRUE);
     }
@@ -173,7 +156,7 @@ on_ready (gpointer user_data)
 
     more = self->events->available (self, self->user_data);
     if (self->idle.length > 0 && !more)
-        relax (self);
+        delivery_ramp_relax (&self->ramp);
 }
 
 static void
@@ -193,6 +176,22 @@ on_result (guint recipient, const SmtpReply *reply, gpointer user_data)
     }
 
     delivery_attempt_answer (session->attempt, recipient, reply);
+}
+
+/* The session may have shown how many recipients there may be. */
+static void
+learn_portion (Session *session)
+{
+    DeliveryRemote *self = session->remote;
+    guint most = delivery_connection_recipients_most (session->connection);
+
+    if (most == session->recipients_most)
+        return;
+
+    session->recipients_most = most;
+    delivery_portion_learn (&self->portion, most, now ());
+    if (most > 0)
+        g_info ("%s takes %u recipients of a message at a time; the others follow", self->address, most);
 }
 
 static void
@@ -215,7 +214,7 @@ on_done (gpointer user_data)
     DeliveryAttempt *attempt = g_steal_pointer (&session->attempt);
 
     self->moved_usec = now ();
-    self->pressed_for++;
+    delivery_ramp_count (&self->ramp);
     session->completed++;
 
     if (session->locked) {
@@ -224,6 +223,8 @@ on_done (gpointer user_data)
         return;
     }
 
+    learn_portion (session);
+    delivery_attempt_end_part (attempt);
     if (delivery_health_completed (&self->health))
         changed (self, TRUE);
     self->events->finished (self, attempt, self->user_data);
@@ -434,16 +435,7 @@ used (const DeliveryRemote *self)
 static gint64
 ramp_usec (const DeliveryRemote *self)
 {
-    if (used (self) == 0)
-        return 0;
-    if (self->opening > 0)
-        return self->opening_usec + delivery_usec (OPENING_PATIENCE_SECONDS);
-    if (self->pressed_usec == 0)
-        return G_MAXINT64;
-    if (self->pressed_for >= used (self) * RAMP_MESSAGES)
-        return 0;
-
-    return MAX (self->pressed_usec, self->opening_usec) + delivery_usec (RAMP_SECONDS);
+    return delivery_ramp_usec (&self->ramp, used (self), self->opening);
 }
 
 static gboolean
@@ -487,7 +479,7 @@ delivery_remote_open (DeliveryRemote *self, gint64 now_usec)
     g_ptr_array_add (self->sessions, session);
     if (self->sessions->len == 1)
         self->moved_usec = now_usec;
-    self->opening_usec = now_usec;
+    delivery_ramp_open (&self->ramp, now_usec);
     self->opening++;
     press (self);
     return TRUE;
@@ -499,6 +491,7 @@ delivery_remote_start (DeliveryRemote *self, DeliveryAttempt *attempt)
     Session *session = g_queue_pop_head (&self->idle);
     const guint *recipients;
     guint n_recipients;
+    guint most;
 
     if (!session)
         return FALSE;
@@ -507,7 +500,8 @@ delivery_remote_start (DeliveryRemote *self, DeliveryAttempt *attempt)
     self->moved_usec = now ();
     press (self);
     delivery_attempt_start (attempt, self->host, self->address, delivery_connection_offers_dsn (session->connection));
-    recipients = delivery_attempt_recipients (attempt, &n_recipients);
+    most = delivery_portion_most (&self->portion, self->smarthost->recipients_most, session->recipients_most, now ());
+    recipients = delivery_attempt_recipients (attempt, most, &n_recipients);
     delivery_connection_begin (session->connection, self->queue, attempt->job->message, recipients, n_recipients);
     return TRUE;
 }

@@ -24,6 +24,7 @@ typedef struct {
     gchar *mechanisms; /* (nullable) */
     gboolean auth_without_tls;
     guint connections_most; /* at the same time */
+    guint recipients_most;  /* of one transaction; 0: as many as it takes */
     guint weight;           /* its part where several share a route */
 } DeliverySmarthost;
 

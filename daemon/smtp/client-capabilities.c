@@ -28,6 +28,21 @@ read_size (SmtpCapabilities *capabilities, const gchar *parameter)
     capabilities->size_most_bytes = g_ascii_strtoull (parameter, NULL, 10);
 }
 
+/* "LIMITS RCPTMAX=100 MAILMAX=20": names in any case, those that are not known are left out (RFC 9422 3). */
+static void
+read_limits (SmtpCapabilities *capabilities, const gchar *parameters)
+{
+    g_auto (GStrv) limits = g_strsplit (parameters, " ", -1);
+
+    for (guint i = 0; limits[i]; i++) {
+        guint64 number;
+
+        if (g_ascii_strncasecmp (limits[i], "RCPTMAX=", strlen ("RCPTMAX=")) == 0 &&
+            g_ascii_string_to_unsigned (limits[i] + strlen ("RCPTMAX="), 10, 1, G_MAXUINT, &number, NULL))
+            capabilities->recipients_most = (guint) number;
+    }
+}
+
 static void
 read_auth (SmtpCapabilities *capabilities, const gchar *mechanisms)
 {
@@ -59,6 +74,8 @@ read_line (SmtpCapabilities *capabilities, const gchar *line)
         capabilities->smtputf8 = TRUE;
     else if (strcmp (keyword, "SIZE") == 0)
         read_size (capabilities, parameters);
+    else if (strcmp (keyword, "LIMITS") == 0)
+        read_limits (capabilities, parameters);
     else if (strcmp (keyword, "AUTH") == 0)
         read_auth (capabilities, parameters);
 }

@@ -13,6 +13,7 @@ typedef struct {
     gboolean smtputf8;
     gboolean size;
     guint64 size_most_bytes; /* 0: no limit was told */
+    guint recipients_most;   /* of one transaction (RFC 9422); 0: no limit was told */
     gchar *auth;             /* (nullable) mechanisms, separated by spaces */
 } SmtpCapabilities;
 

@@ -50,6 +50,7 @@ typedef enum {
 typedef enum {
     CLIENT_RECIPIENT_OPEN,
     CLIENT_RECIPIENT_ACCEPTED, /* by RCPT; the end of the content decides */
+    CLIENT_RECIPIENT_PUT_OFF,  /* one too many for this transaction: it has no result of this one */
     CLIENT_RECIPIENT_TOLD      /* its result */
 } ClientRecipientState;
 
@@ -65,7 +66,11 @@ typedef struct {
     guint n_sent;     /* RCPT commands */
     guint n_answered; /* of them */
     guint n_accepted; /* state CLIENT_RECIPIENT_ACCEPTED */
+    guint n_put_off;  /* state CLIENT_RECIPIENT_PUT_OFF */
     guint n_told;
+    guint n_taken;         /* by RCPT */
+    guint n_refusals;      /* in a row that say that there are too many */
+    SmtpReply *put_off_by; /* (nullable) the last of them */
     guint64 size;
     gboolean utf8;  /* SMTPUTF8 is asked for */
     gboolean begun; /* the server has accepted MAIL: it is in a transaction until that ends, or RSET */
@@ -93,7 +98,8 @@ struct _SmtpClient {
     GArray *expected; /* of ClientExpectation, in the order of the replies */
     guint answered;   /* so many of them have come */
     SmtpCapabilities capabilities;
-    gboolean secure; /* TLS is up */
+    guint recipients_shown; /* the last transaction that had too many recipients had so many; 0: none had */
+    gboolean secure;        /* TLS is up */
     gboolean tls_refused;
 
     gboolean authenticated;
@@ -161,8 +167,12 @@ void client_transaction_start (SmtpClient *client, const SmtpTransaction *transa
 void client_send_probe (SmtpClient *client, const gchar *sender);
 void client_transaction_free (ClientTransaction *transaction);
 void client_take_content (SmtpClient *client, GBytes *piece, gboolean last);
+void client_tell (SmtpClient *client, ClientRecipient *recipient, const SmtpReply *reply);
+
+/* Sends what may be sent now, or ends the transaction. */
+void client_advance (SmtpClient *client);
+void client_fail_nonsense (SmtpClient *client, const SmtpReply *reply, const gchar *command);
 void client_take_mail (SmtpClient *client, const SmtpReply *reply);
-void client_take_rcpt (SmtpClient *client, const SmtpReply *reply);
 void client_take_data (SmtpClient *client, const SmtpReply *reply);
 void client_take_chunk (SmtpClient *client, const SmtpReply *reply);
 void client_take_last_chunk (SmtpClient *client, const SmtpReply *reply);
@@ -171,3 +181,13 @@ void client_take_end_of_nothing (SmtpClient *client, const SmtpReply *reply);
 
 /* A reply while content is leaving after DATA. */
 void client_take_interruption (SmtpClient *client, const SmtpReply *reply);
+
+/* ---- client-recipients.c ---- */
+
+void client_take_rcpt (SmtpClient *client, const SmtpReply *reply);
+
+/* Whether the server has shown that it takes no more recipients in this transaction. */
+gboolean client_is_full (const ClientTransaction *transaction);
+
+/* Puts off those that it was not asked about; only once all others have their reply. */
+void client_put_off_rest (ClientTransaction *transaction);

@@ -8,7 +8,8 @@
  * With DATA it is two. RCPT commands go out in groups, so that what is on its way is bounded.
  *
  * Each recipient gets exactly one result: the refusal of its RCPT, the refusal of MAIL or DATA, or the reply to the
- * end of the content. What the server would refuse by what it told in EHLO is refused here, without asking it.
+ * end of the content. Only those that are too many for one transaction get none: see client-recipients.c. What the
+ * server would refuse by what it told in EHLO is refused here, without asking it.
  *
  * Commands that were sent ahead have to be lived with when the ones before them fail:
  *
@@ -35,27 +36,26 @@
 /* Enough to keep a line busy over a round trip. */
 #define CHUNKS_AHEAD_MOST 8
 
-static void client_advance (SmtpClient *client);
-
 void
 client_transaction_free (ClientTransaction *transaction)
 {
     if (!transaction)
         return;
 
+    smtp_reply_free (transaction->put_off_by);
     g_free (transaction->recipients);
     g_free (transaction);
 }
 
 /* ---- Results ---- */
 
-static void
+void
 client_tell (SmtpClient *client, ClientRecipient *recipient, const SmtpReply *reply)
 {
     ClientTransaction *transaction = client->transaction;
 
-    if (recipient->state == CLIENT_RECIPIENT_ACCEPTED)
-        transaction->n_accepted--;
+    transaction->n_accepted -= recipient->state == CLIENT_RECIPIENT_ACCEPTED;
+    transaction->n_put_off -= recipient->state == CLIENT_RECIPIENT_PUT_OFF;
     recipient->state = CLIENT_RECIPIENT_TOLD;
     transaction->n_told++;
 
@@ -69,12 +69,14 @@ client_tell_all (SmtpClient *client, const SmtpReply *reply)
     ClientTransaction *transaction = client->transaction;
 
     for (guint i = 0; i < transaction->n_recipients; i++) {
-        if (transaction->recipients[i].state != CLIENT_RECIPIENT_TOLD)
-            client_tell (client, &transaction->recipients[i], reply);
+        ClientRecipient *recipient = &transaction->recipients[i];
+
+        if (recipient->state == CLIENT_RECIPIENT_OPEN || recipient->state == CLIENT_RECIPIENT_ACCEPTED)
+            client_tell (client, recipient, reply);
     }
 }
 
-static void
+void
 client_fail_nonsense (SmtpClient *client, const SmtpReply *reply, const gchar *command)
 {
     client_fail (client, SMTP_CLIENT_FAILED_PROTOCOL, reply, "the reply to %s is none that it can have", command);
@@ -254,7 +256,7 @@ client_send_recipients (SmtpClient *client)
     ClientTransaction *transaction = client->transaction;
     guint ahead_most = recipients_ahead_most (client);
 
-    while (transaction->n_sent < transaction->n_recipients &&
+    while (transaction->n_sent < transaction->n_recipients && !client_is_full (transaction) &&
            transaction->n_sent - transaction->n_answered < ahead_most)
         client_send_rcpt (client);
 }
@@ -361,6 +363,8 @@ client_finish_transaction (SmtpClient *client)
 {
     gboolean begun = client->transaction->begun;
 
+    if (client->transaction->n_put_off > 0)
+        client->recipients_shown = client->transaction->n_taken;
     client->tell_done = TRUE;
     client->tell_want_content = FALSE;
     g_clear_pointer (&client->transaction, client_transaction_free);
@@ -370,12 +374,11 @@ client_finish_transaction (SmtpClient *client)
         client_become_ready (client);
 }
 
-/* Sends what may be sent now, or ends the transaction. */
-static void
+void
 client_advance (SmtpClient *client)
 {
     ClientTransaction *transaction = client->transaction;
-    gboolean decided = transaction->n_told == transaction->n_recipients;
+    gboolean decided = transaction->n_told + transaction->n_put_off == transaction->n_recipients;
 
     if (client->state != CLIENT_BUSY)
         return;
@@ -388,6 +391,8 @@ client_advance (SmtpClient *client)
         return;
 
     client_send_recipients (client);
+    if (client_is_full (transaction) && transaction->n_answered == transaction->n_sent)
+        client_put_off_rest (transaction);
     if (transaction->n_sent < transaction->n_recipients)
         return;
 
@@ -428,41 +433,6 @@ client_take_mail (SmtpClient *client, const SmtpReply *reply)
     if (!client->transaction->begun) {
         client_tell_all (client, reply);
         client_forget_content (client);
-    }
-    client_advance (client);
-}
-
-/* 552 to one of many may mean too many of them, and RFC 5321 4.5.3.1.10 wants it taken as 452 then. */
-static SmtpReply *
-reinterpret_too_many (const ClientTransaction *transaction, const SmtpReply *reply)
-{
-    gboolean may_be = reply->status[0] == '\0' || g_str_equal (reply->status, "5.5.3");
-
-    if (reply->code == 552 && may_be && transaction->n_accepted > 0)
-        return smtp_reply_new (452, "4.5.3", "%s", reply->text);
-
-    return smtp_reply_copy (reply);
-}
-
-void
-client_take_rcpt (SmtpClient *client, const SmtpReply *reply)
-{
-    ClientTransaction *transaction = client->transaction;
-    ClientRecipient *recipient = &transaction->recipients[transaction->n_answered++];
-
-    if (reply->code / 100 == 3) {
-        client_fail_nonsense (client, reply, "RCPT");
-        return;
-    }
-
-    /* With MAIL refused it has its result. */
-    if (recipient->state == CLIENT_RECIPIENT_OPEN && client_reply_is_success (reply)) {
-        recipient->state = CLIENT_RECIPIENT_ACCEPTED;
-        transaction->n_accepted++;
-    } else if (recipient->state == CLIENT_RECIPIENT_OPEN) {
-        g_autoptr (SmtpReply) decisive = reinterpret_too_many (transaction, reply);
-
-        client_tell (client, recipient, decisive);
     }
     client_advance (client);
 }

@@ -510,3 +510,15 @@ smtp_client_is_authenticated (const SmtpClient *client)
 {
     return client->authenticated;
 }
+
+guint
+smtp_client_recipients_most (const SmtpClient *client)
+{
+    guint announced = client->capabilities.recipients_most;
+    guint shown = client->recipients_shown;
+
+    if (announced == 0 || shown == 0)
+        return MAX (announced, shown);
+
+    return MIN (announced, shown);
+}

@@ -64,7 +64,8 @@ typedef struct {
     void (*want_content) (gpointer user_data);
 
     /* What became of the recipient, an index into the envelope: exactly once for each in the transaction, before
-     * done. @reply (transfer none) is the reply that decided it. */
+     * done. @reply (transfer none) is the reply that decided it. Only those that were too many for one transaction have no
+     * result when it is done: they are for the next. Each transaction has at least one result. */
     void (*result) (guint recipient, const SmtpReply *reply, gpointer user_data);
 
     /* All results of the transaction are told. ready or failed follows. */
@@ -135,6 +136,9 @@ gboolean smtp_client_offers_dsn (const SmtpClient *client);
 
 /* Whether the server takes content with 8-bit bytes (RFC 6152). */
 gboolean smtp_client_offers_8bitmime (const SmtpClient *client);
+
+/* How many recipients the server takes in one transaction, as it announced (RFC 9422) or as it has shown; 0: not known. */
+guint smtp_client_recipients_most (const SmtpClient *client);
 
 /* Whether a mechanism was agreed and used. */
 gboolean smtp_client_is_authenticated (const SmtpClient *client);

@@ -215,7 +215,7 @@ test_every_key_of_a_smarthost_is_read (Fixture *fixture, gconstpointer data)
     g_autofree gchar *trust = write_file (fixture, "trust.pem", "");
     g_autofree gchar *text = g_strdup_printf (
         "[Smarthost]\nHost=Relay.Example.com\nPort=2525\nTLS=opportunistic\nVerify=no\nTrustFile=%s\n"
-        "User=me\nPasswordFile=%s\nMechanisms=PLAIN LOGIN\nAuthWithoutTLS=yes\nMaxConnections=9\n",
+        "User=me\nPasswordFile=%s\nMechanisms=PLAIN LOGIN\nAuthWithoutTLS=yes\nMaxConnections=9\nMaxRecipients=50\n",
         trust, password);
     const DeliverySmarthost *host = smarthost (load_good (fixture, text), 0);
 
@@ -230,6 +230,7 @@ test_every_key_of_a_smarthost_is_read (Fixture *fixture, gconstpointer data)
     g_assert_cmpstr (host->mechanisms, ==, "PLAIN LOGIN");
     g_assert_true (host->auth_without_tls);
     g_assert_cmpuint (host->connections_most, ==, 9);
+    g_assert_cmpuint (host->recipients_most, ==, 50);
     g_assert_cmpuint (fixture->warnings->len, ==, 0);
 }
 

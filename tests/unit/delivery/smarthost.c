@@ -30,6 +30,8 @@ struct _Smarthost {
     GHashTable *counts;
     guint connections;
     guint most_open;
+    guint recipients_most; /* 0: no limit */
+    gchar *too_many;
 };
 
 typedef struct {
@@ -188,6 +190,9 @@ command_line (Session *session, const gchar *line)
                     : g_str_equal (verb, "QUIT") ? "221 2.0.0 bye"
                     : g_str_equal (verb, "AUTH") ? "235 2.7.0 welcome"
                                                  : "250 2.0.0 fine");
+    if (g_str_equal (verb, "RCPT") && session->smarthost->recipients_most > 0 &&
+        session->message->recipients->len >= session->smarthost->recipients_most)
+        reply = session->smarthost->too_many;
     if (g_str_equal (verb, "MAIL") && reply[0] == '2') {
         g_free (session->message->sender);
         session->message->sender = g_strdup (line + strlen ("MAIL FROM:"));
@@ -306,6 +311,14 @@ close_socket (Smarthost *self)
 }
 
 void
+smarthost_limit_recipients (Smarthost *self, guint most, const gchar *reply)
+{
+    self->recipients_most = most;
+    g_free (self->too_many);
+    self->too_many = g_strdup (reply);
+}
+
+void
 smarthost_stop (Smarthost *self)
 {
     close_socket (self);
@@ -343,6 +356,7 @@ smarthost_free (Smarthost *self)
     g_ptr_array_unref (self->messages);
     g_hash_table_unref (self->counts);
     g_free (self->extensions);
+    g_free (self->too_many);
     g_free (self);
 }
 

@@ -32,6 +32,9 @@ guint16 smarthost_port (const Smarthost *smarthost);
  */
 void smarthost_on (Smarthost *smarthost, const gchar *verb, const gchar *match, guint times, const gchar *reply);
 
+/* From now on takes no more recipients in one transaction than this, and refuses the others with @reply. */
+void smarthost_limit_recipients (Smarthost *smarthost, guint most, const gchar *reply);
+
 /* Forgets all that was told by smarthost_on (). */
 void smarthost_behave (Smarthost *smarthost);
 

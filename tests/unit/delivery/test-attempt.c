@@ -164,6 +164,64 @@ test_untried (Fixture *fixture, gconstpointer data)
     g_assert_cmpint (settled.results[1].outcome, ==, QUEUE_OUTCOME_UNTRIED);
 }
 
+static guint
+count_recipients (Fixture *fixture, guint most)
+{
+    guint n_recipients;
+
+    delivery_attempt_recipients (fixture->attempt, most, &n_recipients);
+    return n_recipients;
+}
+
+static void
+test_portion (Fixture *fixture, gconstpointer data)
+{
+    g_assert_cmpuint (count_recipients (fixture, G_MAXUINT), ==, N_RCPT);
+    g_assert_cmpuint (count_recipients (fixture, 2), ==, 2);
+    answer (fixture, 0, 250, NULL);
+    answer (fixture, 1, 451, "4.2.1");
+    delivery_attempt_end_part (fixture->attempt);
+    settle (fixture, 1);
+
+    g_assert_cmpint (settled.results[1].outcome, ==, QUEUE_OUTCOME_DEFERRED);
+    g_assert_cmpint (settled.results[2].outcome, ==, QUEUE_OUTCOME_UNTRIED);
+}
+
+static void
+test_portion_deferred (Fixture *fixture, gconstpointer data)
+{
+    answer (fixture, 0, 451, "4.2.1");
+    answer (fixture, 1, 451, "4.2.1");
+    delivery_attempt_end_part (fixture->attempt);
+    settle (fixture, 1);
+
+    g_assert_cmpint (settled.results[2].outcome, ==, QUEUE_OUTCOME_DEFERRED);
+    g_assert_cmpstr (settled.results[2].reply, ==, "451 4.2.1 words");
+    g_assert_cmpint (settled.next_usec, >, ARRIVAL + SECOND);
+}
+
+static void
+test_portion_failed (Fixture *fixture, gconstpointer data)
+{
+    answer (fixture, 0, 554, "5.6.0");
+    delivery_attempt_end_part (fixture->attempt);
+    settle (fixture, 1);
+
+    g_assert_cmpint (settled.results[1].outcome, ==, QUEUE_OUTCOME_UNTRIED);
+}
+
+static void
+test_null_sender_portion (Fixture *fixture, gconstpointer data)
+{
+    answer (fixture, 0, 550, "5.1.1");
+    delivery_attempt_end_part (fixture->attempt);
+    settle (fixture, 1);
+
+    g_assert_cmpint (settled.results[0].outcome, ==, QUEUE_OUTCOME_DEFERRED);
+    g_assert_cmpint (settled.results[1].outcome, ==, QUEUE_OUTCOME_UNTRIED);
+    g_assert_false (settled.hold);
+}
+
 static void
 test_passed_over (Fixture *fixture, gconstpointer data)
 {
@@ -278,6 +336,10 @@ main (int argc, char **argv)
     ADD ("a-broken-session-defers-shortly-what-has-no-answer", "a@example.org", test_broken);
     ADD ("remotes-that-are-down-defer-until-one-is-up", "a@example.org", test_with_lane);
     ADD ("what-was-not-tried-stays-as-it-was", "a@example.org", test_untried);
+    ADD ("a-part-leaves-the-others-untried", "a@example.org", test_portion);
+    ADD ("a-part-of-which-none-was-taken-defers-all", "a@example.org", test_portion_deferred);
+    ADD ("a-part-that-failed-leaves-the-others-untried", "a@example.org", test_portion_failed);
+    ADD ("a-notification-is-not-held-before-all-were-tried", "", test_null_sender_portion);
     ADD ("what-was-only-looked-at-was-no-attempt", "a@example.org", test_passed_over);
     ADD ("what-is-deferred-beyond-its-lifetime-expires", "a@example.org", test_expired);
     ADD ("the-last-attempt-is-at-the-end-of-the-lifetime", "a@example.org", test_last_attempt);

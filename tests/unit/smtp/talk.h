@@ -9,7 +9,7 @@
  *   S: 220 ready           the server says a line
  *   C: EHLO relay.example  the client sends a line
  *   A: secured             the owner does something: secured, quit, reset, probe, abandon, eof, begin, content TEXT, last TEXT
- *   E: ready               the client tells its owner something
+ *   E: ready               the client tells its owner something; "done but for 2": so many recipients were put off
  *
  * What really happens is written down in the same form, and has to be the same. Lines of the server that follow each
  * other are fed together. In content, "\n" stands for CRLF.

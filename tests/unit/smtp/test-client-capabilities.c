@@ -81,6 +81,33 @@ test_size_without_a_limit (void)
 }
 
 static void
+test_limits_may_tell_the_recipients (void)
+{
+    static const struct {
+        const gchar *line;
+        guint expected;
+    } cases[] = {
+        {"LIMITS RCPTMAX=100", 100},
+        {"limits MAILMAX=5 rcptmax=7 RCPTDOMAINMAX=1", 7},
+        {"LIMITS MAILMAX=5", 0},
+        {"LIMITS", 0},
+        {"LIMITS RCPTMAX", 0},
+        {"LIMITS RCPTMAX=0", 0},
+        {"LIMITS RCPTMAX=-1", 0},
+        {"LIMITS RCPTMAX=1x", 0},
+        {"LIMITS RCPTMAX=99999999999999999999", 0},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+        g_auto (Capabilities) found = {0};
+        g_autofree gchar *text = g_strconcat ("mx.example\n", cases[i].line, NULL);
+
+        read_text (&found, text);
+        g_assert_cmpuint (found.recipients_most, ==, cases[i].expected);
+    }
+}
+
+static void
 test_both_forms_of_auth_add_up (void)
 {
     g_auto (Capabilities) found = {0};
@@ -111,6 +138,7 @@ main (int argc, char *argv[])
     ADD ("the-name-of-the-server-is-no-capability", test_the_name_of_the_server_is_no_capability);
     ADD ("similar-names-are-others", test_similar_names_are_others);
     ADD ("size-without-a-limit", test_size_without_a_limit);
+    ADD ("limits-may-tell-the-recipients", test_limits_may_tell_the_recipients);
     ADD ("both-forms-of-auth-add-up", test_both_forms_of_auth_add_up);
     ADD ("the-earlier-ones-are-forgotten", test_the_earlier_ones_are_forgotten);
 

@@ -765,58 +765,6 @@ test_a_refused_chunk_stops_the_content (void)
                    "E: ready\n");
 }
 
-static void
-test_too_many_recipients_is_temporary (void)
-{
-    g_autoptr (MessageEnvelope) envelope = new_envelope (4);
-
-    play (envelope, short_content,
-          PIPELINING "E: ready\n"
-                     "C: MAIL FROM:<from@example.org>\n"
-                     "C: RCPT TO:<to0@example.net>\n"
-                     "C: RCPT TO:<to1@example.net>\n"
-                     "C: RCPT TO:<to2@example.net>\n"
-                     "C: RCPT TO:<to3@example.net>\n"
-                     "C: DATA\n"
-                     "S: 250 2.1.0 ok\n"
-                     "S: 250 2.1.5 ok\n"
-                     "S: 452 4.5.3 too many\n"
-                     "E: result 1 452 4.5.3 too many\n"
-                     "S: 552 too many\n"
-                     "E: result 2 452 4.5.3 too many\n"
-                     "S: 552 5.2.2 mailbox full\n"
-                     "E: result 3 552 5.2.2 mailbox full\n"
-                     "S: 354 go\n"
-                     "E: want\n"
-                     "C: Subject: x\n"
-                     "C: \n"
-                     "C: hello\n"
-                     "C: .\n"
-                     "S: 250 2.0.0 queued\n"
-                     "E: result 0 250 2.0.0 queued\n"
-                     "E: done\n"
-                     "E: ready\n");
-}
-
-/* A single recipient cannot be one too many. */
-static void
-test_a_single_552_is_permanent (void)
-{
-    g_autoptr (MessageEnvelope) envelope = new_envelope (1);
-
-    play (envelope, short_content,
-          BARE "E: ready\n"
-               "C: MAIL FROM:<from@example.org>\n"
-               "S: 250 2.1.0 ok\n"
-               "C: RCPT TO:<to0@example.net>\n"
-               "S: 552 over quota\n"
-               "E: result 0 552 over quota\n"
-               "C: RSET\n"
-               "E: done\n"
-               "S: 250 2.0.0 ok\n"
-               "E: ready\n");
-}
-
 /* Those that were refused before keep their result; the accepted one has none and is tried again. */
 static void
 test_421_decides_about_nobody (void)
@@ -1270,8 +1218,6 @@ main (int argc, char *argv[])
     ADD ("the-message-is-refused-at-its-end", test_the_message_is_refused_at_its_end);
     ADD ("a-chunk-in-the-middle-is-refused", test_a_chunk_in_the_middle_is_refused);
     ADD ("a-refused-chunk-stops-the-content", test_a_refused_chunk_stops_the_content);
-    ADD ("too-many-recipients-is-temporary", test_too_many_recipients_is_temporary);
-    ADD ("a-single-552-is-permanent", test_a_single_552_is_permanent);
     ADD ("421-decides-about-nobody", test_421_decides_about_nobody);
     ADD ("an-end-before-the-verdict-decides-about-nobody", test_an_end_before_the_verdict_decides_about_nobody);
     ADD ("a-refusal-amid-the-content-counts", test_a_refusal_amid_the_content_counts);
