@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "postern-json.h"
+#include "postern-remotes.h"
 #include "postern-style.h"
 #include "postern-text.h"
 
@@ -108,18 +109,26 @@ check_report_has_problems (GVariant *report)
     return g_variant_n_children (problems) > 0;
 }
 
-gboolean
-check_report_is_good (GVariant *report)
+/* How many smarthosts failed. */
+static guint
+count_failures (GVariant *report)
 {
+    guint failures = 0;
+
     for (guint i = 0; i < check_report_count (report); i++) {
         CheckedSmarthost smarthost;
 
         check_report_smarthost (report, i, &smarthost);
-        if (is_failure (&smarthost))
-            return FALSE;
+        failures += is_failure (&smarthost);
     }
 
-    return !check_report_has_problems (report);
+    return failures;
+}
+
+gboolean
+check_report_is_good (GVariant *report)
+{
+    return !check_report_has_problems (report) && check_report_count (report) > 0 && count_failures (report) == 0;
 }
 
 /* ---- For people ---- */
@@ -194,19 +203,26 @@ describe (const CheckedSmarthost *smarthost)
 }
 
 static void
-print_failure (const CheckedSmarthost *smarthost)
+print_advice (const CheckedSmarthost *smarthost)
 {
-    g_autofree gchar *error = text_escape (smarthost->error);
     const gchar *advice = advice_for (smarthost->fault);
 
-    g_print ("  %s\n", error);
-    print_transcript (smarthost->transcript);
     if (advice != NULL)
         g_print ("  %s\n", advice);
 }
 
-void
-check_report_print_smarthost (const CheckedSmarthost *smarthost, gboolean verbose)
+static void
+print_failure (const CheckedSmarthost *smarthost)
+{
+    g_autofree gchar *error = text_escape (smarthost->error);
+
+    g_print ("  %s\n", error);
+    print_transcript (smarthost->transcript);
+    print_advice (smarthost);
+}
+
+static void
+print_smarthost (const CheckedSmarthost *smarthost, gboolean verbose)
 {
     g_autofree gchar *what = describe (smarthost);
 
@@ -237,20 +253,19 @@ names_credential (GVariant *problems)
 }
 
 static void
-print_configuration (GVariant *report)
+print_problems (GVariant *problems)
 {
-    g_autoptr (GVariant) problems = g_variant_get_child_value (report, 0);
-    g_autoptr (GVariant) warnings = g_variant_get_child_value (report, 1);
+    g_print ("%sThe configuration is bad%s:\n", style_begin (STYLE_BAD), style_end ());
+    print_lines (problems);
+    if (names_credential (problems))
+        g_print ("  systemd hands over passwords when the service starts: put it there, then “systemctl restart "
+                 "postern”.\n");
+}
 
-    if (check_report_has_problems (report)) {
-        g_print ("%sThe configuration is bad%s:\n", style_begin (STYLE_BAD), style_end ());
-        print_lines (problems);
-        if (names_credential (problems))
-            g_print (
-                "  systemd hands over passwords when the service starts: put it there, then “systemctl restart postern”.\n");
-    } else {
-        g_print ("%sThe configuration is good.%s\n", style_begin (STYLE_GOOD), style_end ());
-    }
+static void
+print_warnings (GVariant *report)
+{
+    g_autoptr (GVariant) warnings = g_variant_get_child_value (report, 1);
 
     if (g_variant_n_children (warnings) > 0) {
         g_print ("%sThis works, but should not stay so:%s\n", style_begin (STYLE_WAITING), style_end ());
@@ -258,19 +273,66 @@ print_configuration (GVariant *report)
     }
 }
 
+/* What it comes to, in one sentence: a file without faults is not good as long as no mail can leave. */
+static void
+print_verdict (GVariant *report)
+{
+    guint count = check_report_count (report), failures = count_failures (report);
+
+    if (check_report_is_good (report))
+        g_print ("%sThe configuration is good.%s\n", style_begin (STYLE_GOOD), style_end ());
+    else if (count == 0)
+        g_print ("%sNo mail can leave%s: there is no smarthost, so mail is taken and waits. " REMOTES_NONE_ADVICE
+                 ".\n",
+                 style_begin (STYLE_BAD), style_end ());
+    else if (failures == count)
+        g_print ("%sNo mail can leave%s: the configuration has no faults, but no smarthost takes mail.\n",
+                 style_begin (STYLE_BAD), style_end ());
+    else
+        g_print ("%sThe configuration has no faults, but not every smarthost takes mail.%s\n",
+                 style_begin (STYLE_WAITING), style_end ());
+}
+
 void
 check_report_print (GVariant *report, gboolean verbose)
 {
-    print_configuration (report);
-    if (check_report_count (report) == 0 && !check_report_has_problems (report))
-        g_print ("There is no smarthost: mail is accepted and waits. “postern setup” makes one.\n");
+    g_autoptr (GVariant) problems = g_variant_get_child_value (report, 0);
+
+    if (check_report_has_problems (report))
+        print_problems (problems);
+    else
+        print_verdict (report);
+    print_warnings (report);
 
     for (guint i = 0; i < check_report_count (report); i++) {
         CheckedSmarthost smarthost;
 
         check_report_smarthost (report, i, &smarthost);
-        check_report_print_smarthost (&smarthost, verbose);
+        print_smarthost (&smarthost, verbose);
     }
+}
+
+/* Who is asked for another password wants the reason, and not what led to it. */
+void
+check_report_print_trial (GVariant *report)
+{
+    g_autoptr (GVariant) problems = g_variant_get_child_value (report, 0);
+
+    print_lines (problems);
+    for (guint i = 0; i < check_report_count (report); i++) {
+        CheckedSmarthost smarthost;
+        g_autofree gchar *error = NULL;
+
+        check_report_smarthost (report, i, &smarthost);
+        error = text_escape (smarthost.error);
+        if (is_failure (&smarthost)) {
+            g_print ("%sIt takes no mail%s: %s\n", style_begin (STYLE_BAD), style_end (), error);
+            print_advice (&smarthost);
+        } else {
+            g_print ("%sIt takes mail.%s\n", style_begin (STYLE_GOOD), style_end ());
+        }
+    }
+    print_warnings (report);
 }
 
 /* ---- For programs ---- */

@@ -45,11 +45,13 @@ GVariant *check_report_run (GSubprocessLauncher *launcher, const gchar *const *a
 guint check_report_count (GVariant *report);
 void check_report_smarthost (GVariant *report, guint index, CheckedSmarthost *smarthost);
 
-/* Whether there is no problem, and no smarthost that takes no mail. */
+/* Whether there is no problem, and a smarthost, and none that takes no mail. */
 gboolean check_report_is_good (GVariant *report);
 gboolean check_report_has_problems (GVariant *report);
 
 /* On standard output, for people. @verbose: with the transcripts of those that take mail, too. */
 void check_report_print (GVariant *report, gboolean verbose);
-void check_report_print_smarthost (const CheckedSmarthost *smarthost, gboolean verbose);
+
+/* The same of a trial of one server that is not in a configuration yet. */
+void check_report_print_trial (GVariant *report);
 void check_report_add_json (JsonBuilder *builder, GVariant *report);

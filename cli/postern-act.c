@@ -39,7 +39,7 @@ typedef struct {
 static const Verb retry = {
     .name = "retry",
     .method = "Retry",
-    .summary = "Tries messages again at once, and remotes that are down.",
+    .summary = "Tries messages again at once, and smarthosts that are down.",
     .done = "Retrying",
     .nothing = "no message in the queue matches, or it is held",
 };
@@ -81,7 +81,7 @@ static const Verb bounce = {
 static const Verb redirect = {
     .name = "redirect",
     .method = "Redirect",
-    .summary = "Sends messages to another address than that of the recipients who have not got them yet.",
+    .summary = "Sends messages to another address, in place of those who have not got them.",
     .done = "Redirected",
     .nothing = "no message in the queue matches",
     .asks = "Redirect all messages in the queue?",
@@ -180,7 +180,7 @@ act (const Verb *verb, int argc, char **argv, const gchar *bus)
     Act self = {.verb = verb, .line = line};
     const GOptionEntry entries[] = {
         {"all", 0, 0, G_OPTION_ARG_NONE, &self.all, "All messages", NULL},
-        {verb->asks ? "yes" : NULL, 'y', 0, G_OPTION_ARG_NONE, &self.yes, "Do not ask whether --all is meant", NULL},
+        {verb->asks ? "yes" : NULL, 0, 0, G_OPTION_ARG_NONE, &self.yes, "Do not ask whether --all is meant", NULL},
         {verb->redirects ? "to" : NULL, 0, 0, G_OPTION_ARG_STRING, &self.to, "Where they are to go", "ADDRESS"},
         {NULL},
     };

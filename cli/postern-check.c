@@ -142,19 +142,17 @@ ExitCode
 command_check (int argc, char **argv, const gchar *bus)
 {
     g_autoptr (CommandLine) line = command_line_new (
-        "check", NULL, "Reads the configuration as the relay does, tries each smarthost, and says what is wrong.",
-        bus);
+        "check", NULL, "Reads the configuration, tries each smarthost, and says what is wrong.", bus);
     g_auto (Options) options = {NULL};
     const GOptionEntry entries[] = {
         {"offline", 0, 0, G_OPTION_ARG_NONE, &options.offline, "Only read; try no smarthost", NULL},
-        {"sender", 'f', 0, G_OPTION_ARG_STRING, &options.sender,
-         "The sender to offer; else the user, if that is an address, else the null one", "ADDRESS"},
-        {"verbose", 'v', 0, G_OPTION_ARG_NONE, &options.verbose,
-         "Show what was said to smarthosts that take mail, too", NULL},
+        {"sender", 'f', 0, G_OPTION_ARG_STRING, &options.sender, "The sender to offer, in place of the user",
+         "ADDRESS"},
+        {"verbose", 'v', 0, G_OPTION_ARG_NONE, &options.verbose, "Show what was said to those that take mail, too",
+         NULL},
         {"direct", 0, 0, G_OPTION_ARG_NONE, &options.direct, "Do not ask the relay that runs", NULL},
-        {"config", 0, 0, G_OPTION_ARG_FILENAME, &options.config, "Check this file, without asking the relay", "FILE"},
-        {"credentials", 0, 0, G_OPTION_ARG_FILENAME, &options.credentials,
-         "Where passwords are; else credentials/ beside the file", "FOLDER"},
+        {"config", 0, 0, G_OPTION_ARG_FILENAME, &options.config, "Check this file", "FILE"},
+        {"credentials", 0, 0, G_OPTION_ARG_FILENAME, &options.credentials, "Where passwords are", "FOLDER"},
         {NULL},
     };
 

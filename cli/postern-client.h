@@ -19,7 +19,7 @@ typedef enum {
     EXIT_OK = 0,
     EXIT_FAILED = 1,        /* the relay could not do it; standard error says why */
     EXIT_USAGE = 2,         /* the command line is wrong */
-    EXIT_NOT_FOUND = 3,     /* no such message or remote, or nothing matched */
+    EXIT_NOT_FOUND = 3,     /* no such message or smarthost, or nothing matched */
     EXIT_NOT_ALLOWED = 4,   /* not authorized */
     EXIT_NOT_REACHABLE = 5, /* the relay does not run, or the bus cannot be reached */
 } ExitCode;

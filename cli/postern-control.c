@@ -52,7 +52,7 @@ ExitCode
 command_reload (int argc, char **argv, const gchar *bus)
 {
     g_autoptr (CommandLine) line = command_line_new (
-        "reload", NULL, "Has the relay read its configuration anew. If it is bad, the old one stays in force.", bus);
+        "reload", NULL, "Has the relay read its configuration anew; a bad one changes nothing.", bus);
 
     return control (line, argc, argv, "Reload", "The configuration was read anew.");
 }

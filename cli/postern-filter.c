@@ -30,7 +30,7 @@ void
 filter_options_add (FilterOptions *options, CommandLine *line)
 {
     const GOptionEntry entries[] = {
-        {"state", 's', 0, G_OPTION_ARG_STRING, &options->state, "In this state: queued, delivering, deferred or held",
+        {"state", 's', 0, G_OPTION_ARG_STRING, &options->state, "In this state: queued, delivering, deferred, held",
          "STATE"},
         {"sender", 'f', 0, G_OPTION_ARG_STRING, &options->sender, "From this envelope sender; \"\" is the null one",
          "ADDRESS"},
@@ -38,11 +38,11 @@ filter_options_add (FilterOptions *options, CommandLine *line)
          "ADDRESS"},
         {"domain", 'd', 0, G_OPTION_ARG_STRING, &options->domain, "To a recipient in this domain, still pending",
          "DOMAIN"},
-        {"remote", 'r', 0, G_OPTION_ARG_STRING, &options->remote, "Last tried at this remote", "REMOTE"},
+        {"remote", 'r', 0, G_OPTION_ARG_STRING, &options->remote, "Last tried at this smarthost", "NAME"},
         {"user", 'u', 0, G_OPTION_ARG_STRING, &options->user, "Submitted by this user, a name or a number", "USER"},
         {"older", 'o', 0, G_OPTION_ARG_STRING, &options->older, "Older than this, as 30min, 4h or 2d", "SPAN"},
-        {"everyone", 'a', 0, G_OPTION_ARG_NONE, &options->everyone,
-         "Other users' mail too, even if a password must be asked for", NULL},
+        {"everyone", 0, 0, G_OPTION_ARG_NONE, &options->everyone, "Other users' mail too; may ask for a password",
+         NULL},
         {NULL},
     };
 

@@ -300,24 +300,21 @@ check_words (const CommandLine *line, const Options *options)
 ExitCode
 command_import (int argc, char **argv, const gchar *bus)
 {
-    g_autoptr (CommandLine) line = command_line_new (
-        "import", "nullmailer|msmtp|ssmtp|dma|postfix|auto",
-        "Says in our words what another mail system was told, and what of it has no counterpart.", bus);
+    g_autoptr (CommandLine) line =
+        command_line_new ("import", "nullmailer|msmtp|ssmtp|dma|postfix|auto",
+                          "Says in our words what another mail system was told, and writes it.", bus);
     g_auto (Options) options = {NULL};
     const GOptionEntry entries[] = {
         {"write", 'w', 0, G_OPTION_ARG_NONE, &options.write, "Write the configuration; else it is only shown", NULL},
-        {"queue", 'q', 0, G_OPTION_ARG_NONE, &options.queue,
-         "Hand the mail in nullmailer's queue to the relay that runs, and nothing else", NULL},
+        {"queue", 0, 0, G_OPTION_ARG_NONE, &options.queue, "Hand over the mail in nullmailer's queue", NULL},
         {"root", 0, 0, G_OPTION_ARG_FILENAME, &options.root, "Read the files of the system below this folder",
          "FOLDER"},
         {"file", 0, 0, G_OPTION_ARG_FILENAME, &options.file, "Read this in place of the mail system's own file",
          "FILE"},
         {"force", 0, 0, G_OPTION_ARG_NONE, &options.force, "Replace a configuration; it is kept as a backup", NULL},
-        {"brief", 'b', 0, G_OPTION_ARG_NONE, &options.brief,
-         "Tell only what was written, and what has to be looked at", NULL},
+        {"brief", 'b', 0, G_OPTION_ARG_NONE, &options.brief, "Tell only what was written or needs a look", NULL},
         {"config", 0, 0, G_OPTION_ARG_FILENAME, &options.config, "The file to write", "FILE"},
-        {"credentials", 0, 0, G_OPTION_ARG_FILENAME, &options.credentials,
-         "Where passwords go; else credentials/ beside the file", "FOLDER"},
+        {"credentials", 0, 0, G_OPTION_ARG_FILENAME, &options.credentials, "Where passwords go", "FOLDER"},
         {NULL},
     };
     ExitCode code;

@@ -28,12 +28,12 @@ void
 journal_options_add (JournalOptions *options, CommandLine *line)
 {
     const GOptionEntry entries[] = {
-        {"directory", 'D', 0, G_OPTION_ARG_FILENAME, &options->directory,
-         "Read the journal files in this folder, of another machine or a backup", "FOLDER"},
+        {"directory", 'D', 0, G_OPTION_ARG_FILENAME, &options->directory, "Read the journal files in this folder",
+         "FOLDER"},
         {"file", 'i', 0, G_OPTION_ARG_FILENAME_ARRAY, &options->files, "Read this journal file; may be repeated",
          "FILE"},
-        {"everyone", 'a', 0, G_OPTION_ARG_NONE, &options->everyone,
-         "Other users' mail too, even if a password must be asked for", NULL},
+        {"everyone", 0, 0, G_OPTION_ARG_NONE, &options->everyone, "Other users' mail too; may ask for a password",
+         NULL},
         {NULL},
     };
 

@@ -93,10 +93,9 @@ ExitCode
 command_trace (int argc, char **argv, const gchar *bus)
 {
     g_auto (JournalOptions) options = {NULL};
-    g_autoptr (CommandLine) line = command_line_new (
-        "trace", "ADDRESS|MESSAGE-ID",
-        "Finds the messages from or to an address, or with a Message-ID, in the journal, and tells what became of them.",
-        bus);
+    g_autoptr (CommandLine) line =
+        command_line_new ("trace", "ADDRESS|MESSAGE-ID",
+                          "Tells what became of the mail from or to an address, or with a Message-ID.", bus);
     g_autofree gchar *since = NULL;
     gint limit = TRACED_USUALLY;
     const GOptionEntry entries[] = {

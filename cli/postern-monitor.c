@@ -211,6 +211,13 @@ append_details (GString *line, const Event *event, GVariant *arguments)
         append_result (line, event, arguments);
 }
 
+/* The word of JSON is that of the bus. */
+static const gchar *
+word_for_people (const Event *event)
+{
+    return g_str_equal (event->word, "remote") ? "smarthost" : event->word;
+}
+
 static void
 print_text (const Event *event, GVariant *arguments)
 {
@@ -220,7 +227,7 @@ print_text (const Event *event, GVariant *arguments)
     g_autofree gchar *time = text_time (event_usec == 0 ? now_usec : (gint64) event_usec, now_usec);
     g_autofree gchar *id = get_text (event, arguments, "id");
 
-    g_string_append_printf (line, "%s  %-13s  %s%s%s", time, id, style_begin (event->style), event->word,
+    g_string_append_printf (line, "%s  %-13s  %s%s%s", time, id, style_begin (event->style), word_for_people (event),
                             style_end ());
     append_details (line, event, arguments);
     g_print ("%s\n", line->str);
@@ -349,8 +356,8 @@ command_monitor (int argc, char **argv, const gchar *bus)
         "monitor", NULL, "Prints what happens to mail, as it happens, until it is interrupted.", bus);
     Monitor monitor = {.line = line};
     const GOptionEntry entries[] = {
-        {"everyone", 'a', 0, G_OPTION_ARG_NONE, &monitor.everyone,
-         "Other users' mail too, even if a password must be asked for", NULL},
+        {"everyone", 0, 0, G_OPTION_ARG_NONE, &monitor.everyone, "Other users' mail too; may ask for a password",
+         NULL},
         {NULL},
     };
     ExitCode code;

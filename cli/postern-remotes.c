@@ -145,8 +145,7 @@ list_remotes (const CommandLine *line)
         remotes_add_json (builder, remotes);
         json_print (builder);
     } else if (remotes->len == 0) {
-        g_print (
-            "No remote is configured: set Host= in the group [Smarthost] of postern.conf, then “postern reload”.\n");
+        g_print ("There is no smarthost: " REMOTES_NONE_ADVICE ".\n");
     } else {
         print_remotes (remotes);
     }
@@ -185,11 +184,11 @@ tell_test (const CommandLine *line, const gchar *name, gboolean success, const g
 
     print_transcript (transcript);
     if (success) {
-        g_print ("%sThe remote “%s” takes mail.%s\n", style_begin (STYLE_GOOD), name, style_end ());
+        g_print ("%sThe smarthost “%s” takes mail.%s\n", style_begin (STYLE_GOOD), name, style_end ());
     } else {
         g_autofree gchar *escaped = text_escape (complaint);
 
-        g_printerr ("postern: the remote “%s” takes no mail: %s\n", name, escaped);
+        g_printerr ("postern: the smarthost “%s” takes no mail: %s\n", name, escaped);
     }
     return success ? EXIT_OK : EXIT_FAILED;
 }
@@ -225,9 +224,8 @@ command_remotes (int argc, char **argv, const gchar *bus)
     g_autofree gchar *test = NULL;
     g_autofree gchar *sender = NULL;
     const GOptionEntry entries[] = {
-        {"test", 't', 0, G_OPTION_ARG_STRING, &test, "Connect to this remote, log in, and offer a sender", "NAME"},
-        {"sender", 'f', 0, G_OPTION_ARG_STRING, &sender, "The sender to offer with --test; else the null one",
-         "ADDRESS"},
+        {"test", 0, 0, G_OPTION_ARG_STRING, &test, "Connect to this one, log in, and offer a sender", "NAME"},
+        {"sender", 'f', 0, G_OPTION_ARG_STRING, &sender, "The sender to offer it; else the null one", "ADDRESS"},
         {NULL},
     };
     ExitCode code;

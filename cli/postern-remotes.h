@@ -5,6 +5,10 @@
 
 #include "postern-client.h"
 
+/* What to do where there is no smarthost. */
+#define REMOTES_NONE_ADVICE                                                                                          \
+    "“postern setup” makes one; by hand, set Host= in the group [Smarthost] of postern.conf, then “postern reload”"
+
 /*
  * The relay's remotes, as they were when they were asked for.
  */

@@ -534,30 +534,29 @@ ExitCode
 command_setup (int argc, char **argv, const gchar *bus)
 {
     g_autoptr (CommandLine) line = command_line_new (
-        "setup", NULL, "Sets the relay up: asks for what the options do not say, tries it, and writes it.", bus);
+        "setup", NULL, "Sets the relay up: asks what the options do not say, tries it, and writes it.", bus);
     g_auto (Setup) setup = {.line = line};
     Options *options = &setup.options;
     const GOptionEntry entries[] = {
-        {"address", 'a', 0, G_OPTION_ARG_STRING, &options->address,
-         "Your mail address; the server is found by it, and it is the user unless --user= says another", "ADDRESS"},
-        {"smarthost", 's', 0, G_OPTION_ARG_STRING, &options->smarthost,
-         "The server that takes mail: HOST, HOST:PORT, or a provider such as gmail", "SERVER"},
-        {"tls", 0, 0, G_OPTION_ARG_STRING, &options->tls, "starttls, implicit, opportunistic or none", "MODE"},
+        {"address", 0, 0, G_OPTION_ARG_STRING, &options->address, "Your mail address; by it the server is found",
+         "ADDRESS"},
+        {"smarthost", 0, 0, G_OPTION_ARG_STRING, &options->smarthost, "The server: HOST, HOST:PORT, or a provider",
+         "SERVER"},
+        {"tls", 0, 0, G_OPTION_ARG_STRING, &options->tls, "As TLS=: starttls, implicit, opportunistic, none", "MODE"},
         {"trust-file", 0, 0, G_OPTION_ARG_FILENAME, &options->trust_file, "Authorities to trust for it, PEM", "FILE"},
-        {"user", 'u', 0, G_OPTION_ARG_STRING, &options->user, "Who logs in there", "USER"},
+        {"user", 0, 0, G_OPTION_ARG_STRING, &options->user, "Who logs in there; else the address", "USER"},
         {"no-login", 0, 0, G_OPTION_ARG_NONE, &options->no_login, "Nobody logs in", NULL},
-        {"password-file", 'p', 0, G_OPTION_ARG_FILENAME, &options->password_file,
-         "Where to read the password from; - is standard input", "FILE"},
+        {"password-file", 0, 0, G_OPTION_ARG_FILENAME, &options->password_file,
+         "Read the password from here; - is standard input", "FILE"},
         {"admin", 0, 0, G_OPTION_ARG_STRING, &options->admin, "Who gets the mail to root and other users here",
          "ADDRESS"},
         {"from", 0, 0, G_OPTION_ARG_STRING, &options->from, "The sender of all mail of this machine", "ADDRESS"},
-        {"test", 't', 0, G_OPTION_ARG_STRING, &options->test, "Send a test message there", "ADDRESS"},
+        {"test", 0, 0, G_OPTION_ARG_STRING, &options->test, "Send a test message there", "ADDRESS"},
         {"no-check", 0, 0, G_OPTION_ARG_NONE, &options->no_check, "Do not try the server", NULL},
         {"no-start", 0, 0, G_OPTION_ARG_NONE, &options->no_start, "Only write the configuration", NULL},
         {"force", 0, 0, G_OPTION_ARG_NONE, &options->force, "Replace a configuration; it is kept as a backup", NULL},
         {"config", 0, 0, G_OPTION_ARG_FILENAME, &options->config, "The file to write", "FILE"},
-        {"credentials", 0, 0, G_OPTION_ARG_FILENAME, &options->credentials,
-         "Where the password goes; else credentials/ beside the file", "FOLDER"},
+        {"credentials", 0, 0, G_OPTION_ARG_FILENAME, &options->credentials, "Where the password goes", "FOLDER"},
         {NULL},
     };
     ExitCode code;

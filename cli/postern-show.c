@@ -333,7 +333,7 @@ ExitCode
 command_show (int argc, char **argv, const gchar *bus)
 {
     g_autoptr (CommandLine) line = command_line_new (
-        "show", "ID", "Shows one message: its envelope, what each remote said, and what happened so far.", bus);
+        "show", "ID", "Shows one message: its envelope, what servers said, and what happened so far.", bus);
     Show show = {.line = line, .now_usec = g_get_real_time ()};
     const GOptionEntry entries[] = {
         {"content", 'c', 0, G_OPTION_ARG_NONE, &show.content, "Print the message itself, header and body", NULL},

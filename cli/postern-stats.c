@@ -29,7 +29,7 @@ static const struct {
     {"bounced", "recipients bounced", NUMBER},
     {"expired", "recipients expired", NUMBER},
     {"attempts-deferred", "attempts put off", NUMBER},
-    {"sessions", "connections made to remotes", NUMBER},
+    {"sessions", "connections made to smarthosts", NUMBER},
     {"connections", "connections open now", NUMBER},
     {"messages", "messages in the queue", NUMBER},
     {"queued", "of them not tried yet", NUMBER},

@@ -86,7 +86,7 @@ print_remote (const Remote *remote, gint64 now_usec)
     g_autofree gchar *error = text_escape (remote->error);
     gboolean is_down = g_str_equal (remote->state, "down");
 
-    g_print ("Remote:    %s (%s) is %s%s%s", name, place, style_begin (style_of_state (remote->state)),
+    g_print ("Smarthost: %s (%s) is %s%s%s", name, place, style_begin (style_of_state (remote->state)),
              g_str_equal (remote->state, "unknown") ? "not tried yet" : remote->state, style_end ());
     if (is_down && remote->since != 0) {
         g_autofree gchar *since = text_span (now_usec - (gint64) remote->since);
@@ -120,7 +120,7 @@ print_status (GVariant *properties, GPtrArray *remotes)
     for (guint i = 0; i < remotes->len; i++)
         print_remote (g_ptr_array_index (remotes, i), now_usec);
     if (remotes->len == 0 && !configuration_is_bad (properties))
-        g_print ("%sRemote:    none; set Host= in the group [Smarthost] of postern.conf, then “postern reload”%s\n",
+        g_print ("%sSmarthost: none, so mail is taken and waits: " REMOTES_NONE_ADVICE "%s\n",
                  style_begin (STYLE_BAD), style_end ());
 }
 

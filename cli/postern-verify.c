@@ -82,11 +82,11 @@ print_json (GVariant *numbers, GVariant *findings)
 ExitCode
 command_verify (int argc, char **argv, const gchar *bus)
 {
-    g_autoptr (CommandLine) line =
-        command_line_new ("verify", NULL,
-                          "Has the relay read everything that it keeps, and tells what cannot be read. Mail goes on "
-                          "meanwhile.\nWithout a relay that runs: " POSTERN_LIBEXECDIR "/posternd --verify",
-                          bus);
+    g_autoptr (CommandLine) line = command_line_new (
+        "verify", NULL,
+        "Has the relay read all that it keeps, and tells what cannot be read.\nWithout a relay that runs: " POSTERN_LIBEXECDIR
+        "/posternd --verify",
+        bus);
     g_autoptr (GVariant) reply = NULL, numbers = NULL, findings = NULL;
     g_autoptr (GError) error = NULL;
     ExitCode code;

@@ -43,7 +43,7 @@ static const gchar exit_codes[] = "Exit codes:\n"
                                   "  0  done\n"
                                   "  1  the relay could not do it\n"
                                   "  2  wrong command line\n"
-                                  "  3  no such message or remote, or nothing matched\n"
+                                  "  3  no such message or smarthost, or nothing matched\n"
                                   "  4  not authorized\n"
                                   "  5  the relay or the message bus cannot be reached";
 

@@ -107,8 +107,8 @@ tell (GVariant *report, gboolean machine)
     if (g_variant_n_children (problems) > 0)
         return EX_CONFIG;
     if (g_variant_n_children (rows) == 0)
-        g_print ("warning: no smarthost is configured; mail is accepted and waits\n");
-    return print_smarthosts (rows) ? EXIT_SUCCESS : EXIT_FAILURE;
+        g_print ("no smarthost is configured; mail is accepted and waits\n");
+    return print_smarthosts (rows) && g_variant_n_children (rows) > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int

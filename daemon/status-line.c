@@ -65,7 +65,7 @@ status_line_append (GString *text, Queue *queue, Delivery *delivery)
     if (statistics.indexing)
         g_string_append (text, ", reading the queue of before the start");
     if (down > 0)
-        g_string_append_printf (text, ", %u remote%s down", down, down == 1 ? "" : "s");
+        g_string_append_printf (text, ", %u smarthost%s down", down, down == 1 ? "" : "s");
     if (remotes->len == 0)
         g_string_append (text, ", no smarthost configured");
     if (delivery_is_paused (delivery))

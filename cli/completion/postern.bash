@@ -67,7 +67,7 @@ _postern()
         mapfile -t COMPREPLY < <(compgen -W 'starttls implicit opportunistic none' -- "$cur")
         return
         ;;
-    NAME | REMOTE)
+    NAME)
         mapfile -t COMPREPLY < <(compgen -W "$(_postern_ask "$command" "${bus[@]}" remotes --json |
             sed -nE 's/^ *"name" : "(.*)",?$/\1/p')" -- "$cur")
         return

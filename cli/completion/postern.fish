@@ -33,7 +33,7 @@ function __postern_values
             printf '%s\n' system session
         case MODE
             printf '%s\n' starttls implicit opportunistic none
-        case NAME REMOTE
+        case NAME
             __postern_remotes
         case USER
             __fish_complete_users

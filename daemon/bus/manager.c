@@ -349,7 +349,7 @@ handle_get_remote (Bus *bus, GDBusMethodInvocation *invocation, GVariant *parame
     g_variant_get (parameters, "(&s)", &name);
     if (!bus_remote_find (bus, name, &remote)) {
         g_dbus_method_invocation_return_error (invocation, BUS_ERROR, BUS_ERROR_NO_SUCH_REMOTE,
-                                               "there is no remote “%s”", name);
+                                               "there is no smarthost “%s”", name);
         return;
     }
 

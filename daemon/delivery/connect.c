@@ -98,7 +98,7 @@ describe_peer (GSocketConnection *connection)
 {
     g_autoptr (GSocketAddress) address = g_socket_connection_get_remote_address (connection, NULL);
 
-    return address ? g_socket_connectable_to_string (G_SOCKET_CONNECTABLE (address)) : g_strdup ("the remote");
+    return address ? g_socket_connectable_to_string (G_SOCKET_CONNECTABLE (address)) : g_strdup ("the server");
 }
 
 static void

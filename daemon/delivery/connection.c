@@ -453,7 +453,7 @@ on_closed (const GError *error, gpointer user_data)
     if (error && error->domain == SMTP_TLS_ERROR)
         fail (self, delivery_failure_of_tls (self->address, error));
 
-    break_off (self, error ? error->message : "the remote closed the connection");
+    break_off (self, error ? error->message : "the server closed the connection");
 }
 
 static void

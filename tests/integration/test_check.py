@@ -124,9 +124,21 @@ def test_offline_finds_authorities_that_cannot_be_read(make_relay, receiver, tmp
     assert status == 78 and "TrustFile=" in told and "has no certificate in PEM form" in told
 
 
-def test_no_smarthost_is_told(make_check):
-    relay, check = make_check()
-    assert "no smarthost" in check(status=0)
+@pytest.mark.parametrize("words", [[], ["--offline"]])
+def test_no_smarthost_is_told(make_check, words):
+    _, check = make_check()
+    told = check(*words, status=1)
+    assert "No mail can leave" in told and "no smarthost" in told and "postern setup" in told
+    assert json.loads(check("--json", *words, status=1))["good"] is False
+
+
+@pytest.mark.parametrize("up, words", [([False], "No mail can leave"), ([False, False], "No mail can leave"),
+                                       ([True, False], "not every smarthost"), ([True, True], "The configuration is good")])
+def test_the_first_line_says_whether_mail_can_leave(make_check, make_receiver, up, words):
+    _, check = make_check([make_receiver(up=one) for one in up])
+    told = check(status=0 if all(up) else 1)
+    assert words in told.splitlines()[0]
+    assert ("is good" in told) == all(up), "nothing is called good that is not"
 
 
 def test_every_problem_is_told_at_once(make_check, receiver):
@@ -174,6 +186,8 @@ def test_posternd_check_has_an_exit_status_for_scripts(make_relay, make_receiver
     relay = make_relay(down, start=False)
     status, told = check_by_daemon(relay)
     assert status == 1 and "takes no mail" in told
+    relay.configure("")
+    assert check_by_daemon(relay) == (1, "no smarthost is configured; mail is accepted and waits\n")
     relay.configure("[Smarthost]\nHoost=x\n")
     status, told = check_by_daemon(relay)
     assert status == 78 and "did you mean Host=" in told

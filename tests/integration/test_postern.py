@@ -62,7 +62,7 @@ def test_version():
     ([], "subcommand"), (["lits"], "lits"), (["--nonsense"], "--nonsense"), (["list", "--nonsense"], "--nonsense"),
     (["list", "--limit=x"], "x"), (["list", "--limit=-1"], "--limit"), (["list", "--older=soon"], "soon"),
     (["list", "--user=no-such-user"], "no-such-user"), (["show"], "id"), (["show", "a", "b"], "id"),
-    (["show", "a", "--content", "--json"], "--content"), (["delete"], "--all"), (["retry", "-a"], "--all"),
+    (["show", "a", "--content", "--json"], "--content"), (["delete"], "--all"), (["retry", "--everyone"], "--all"), (["delete", "-a"], "-a"), (["delete", "-y"], "-y"),
     (["hold", "--all", "--state=held"], "--all"), (["status", "now"], "now"), (["pause", "now"], "now"),
     (["remotes", "--sender=a@example.org"], "--test"), (["monitor", "x"], "x"), (["stats", "x"], "x"),
 ])
@@ -200,6 +200,12 @@ def test_colours_are_for_terminals_only(waiting):
         assert "\x1b[" not in on_terminal(waiting, *arguments, TERM="dumb")
         assert "\x1b[" not in on_terminal(waiting, *arguments, TERM="")
         assert "\x1b[" not in waiting.postern(*arguments, variables={"TERM": "xterm", "NO_COLOR": ""})
+
+
+def test_status_says_what_to_do_without_a_smarthost(waiting):
+    line = next(line for line in waiting.postern("status").splitlines() if line.startswith("Smarthost:"))
+    assert "none" in line and "postern setup" in line
+    assert "postern setup" in waiting.postern("remotes")
 
 
 def test_delete_all_asks_a_person(waiting):

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from dialogue import Dialogue
-from relay import POSTERN, POSTERND, environment
+from relay import POSTERN, POSTERND, TOP, environment
 from terminal import width
 
 # Without a locale, with one of another character set, and with those that are not installed.
@@ -87,3 +87,63 @@ def test_lines_on_a_terminal_end_between_words(columns):
 
 def test_lines_for_programs_are_not_broken():
     assert len(run(POSTERN, "setup", "--no-login", "--user=x")[1].splitlines()) == 2
+
+
+# ---- Help, and options ----
+
+
+def subcommands():
+    """Those that the overview names, and the one that it does not."""
+    overview = run(POSTERN, "--help")[0].decode()
+    return [*re.findall(r"^  ([a-z]+)  ", re.search(r"^Subcommands.*?\n\n", overview, re.M | re.S)[0], re.M), "mailq"]
+
+
+def helps():
+    """The help of the command, and of each subcommand, by name; "" is the command's."""
+    texts = {name: run(POSTERN, *([name] if name else []), "--help")[0].decode() for name in ["", *subcommands()]}
+    assert len(texts) > 20
+    return texts
+
+
+def test_help_is_within_80_columns():
+    wide = [f"{name}: {line}" for name, text in helps().items() for line in text.splitlines() if width(line) > 80]
+    assert not wide, "\n".join(wide)
+
+
+def test_every_option_of_the_help_says_what_it_is():
+    for name, text in helps().items():
+        for line in re.findall(r"^  -.*", text, re.M):
+            assert re.search(r"\S  +[A-Z]", line), f"{name}: {line}"
+
+
+def short_options():
+    """For each letter the long options that it stands for, in all subcommands."""
+    meanings = {}
+    for name, text in helps().items():
+        for letter, option in re.findall(r"^  -([A-Za-z]), --([a-z-]+)", text, re.M):
+            meanings.setdefault(letter, {}).setdefault(option, []).append(name)
+    assert {"h", "n", "f"} <= set(meanings)
+    return meanings
+
+
+def test_a_short_option_means_the_same_in_every_subcommand():
+    ambiguous = {letter: options for letter, options in short_options().items() if len(options) > 1}
+    assert not ambiguous
+
+
+def test_what_selects_everything_is_spelled_out():
+    assert not {"all", "everyone", "yes"} & {option for options in short_options().values() for option in options}
+
+
+def test_the_manual_has_the_options_that_the_help_has():
+    manual = (TOP / "docs" / "postern.1").read_text(encoding="utf-8")
+    for name, text in helps().items():
+        for letter, option in re.findall(r"^  (?:-([A-Za-z]), )?--([a-z-]+)", text, re.M):
+            if option in ("help", "bus", "version", "json"):
+                continue
+            short = f"Fl {letter} , " if letter else ""
+            assert re.search(rf"\.It .*{short}Fl -{option}\b|Fl -{option}\b", manual), f"{name}: --{option}"
+            if letter:
+                assert f"Fl {letter} , Fl -{option}" in manual, f"{name}: -{letter}, --{option}"
+    for letter, option in re.findall(r"Fl ([A-Za-z]) , Fl -([a-z-]+)", manual):
+        assert option in short_options().get(letter, {}), f"the manual has -{letter}, --{option}"
