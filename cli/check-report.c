@@ -164,6 +164,15 @@ advice_for (const gchar *fault)
     return NULL;
 }
 
+/* A configuration that is tried before it is written has no place that a person could look at. */
+static const gchar *
+without_descriptor (const gchar *line)
+{
+    const gchar *end = g_str_has_prefix (line, CHECK_DESCRIPTORS) ? strstr (line, ": ") : NULL;
+
+    return end != NULL ? end + 2 : line;
+}
+
 static void
 print_lines (GVariant *lines)
 {
@@ -172,7 +181,7 @@ print_lines (GVariant *lines)
 
     g_variant_iter_init (&iter, lines);
     while (g_variant_iter_next (&iter, "&s", &line)) {
-        g_autofree gchar *escaped = text_escape (line);
+        g_autofree gchar *escaped = text_escape (without_descriptor (line));
 
         g_print ("  %s\n", escaped);
     }

@@ -12,6 +12,9 @@
 
 #define CHECK_REPORT_TYPE "(asasa(ssqsssss))"
 
+/* Where posternd finds what it inherits, and tells of it. */
+#define CHECK_DESCRIPTORS "/proc/self/fd/"
+
 /* A row of the report. Strings belong to the report. */
 typedef struct {
     const gchar *name;

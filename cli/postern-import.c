@@ -126,7 +126,7 @@ check_written (const ConfigPlaces *places)
         return client_explain (NULL, error);
 
     check_report_print (report, FALSE);
-    return check_report_is_good (report) ? EXIT_OK : EXIT_FAILED;
+    return check_report_has_problems (report) ? EXIT_FAILED : EXIT_OK;
 }
 
 /* A password that another program had can be typed in; what is left empty is put in by hand, later. */

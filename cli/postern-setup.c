@@ -8,16 +8,9 @@
  * is written before the server has been tried, and a password is never an argument, where every user could see it.
  */
 
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "check-report.h"
 #include "config-write.h"
-#include "postern-command.h"
-#include "postern-text.h"
-#include "setup-discover.h"
+#include "setup-ask.h"
 #include "setup-message.h"
 #include "setup-start.h"
 #include "setup-terminal.h"
@@ -29,37 +22,10 @@
 /* How often a person may try another password or server. */
 #define TRIALS_MOST 20
 
-typedef struct {
-    gchar *address;
-    gchar *smarthost;
-    gchar *tls;
-    gchar *trust_file;
-    gchar *user;
-    gchar *password_file;
-    gchar *admin;
-    gchar *from;
-    gchar *test;
-    gchar *config;
-    gchar *credentials;
-    gboolean no_login;
-    gboolean no_check;
-    gboolean no_start;
-    gboolean force;
-} Options;
-
-typedef struct {
-    const CommandLine *line;
-    Options options;
-    gboolean asks; /* there is a terminal, and a person at it */
-    Server server;
-    gchar *user;     /* (nullable) */
-    gchar *password; /* (nullable) wiped at the end */
-} Setup;
-
 static void
 setup_clear (Setup *setup)
 {
-    Options *options = &setup->options;
+    SetupOptions *options = &setup->options;
 
     g_free (options->address);
     g_free (options->smarthost);
@@ -78,194 +44,6 @@ setup_clear (Setup *setup)
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Setup, setup_clear)
-
-static void
-replace (gchar **field, gchar *text)
-{
-    g_free (*field);
-    *field = text;
-}
-
-/* ---- The server ---- */
-
-static const gchar *
-domain_of (const gchar *address)
-{
-    const gchar *at = strrchr (address, '@');
-
-    return at != NULL && at != address && at[1] != '\0' ? at + 1 : NULL;
-}
-
-static void
-print_server (const Server *server)
-{
-    if (server->port != 0)
-        g_print ("The server is %s, port %u, TLS=%s.\n", server->host, server->port, server->tls);
-    else
-        g_print ("The server is %s, TLS=%s.\n", server->host, server->tls);
-    if (server->provider != NULL && server->provider->note != NULL)
-        g_print ("%s.\n", server->provider->note);
-}
-
-/* A server that DNS names in somebody else's domain: only a person can say whether that is right. */
-static gboolean
-accept_foreign (const Setup *setup)
-{
-    const Server *server = &setup->server;
-
-    if (!server->foreign)
-        return TRUE;
-    if (setup->asks)
-        return terminal_confirm ("It is in another domain than the address. Is that the right one", FALSE);
-
-    g_printerr (
-        "postern: %s is in another domain than the address, and DNS may be forged; if it is the right one, say "
-        "--smarthost=%s:%u\n",
-        server->host, server->host, server->port);
-    return FALSE;
-}
-
-static gboolean
-discover (Setup *setup, const gchar *domain)
-{
-    g_autofree gchar *how = NULL;
-    gboolean found = server_discover (&setup->server, domain, &how);
-
-    g_print ("%s\n", how);
-    if (!found)
-        return FALSE;
-
-    print_server (&setup->server);
-    return accept_foreign (setup);
-}
-
-static gboolean
-name_server (Setup *setup, const gchar *text)
-{
-    if (!server_parse (&setup->server, text)) {
-        g_printerr ("postern: “%s” is no server; expected HOST, HOST:PORT, or the name of a provider\n", text);
-        return FALSE;
-    }
-
-    print_server (&setup->server);
-    return TRUE;
-}
-
-static gboolean
-ask_server (Setup *setup)
-{
-    const gchar *question = "Your mail address, or the server or provider that takes your mail";
-
-    for (;;) {
-        g_autofree gchar *answer = terminal_ask (question, NULL);
-
-        if (answer == NULL)
-            return FALSE;
-        question = "The server that takes your mail (HOST or HOST:PORT), or a provider";
-        if (domain_of (answer) != NULL) {
-            replace (&setup->options.address, g_strdup (answer));
-            if (discover (setup, domain_of (answer)))
-                return TRUE;
-        } else if (*answer != '\0' && name_server (setup, answer)) {
-            return TRUE;
-        }
-    }
-}
-
-static ExitCode
-find_server (Setup *setup)
-{
-    const Options *options = &setup->options;
-    gboolean found = FALSE;
-
-    if (options->smarthost != NULL)
-        found = name_server (setup, options->smarthost);
-    else if (options->address != NULL)
-        found = discover (setup, domain_of (options->address));
-    if (!found && setup->asks)
-        found = ask_server (setup);
-    if (!found)
-        return EXIT_FAILED;
-
-    if (options->tls != NULL)
-        replace (&setup->server.tls, g_strdup (options->tls));
-    return EXIT_OK;
-}
-
-/* ---- The login ---- */
-
-static gboolean
-read_password_file (Setup *setup)
-{
-    const gchar *path = setup->options.password_file;
-    gboolean is_input = g_str_equal (path, "-");
-    int fd = is_input ? STDIN_FILENO : open (path, O_RDONLY | O_CLOEXEC);
-    g_autoptr (GError) error = NULL;
-
-    if (fd < 0) {
-        g_printerr ("postern: the password cannot be read from %s: %s\n", path, g_strerror (errno));
-        return FALSE;
-    }
-
-    setup->password = terminal_read_secret (fd, &error);
-    if (!is_input)
-        close (fd);
-    if (setup->password == NULL)
-        g_printerr ("postern: no password can be read from %s: %s\n", is_input ? "standard input" : path,
-                    error->message);
-    return setup->password != NULL;
-}
-
-static gboolean
-ask_password (Setup *setup)
-{
-    g_autofree gchar *question = g_strdup_printf ("Password of %s (not shown)", setup->user);
-
-    do {
-        g_clear_pointer (&setup->password, terminal_wipe);
-        setup->password = terminal_ask_secret (question);
-    } while (setup->password != NULL && *setup->password == '\0');
-
-    return setup->password != NULL;
-}
-
-static gboolean
-ask_user (Setup *setup)
-{
-    const Provider *provider = setup->server.provider;
-    const gchar *proposed = provider != NULL && provider->user != NULL ? provider->user : setup->options.address;
-    g_autofree gchar *answer =
-        terminal_ask ("User to log in as (a dash for no login)", proposed != NULL ? proposed : "-");
-
-    if (answer == NULL)
-        return FALSE;
-
-    replace (&setup->user, g_str_equal (answer, "-") ? NULL : g_steal_pointer (&answer));
-    return TRUE;
-}
-
-static ExitCode
-find_login (Setup *setup)
-{
-    const Options *options = &setup->options;
-    const Provider *provider = setup->server.provider;
-
-    if (options->no_login)
-        return EXIT_OK;
-
-    if (options->user != NULL)
-        setup->user = g_strdup (options->user);
-    else if (setup->asks && !ask_user (setup))
-        return EXIT_FAILED;
-    else if (!setup->asks)
-        setup->user = g_strdup (provider != NULL && provider->user != NULL ? provider->user : options->address);
-
-    if (setup->user == NULL)
-        return EXIT_OK;
-    if (options->password_file != NULL)
-        return read_password_file (setup) ? EXIT_OK : EXIT_FAILED;
-    return ask_password (setup) ? EXIT_OK : EXIT_FAILED;
-}
 
 /* ---- The plan ---- */
 
@@ -304,24 +82,32 @@ own_address (const Setup *setup)
         return setup->options.from;
     if (setup->options.address != NULL)
         return setup->options.address;
-    return setup->user != NULL && domain_of (setup->user) != NULL ? setup->user : "";
+    return setup->user != NULL && setup_domain_of (setup->user) != NULL ? setup->user : "";
 }
 
 /* ---- The trial ---- */
+
+/* Returns: (transfer full) (nullable): the report, or NULL with an error */
+static GVariant *
+run_trial (const Setup *setup, const ConfigPlan *plan, GError **error)
+{
+    g_autofree gchar *what = g_strdup_printf ("Trying %s", setup->server.host);
+    g_autoptr (TerminalWait) wait = terminal_wait_new (what);
+
+    return setup_try (plan, own_address (setup), error);
+}
 
 static ExitCode
 try_once (const Setup *setup, const ConfigPlaces *places)
 {
     g_autoptr (ConfigPlan) plan = make_plan (setup, places);
     g_autoptr (GError) error = NULL;
-    g_autoptr (GVariant) report = NULL;
+    g_autoptr (GVariant) report = run_trial (setup, plan, &error);
 
-    g_print ("Trying the server …\n");
-    report = setup_try (plan, own_address (setup), &error);
     if (report == NULL)
         return client_explain (NULL, error);
 
-    check_report_print (report, FALSE);
+    check_report_print_trial (report);
     return check_report_is_good (report) ? EXIT_OK : EXIT_FAILED;
 }
 
@@ -331,17 +117,17 @@ ask_what_now (Setup *setup, gboolean *give_up)
 {
     for (;;) {
         g_autofree gchar *answer =
-            terminal_ask ("Another (p)assword, (u)ser or (s)erver, (w)rite it all the same, or (q)uit", "q");
+            terminal_ask ("Try another (p)assword, (u)ser or (s)erver, (w)rite it as it is, (q)uit", "q");
 
         *give_up = answer == NULL || g_str_has_prefix (answer, "q");
         if (*give_up || g_str_has_prefix (answer, "w"))
             return FALSE;
         if (g_str_has_prefix (answer, "p") && setup->user != NULL)
-            return ask_password (setup);
+            return setup_ask_password (setup);
         if (g_str_has_prefix (answer, "u"))
-            return ask_user (setup) && (setup->user == NULL || ask_password (setup));
+            return setup_ask_user (setup) && (setup->user == NULL || setup_ask_password (setup));
         if (g_str_has_prefix (answer, "s"))
-            return ask_server (setup);
+            return setup_ask_server (setup);
     }
 }
 
@@ -364,42 +150,10 @@ try_server (Setup *setup, const ConfigPlaces *places)
             break;
     }
 
-    if (give_up)
-        g_print ("Nothing was written.\n");
     return give_up ? EXIT_FAILED : EXIT_OK;
 }
 
 /* ---- The rest ---- */
-
-static gboolean
-is_common_address (const Setup *setup)
-{
-    return setup->options.address != NULL && provider_find_domain (domain_of (setup->options.address)) != NULL;
-}
-
-static void
-ask_about_mail (Setup *setup)
-{
-    Options *options = &setup->options;
-
-    if (options->admin == NULL) {
-        g_autofree gchar *answer =
-            terminal_ask ("Who gets the mail to root and other users of this machine (a dash for nobody)",
-                          options->address != NULL ? options->address : "-");
-
-        if (answer != NULL && !g_str_equal (answer, "-"))
-            options->admin = g_steal_pointer (&answer);
-    }
-
-    /* Providers of private mailboxes take no mail from other addresses than the mailbox's own. */
-    if (options->from == NULL && options->address != NULL) {
-        g_autofree gchar *question = g_strdup_printf (
-            "Should all mail of this machine come from %s? Many providers take no other", options->address);
-
-        if (terminal_confirm (question, is_common_address (setup)))
-            options->from = g_strdup (options->address);
-    }
-}
 
 static gboolean
 may_write (const Setup *setup, const ConfigPlaces *places)
@@ -441,7 +195,7 @@ write_all (const Setup *setup, const ConfigPlaces *places)
 static ExitCode
 send_test (Setup *setup, const Client *client)
 {
-    Options *options = &setup->options;
+    SetupOptions *options = &setup->options;
     const gchar *sender;
 
     if (options->test == NULL && setup->asks)
@@ -480,6 +234,17 @@ start (Setup *setup, const ConfigPlaces *places)
     return EXIT_NOT_REACHABLE;
 }
 
+/* All that comes before anything is written. */
+static ExitCode
+prepare (Setup *setup, const ConfigPlaces *places)
+{
+    ExitCode code = setup_find_server (setup);
+
+    if (code == EXIT_OK)
+        code = setup_find_login (setup);
+    return code == EXIT_OK ? try_server (setup, places) : code;
+}
+
 static ExitCode
 run (Setup *setup)
 {
@@ -490,16 +255,15 @@ run (Setup *setup)
     if (!may_write (setup, &places))
         return EXIT_FAILED;
 
-    code = find_server (setup);
-    if (code == EXIT_OK)
-        code = find_login (setup);
-    if (code == EXIT_OK)
-        code = try_server (setup, &places);
-    if (code != EXIT_OK)
+    code = prepare (setup, &places);
+    if (code != EXIT_OK) {
+        if (setup->asks)
+            g_print ("Nothing was written.\n");
         return code;
+    }
 
     if (setup->asks)
-        ask_about_mail (setup);
+        setup_ask_about_mail (setup);
     code = write_all (setup, &places);
     return code == EXIT_OK ? start (setup, &places) : code;
 }
@@ -509,9 +273,9 @@ run (Setup *setup)
 static ExitCode
 check_options (const CommandLine *line, const Setup *setup)
 {
-    const Options *options = &setup->options;
+    const SetupOptions *options = &setup->options;
 
-    if (options->address != NULL && domain_of (options->address) == NULL)
+    if (options->address != NULL && setup_domain_of (options->address) == NULL)
         return command_line_complain (line, "“%s” is no mail address", options->address);
     if (options->trust_file != NULL && !g_path_is_absolute (options->trust_file))
         return command_line_complain (line, "--trust-file= wants an absolute path");
@@ -536,7 +300,7 @@ command_setup (int argc, char **argv, const gchar *bus)
     g_autoptr (CommandLine) line = command_line_new (
         "setup", NULL, "Sets the relay up: asks what the options do not say, tries it, and writes it.", bus);
     g_auto (Setup) setup = {.line = line};
-    Options *options = &setup.options;
+    SetupOptions *options = &setup.options;
     const GOptionEntry entries[] = {
         {"address", 0, 0, G_OPTION_ARG_STRING, &options->address, "Your mail address; by it the server is found",
          "ADDRESS"},

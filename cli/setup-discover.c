@@ -13,7 +13,9 @@
 
 #include "cli/setup-discover.h"
 
+#include <errno.h>
 #include <gio/gio.h>
+#include <netdb.h>
 #include <string.h>
 
 void
@@ -199,5 +201,23 @@ server_discover (Server *server, const gchar *domain, gchar **how)
         return use_provider (server, provider, domain, how);
 
     *how = g_strdup_printf ("%s is no provider that is known here, and names no server for this in DNS.", domain);
+    return FALSE;
+}
+
+gboolean
+server_look_up (const Server *server, GError **error)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    g_autofree gchar *ascii = g_hostname_to_ascii (server->host);
+    struct addrinfo *found = NULL;
+    int result = ascii == NULL ? EAI_NONAME : getaddrinfo (ascii, NULL, &hints, &found);
+
+    if (result == 0) {
+        freeaddrinfo (found);
+        return TRUE;
+    }
+
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_HOST_NOT_FOUND, "%s cannot be looked up: %s", server->host,
+                 result == EAI_SYSTEM ? g_strerror (errno) : gai_strerror (result));
     return FALSE;
 }

@@ -40,4 +40,13 @@ gboolean server_parse (Server *server, const gchar *text);
  */
 gboolean server_discover (Server *server, const gchar *domain, gchar **how);
 
+/**
+ * server_look_up:
+ *
+ * Whether the host has an address. May take as long as the system's resolver does.
+ *
+ * Returns: whether it has; else with an error in words
+ */
+gboolean server_look_up (const Server *server, GError **error);
+
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Server, server_clear)

@@ -99,8 +99,10 @@ terminal_ask (const gchar *question, const gchar *fallback)
     else
         g_print ("%s: ", question);
 
-    if (read_line (STDIN_FILENO, -1, line) != READ_LINE)
+    if (read_line (STDIN_FILENO, -1, line) != READ_LINE) {
+        g_print ("\n");
         return NULL;
+    }
 
     output_answered ();
     g_strstrip (line);
@@ -121,6 +123,63 @@ terminal_confirm (const gchar *question, gboolean fallback)
             return FALSE;
         g_print ("Please answer yes or no.\n");
     }
+}
+
+/* ---- A sign of life ---- */
+
+struct _TerminalWait {
+    GThread *thread; /* (nullable) without a terminal */
+    GMutex mutex;
+    GCond cond;
+    gboolean over;
+};
+
+static gpointer
+print_dots (gpointer data)
+{
+    TerminalWait *wait = data;
+    gint64 next_usec = g_get_monotonic_time ();
+
+    g_mutex_lock (&wait->mutex);
+    while (!wait->over) {
+        next_usec += G_USEC_PER_SEC;
+        if (!g_cond_wait_until (&wait->cond, &wait->mutex, next_usec) && !wait->over)
+            g_print (".");
+    }
+    g_mutex_unlock (&wait->mutex);
+    return NULL;
+}
+
+TerminalWait *
+terminal_wait_new (const gchar *what)
+{
+    TerminalWait *wait = g_new0 (TerminalWait, 1);
+
+    g_mutex_init (&wait->mutex);
+    g_cond_init (&wait->cond);
+    if (terminal_is_there ()) {
+        g_print ("%s …", what);
+        wait->thread = g_thread_new ("dots", print_dots, wait);
+    } else {
+        g_print ("%s …\n", what);
+    }
+    return wait;
+}
+
+void
+terminal_wait_free (TerminalWait *wait)
+{
+    if (wait->thread != NULL) {
+        g_mutex_lock (&wait->mutex);
+        wait->over = TRUE;
+        g_cond_signal (&wait->cond);
+        g_mutex_unlock (&wait->mutex);
+        g_thread_join (wait->thread);
+        g_print ("\n");
+    }
+    g_mutex_clear (&wait->mutex);
+    g_cond_clear (&wait->cond);
+    g_free (wait);
 }
 
 /* ---- Passwords ---- */

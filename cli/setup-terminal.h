@@ -31,5 +31,17 @@ gboolean terminal_confirm (const gchar *question, gboolean fallback);
  */
 gchar *terminal_read_secret (int fd, GError **error);
 
+/**
+ * terminal_wait_new:
+ * @what: what is done now, without a mark at its end
+ *
+ * Says so; and at a terminal that it is still done, by a dot each second until terminal_wait_free ().
+ */
+typedef struct _TerminalWait TerminalWait;
+TerminalWait *terminal_wait_new (const gchar *what);
+void terminal_wait_free (TerminalWait *wait);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TerminalWait, terminal_wait_free)
+
 /* Wipes and frees. */
 void terminal_wipe (gchar *secret);

@@ -65,7 +65,7 @@ trial_text (const ConfigPlan *plan)
         for (guint j = 0; lines[j] != NULL; j++)
             if (g_str_equal (lines[j], line)) {
                 g_free (lines[j]);
-                lines[j] = g_strdup_printf ("PasswordFile=/proc/self/fd/%u", FIRST_PASSWORD_FD + i);
+                lines[j] = g_strdup_printf ("PasswordFile=" CHECK_DESCRIPTORS "%u", FIRST_PASSWORD_FD + i);
             }
     }
 
@@ -95,7 +95,7 @@ GVariant *
 setup_try (const ConfigPlan *plan, const gchar *sender, GError **error)
 {
     g_autoptr (GSubprocessLauncher) launcher = g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_NONE);
-    g_autofree gchar *config = g_strdup_printf ("--config=/proc/self/fd/%d", CONFIG_FD);
+    g_autofree gchar *config = g_strdup_printf ("--config=" CHECK_DESCRIPTORS "%d", CONFIG_FD);
     g_autofree gchar *offered = g_strconcat ("--sender=", sender, NULL);
     const gchar *const arguments[] = {config, offered, NULL};
 

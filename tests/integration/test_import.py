@@ -44,11 +44,15 @@ class Machine:
         """Imports and writes; posternd takes what was written. Returns the configuration as {group: {key: value}}."""
         self.run(kind, "--write", *arguments, status=status)
         if status == 0:
-            assert "The configuration is good" in self.told
+            assert "The configuration is bad" not in self.told
         parser = configparser.RawConfigParser(delimiters="=", comment_prefixes="#", strict=True)
         parser.optionxform = str
         parser.read(self.place / "postern.conf", encoding="utf-8")
-        return {group: dict(parser[group]) for group in parser.sections()}
+        taken = {group: dict(parser[group]) for group in parser.sections()}
+        if status == 0:
+            named = any(group.startswith("Smarthost") for group in taken)
+            assert ("The configuration is good" if named else "there is no smarthost") in self.told
+        return taken
 
     def password(self, name="smarthost"):
         path = self.place / "credentials" / name

@@ -6,12 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from dialogue import Dialogue
 from relay import FAULTS, POSTERN, Postern, environment, is_sanitized
+from terminal import width
 
 PASSWORD = "corréct-hörse battery=staple\\ #1"
 SECRET_FORMS = (PASSWORD, base64.b64encode(PASSWORD.encode()).decode(),
@@ -267,16 +269,16 @@ def at_terminal(place, *arguments, bus="unix:path=/nowhere"):
 def test_a_person_is_asked(place, make_provider, certificates):
     provider = make_provider()
     with at_terminal(place, "--no-start", f"--trust-file={certificates.authority[0]}") as terminal:
-        terminal.answer("mail address, or the server", f"localhost:{provider.port}")
+        terminal.answer("Your mail address, your provider, or a server", f"localhost:{provider.port}")
         terminal.answer(r"User to log in as.*\[-\]: ", "relay-user")
         terminal.expect(r"Password of relay-user \(not shown\): ")
         terminal.send("wrong\n")
-        terminal.expect("takes no mail")
+        terminal.expect("It takes no mail: .*535.*app password")
         terminal.answer(r"\(p\)assword.*: ", "p")
         terminal.expect(r"Password of relay-user \(not shown\): ")
         assert not terminal.shows_typing()
         terminal.send(PASSWORD + "\n")
-        terminal.expect("takes mail")
+        terminal.expect("It takes mail")
         terminal.answer("Who gets the mail to root", "me@example.net")
         terminal.expect("Wrote the password")
         assert terminal.end() == 0
@@ -287,12 +289,91 @@ def test_a_person_is_asked(place, make_provider, certificates):
     assert "\nAdminAddress=me@example.net\n" in written(place)
 
 
-@pytest.mark.parametrize("answer, sender", [("", "\nSender=me@gmx.de\n"), ("no", None)])
-def test_a_person_is_asked_for_the_sender_of_all_mail(place, answer, sender):
-    with at_terminal(place, "--address=me@gmx.de", "--no-login", "--no-check", "--no-start", "--admin=me@gmx.de") as terminal:
-        terminal.answer(r"come from me@gmx.de\?.*\[yes\]: ", answer)
+@pytest.mark.parametrize("address, proposed, answer, sender", [
+    ("me@gmx.de", "me@gmx.de", "", "me@gmx.de"), ("me@gmx.de", "me@gmx.de", "-", None),
+    ("me@gmx.de", "me@gmx.de", "other@gmx.de", "other@gmx.de"), ("me@localhost", "-", "", None),
+    ("me@localhost", "-", "me@example.org", "me@example.org")])
+def test_a_person_is_asked_for_the_sender_of_all_mail(place, address, proposed, answer, sender):
+    with at_terminal(place, "--smarthost=localhost", f"--address={address}", "--no-login", "--no-check", "--no-start",
+                     "--admin=me@example.org") as terminal:
+        terminal.answer(rf"Sender of all mail.* \[{proposed}\]: ", answer)
         assert terminal.end() == 0
-    assert (sender or "\n") in written(place) and ("Sender=" in written(place)) == bool(sender)
+    assert (f"\nSender={sender}\n" if sender else "\n") in written(place) and ("Sender=" in written(place)) == bool(sender)
+
+
+def test_an_address_is_taken_wherever_one_is_proposed(place):
+    with at_terminal(place, "--no-check", "--no-start", "--no-login") as terminal:
+        terminal.answer("Your mail address, your provider, or a server: ", "me@gmx.de")
+        terminal.answer(r"mail to root.* \[me@gmx.de\]: ", "nonsense")
+        terminal.answer(r"“nonsense” is no mail address.*\[me@gmx.de\]: ", "admin@example.org")
+        terminal.answer(r"Sender of all mail.* \[me@gmx.de\]: ", "host@gmx.de")
+        assert terminal.end() == 0
+    assert "AdminAddress=admin@example.org\n" in written(place) and "Sender=host@gmx.de\n" in written(place)
+
+
+def test_who_logs_in_with_an_address_is_offered_it_later(place, make_provider, certificates):
+    provider = make_provider(users={"me@example.org": PASSWORD})
+    with at_terminal(place, "--no-start", *server(provider, certificates)) as terminal:
+        terminal.answer("User to log in as", "me@example.org")
+        terminal.answer("Password of me@example.org", PASSWORD)
+        terminal.answer(r"mail to root.* \[me@example.org\]: ", "")
+        terminal.answer("Sender of all mail", "")
+        assert terminal.end() == 0
+    assert "AdminAddress=me@example.org\n" in written(place)
+
+
+# ---- Before and during the trial ----
+
+
+def test_a_server_that_cannot_be_looked_up_is_told_before_the_password(place):
+    with at_terminal(place, "--no-start", "--user=me") as terminal:
+        terminal.answer("Your mail address", "smtp.nowhere.invalid")
+        terminal.expect("Looking up smtp.nowhere.invalid")
+        terminal.expect("smtp.nowhere.invalid cannot be looked up: .*spelt right")
+        terminal.answer("Your mail address", "localhost")
+        terminal.expect("Password of me")
+        assert terminal.shown.index("cannot be looked up") < terminal.shown.index("Password")
+    assert not modes(place)
+
+
+def test_a_script_hears_of_a_server_that_cannot_be_looked_up(place):
+    told = run(place, "--smarthost=smtp.nowhere.invalid", "--no-login", status=1)
+    assert "smtp.nowhere.invalid cannot be looked up" in told and "--no-check" in told
+    run(place, "--smarthost=smtp.nowhere.invalid", "--no-login", "--no-check")
+
+
+def test_a_reason_is_said_once_and_nothing_is_called_good(place, make_receiver):
+    for reason, options in (("nothing listens", {"up": False}), ("554 5.7.1 not you", {})):
+        receiver = make_receiver(**options)
+        receiver.on("MAIL", "554 5.7.1 not you")
+        told = run(place, f"--smarthost=localhost:{receiver.port}", "--tls=none", "--no-login", status=1)
+        assert told.count(reason) == 1 and "good" not in told and "/proc/self" not in told, told
+
+
+def test_a_trial_that_takes_long_shows_that_it_goes_on(place, receiver):
+    gate = threading.Event()
+    receiver.on("EHLO", gate)
+    with at_terminal(place, f"--smarthost=localhost:{receiver.port}", "--tls=none", "--no-login", "--no-start") as terminal:
+        terminal.expect(r"Trying localhost …\.\.\.")
+        gate.set()
+        terminal.expect(r"\nIt takes mail")
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_a_dialogue_is_within_the_terminal(place, make_receiver, columns):
+    port = make_receiver(up=False).port
+    command = [POSTERN, "--bus=unix:path=/nowhere", "setup", f"--config={place}/postern.conf", "--tls=none", "--no-start"]
+    with Dialogue(command, environment(), columns=columns) as terminal:
+        terminal.answer("Your mail address", f"localhost:{port}")
+        terminal.answer("User to log in as", "me@gmx.de")
+        terminal.answer("Password of me@gmx.de", "secret")
+        terminal.answer(r"\(q\)uit", "w")
+        terminal.answer("mail to root", "")
+        terminal.answer("Sender of all mail", "")
+        assert terminal.end() == 0
+        shown = terminal.shown.replace(f": localhost:{port}\n", ":\n")  # what a person types takes its own room
+        wide = [line for line in shown.splitlines() if width(line) > columns and str(place) not in line]
+        assert not wide, terminal.shown
 
 
 def test_an_interrupt_at_the_password_leaves_the_terminal_as_it_was(place, receiver):
