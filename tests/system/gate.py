@@ -54,6 +54,7 @@ class LoopbackSMTP(smtplib.SMTP):
     def send_raw(self, sender, recipients, content, options=("BODY=8BITMIME",)):
         """Sends one message of octets, whose line ends stay as they are; returns the recipients that were refused."""
         self.ehlo_or_helo_if_needed()
+        self.command_encoding = "utf-8" if "SMTPUTF8" in options else "ascii"
         code, text = self.mail(sender, options)
         assert code == 250, text
         refused = [one for one in recipients if self.rcpt(one)[0] != 250]

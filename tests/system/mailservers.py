@@ -4,7 +4,8 @@ Nodemailer's smtp-server. Each takes mail for every address and keeps it in a ma
 
 They do the same to the same mail, each in its own way and words, so that one test is for all of them:
 
-    USERS, in server.domain and in the domain bücher below it, are known, nobody@… is not
+    USERS, in server.domain and in the domain bücher below it, are known, nobody@… is not; what is said of verbose@… is
+    longer than RFC 5321 lets a reply be
     a message with FORBIDDEN in its body is refused, as by a content filter
     server.limit recipients are taken in one transaction, not more
     SIZE_LIMIT octets are taken, not more
@@ -33,6 +34,8 @@ HERE = Path(__file__).resolve().parent
 
 LIMIT = 50
 SIZE_LIMIT = 1 << 20
+VERBOSE_LINES = 300
+VERBOSE_OCTETS = 6000
 USERS = ["me", "you", *(f"r{number:03}" for number in range(150))]
 UNKNOWN_GREETING = "nobody here knows your name"
 
@@ -63,6 +66,7 @@ class Server:
     extensions = frozenset()  # of those that a test asks about
     limit = LIMIT  # chasquid's is what it is
     filters_content = True
+    is_verbose = False
     copies = True  # one for each recipient in the maildir; else one for all of a transaction
 
     def __init__(self, root):
@@ -199,10 +203,12 @@ postlog unix-dgram n - n - 1 postlogd
 
 class Exim(Server):
     name, port, refusing_port = "exim", 2502, 2512
-    extensions = frozenset(["8BITMIME", "CHUNKING"])
+    extensions = frozenset(["8BITMIME", "CHUNKING", "SMTPUTF8"])
     copies = False
+    is_verbose = True
 
     def configure(self, certificates):
+        verbose = "\\n5.1.1 and none of that name" * (VERBOSE_LINES - 1)
         self.write("/etc/exim4/exim4.conf", f"""
 primary_hostname = {self.domain}
 local_interfaces = {WORLD_ADDRESS}
@@ -211,6 +217,7 @@ tls_advertise_hosts =
 host_lookup =
 rfc1413_hosts =
 recipients_max = {LIMIT}
+smtp_accept_queue_per_connection = 0
 message_size_limit = {SIZE_LIMIT}
 log_file_path = /srv/log/{self.name}.%s
 acl_smtp_helo = greeting
@@ -224,6 +231,8 @@ greeting:
 recipient:
   deny local_parts = nobody
        message = 5.1.1 no such user
+  deny local_parts = verbose
+       message = 5.1.1 no such user{verbose}
   accept
 content:
   deny condition = ${{if match{{$message_body}}{{FORBIDDEN}}}}
@@ -328,12 +337,14 @@ class Nodemailer(Server):
     name, port = "nodemailer", 2505
     extensions = frozenset(["8BITMIME", "SMTPUTF8"])
     copies = False
+    is_verbose = True
 
     def configure(self, certificates):
         shutil.copy(HERE / "smtp-server.js", self.root / NODE_FOLDER / "smtp-server.js")
 
     def command(self):
-        return ["nodejs", f"/{NODE_FOLDER}/smtp-server.js", WORLD_ADDRESS, self.port, f"/srv/mail/{self.name}", LIMIT, SIZE_LIMIT]
+        return ["nodejs", f"/{NODE_FOLDER}/smtp-server.js", WORLD_ADDRESS, self.port, f"/srv/mail/{self.name}", LIMIT, SIZE_LIMIT,
+                VERBOSE_OCTETS]
 
 
 SERVERS = {server.name: server for server in (Postfix, Exim, OpenSMTPD, Chasquid, Nodemailer)}

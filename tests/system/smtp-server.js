@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Nodemailer's smtp-server as one of the tests' mail servers (mailservers.py says what they all do):
-// smtp-server.js ADDRESS PORT MAILDIR RECIPIENTS-AT-MOST OCTETS-AT-MOST
+// smtp-server.js ADDRESS PORT MAILDIR RECIPIENTS-AT-MOST OCTETS-AT-MOST OCTETS-OF-A-VERBOSE-REPLY
 
 "use strict";
 
 const fs = require("fs");
 const { SMTPServer } = require("smtp-server");
 
-const [address, port, maildir, limit, size] = process.argv.slice(2);
+const [address, port, maildir, limit, size, verbose] = process.argv.slice(2);
 let number = 0;
 
 function refusal(code, text) {
@@ -25,6 +25,9 @@ new SMTPServer({
     onRcptTo(recipient, session, callback) {
         if (recipient.address.startsWith("nobody@")) {
             return callback(refusal(550, "no such user"));
+        }
+        if (recipient.address.startsWith("verbose@")) {
+            return callback(refusal(550, "no such user " + "x".repeat(Number(verbose))));
         }
         if (session.envelope.rcptTo.length >= Number(limit)) {
             return callback(refusal(452, "too many recipients"));

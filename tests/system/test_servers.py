@@ -15,10 +15,13 @@ import pytest
 
 import mail
 from gate import Gate
-from mailservers import SERVERS, MailServers
+from mailservers import SERVERS, SIZE_LIMIT, MailServers
 from network import WORLD_ADDRESS
 from root import Unable
 from servers import node_layer, servers_layer
+
+# Without CRLF (RFC 5321 4.5.3.1.6). Nothing may be longer when it leaves.
+LONGEST_LINE = 998
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +74,9 @@ class Sent:
         header = f"Date: Sun, 29 Nov 2026 10:00:00 +0000\nFrom: {self.sender}\nTo: {self.recipient}\nMessage-ID: {self.id}\n{header}\n"
         self.content = header.encode() + body
 
-    def send(self, relay, *recipients, line_end=b"\r\n"):
+    def send(self, relay, *recipients, line_end=b"\r\n", options=("BODY=8BITMIME",)):
         with relay.smtp() as session:
-            refused = session.send_raw(self.sender, recipients or [self.recipient], self.content.replace(b"\n", line_end))
+            refused = session.send_raw(self.sender, recipients or [self.recipient], self.content.replace(b"\n", line_end), options)
         assert not refused
         return self
 
@@ -92,6 +95,7 @@ def assert_same(kept, sent):
     for name in ("Subject", "From", "To", "Message-ID"):
         assert kept.message[name] == sent.message[name]
         assert len(kept.message.get_all(name)) == 1
+    assert max(map(len, kept.content.split(b"\r\n"))) <= LONGEST_LINE
     assert leaves(kept.message) == leaves(sent.message)
 
 
@@ -111,6 +115,8 @@ MESSAGES = {
     "8-bit": ("Subject: 8-bit\n" + UTF8, "grüße\n".encode() * 3),
     "8-bit-without-mime": ("Subject: 8-bit\n", "grüße\n".encode()),
     "folded": ("Subject: " + " and more".join(map(str, range(9))) + "\n " + "x" * 60 + "\n", b"hello\n"),
+    "8-bit-of-another-set": ("Subject: 8-bit\n" + UTF8.replace("utf-8", "iso-8859-1"), "grüße\n".encode("latin-1")),
+    "line-of-998": ("Subject: long\n", b"x" * 998 + b"\n" + b"." + b"x" * 997 + b"\n"),
     "parts": attachments(b"Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n" + "grüße\n".encode(),
                          b'Content-Type: application/octet-stream; name="a.bin"\nContent-Transfer-Encoding: base64\n'
                          b'Content-Disposition: attachment; filename="a.bin"\n\nAAECAwQF\n'),
@@ -141,3 +147,31 @@ def test_a_refused_recipient_is_told_in_the_servers_words(server, relay):
     assert fields["Diagnostic-Code"].startswith("smtp; 550")
     assert fields["Action"] == "failed" and fields["Status"].startswith("5.")
     assert notice.returned["Message-ID"] == sent.id
+
+
+@pytest.mark.parametrize("name", ["plain", "dots", "8-bit", "parts"])
+def test_lines_that_end_in_lf_arrive_whole(server, relay, name):
+    sent = Sent(server, *MESSAGES[name]).send(relay, line_end=b"\n")
+    kept, = server.wait_kept(sent.id)
+    assert [leaf[:2] + (leaf[2].rstrip(),) for leaf in leaves(kept.message)] == \
+        [leaf[:2] + (leaf[2].rstrip(),) for leaf in leaves(sent.message)]
+    assert kept.message["Subject"] == sent.message["Subject"]
+
+
+def test_a_message_that_is_too_large_comes_back_as_a_header(server, relay):
+    sent = Sent(server, body=(b"x" * 69 + b"\n") * (SIZE_LIMIT // 70)).send(relay)
+    kept, = server.wait_kept(sent.id)
+    notice = mail.Notice(kept)
+    fields = notice.recipient(sent.recipient)
+    assert fields["Action"] == "failed" and fields["Status"] == "5.3.4"
+    assert len(kept.content) < 20000 and notice.returned["Message-ID"] == sent.id
+
+
+def test_a_reply_that_is_too_long_keeps_its_meaning(server, relay):
+    if not server.is_verbose:
+        pytest.skip(f"{server.name} cannot be made to talk so much")
+    sent = Sent(server).send(relay, f"verbose@{server.domain}")
+    notice = mail.Notice(server.wait_kept(sent.id)[0])
+    fields = notice.recipient(f"verbose@{server.domain}")
+    assert fields["Diagnostic-Code"].startswith("smtp; 550") and "no such user" in fields["Diagnostic-Code"]
+    assert fields["Action"] == "failed"
