@@ -52,7 +52,13 @@ class LoopbackSMTP(smtplib.SMTP):
         return in_namespace(self.network.machine, lambda: super(LoopbackSMTP, self)._get_socket(host, port, timeout))
 
     def send_raw(self, sender, recipients, content, options=("BODY=8BITMIME",)):
-        """Sends one message of octets, whose line ends stay as they are; returns the recipients that were refused."""
+        """Sends one message, whose line ends stay as they are; returns the recipients that were refused."""
+        stuffed = b"".join(b"." + line if line.startswith(b".") else line for line in content.splitlines(keepends=True))
+        end = b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n"
+        return self.send_octets(sender, recipients, stuffed + end, options)
+
+    def send_octets(self, sender, recipients, octets, options=("BODY=8BITMIME",)):
+        """Sends octets as they are for a message and its end."""
         self.ehlo_or_helo_if_needed()
         self.command_encoding = "utf-8" if "SMTPUTF8" in options else "ascii"
         code, text = self.mail(sender, options)
@@ -60,8 +66,7 @@ class LoopbackSMTP(smtplib.SMTP):
         refused = [one for one in recipients if self.rcpt(one)[0] != 250]
         code, text = self.docmd("DATA")
         assert code == 354, text
-        stuffed = b"".join(b"." + line if line.startswith(b".") else line for line in content.splitlines(keepends=True))
-        self.send(stuffed + (b"" if stuffed.endswith(b"\r\n") else b"\r\n") + b".\r\n")
+        self.send(octets)
         code, text = self.getreply()
         assert code == 250, text
         return refused

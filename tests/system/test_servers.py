@@ -19,6 +19,7 @@ from mailservers import SERVERS, SIZE_LIMIT, MailServers
 from network import WORLD_ADDRESS
 from root import Unable
 from servers import node_layer, servers_layer
+from test_line_ends import HIDDEN, false_ends
 
 # Without CRLF (RFC 5321 4.5.3.1.6). Nothing may be longer when it leaves.
 LONGEST_LINE = 998
@@ -175,3 +176,19 @@ def test_a_reply_that_is_too_long_keeps_its_meaning(server, relay):
     fields = notice.recipient(f"verbose@{server.domain}")
     assert fields["Diagnostic-Code"].startswith("smtp; 550") and "no such user" in fields["Diagnostic-Code"]
     assert fields["Action"] == "failed"
+
+
+def test_nothing_hides_in_a_message(server, relay):
+    """What some program takes for the end of a message arrives inside of it."""
+    ends = false_ends()
+    sent = Sent(server)
+    header, _, _ = sent.content.replace(b"\n", b"\r\n").partition(b"\r\n\r\n")
+    hidden = HIDDEN.replace(b"b@example.net", sent.recipient.encode())
+    with relay.smtp() as session:
+        session.ehlo()
+        for end in ends:
+            session.send_octets(sent.sender, [sent.recipient], header + b"\r\n\r\nx" + end + hidden)
+    kept = server.wait_kept(sent.id, len(ends))
+    assert len(kept) == len(ends)
+    assert all(b"\r\nSubject: hidden\r\n" in one.content.partition(b"\r\n\r\n")[2] for one in kept)
+    assert not [one for one in server.kept("Subject: hidden") if one.sender != sent.sender]
