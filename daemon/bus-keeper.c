@@ -19,6 +19,7 @@ struct _BusKeeper {
     gchar *address;
     Queue *queue;
     Delivery *delivery;
+    Foreign *foreign;
     const BusCounters *counters;
     BusHandlers handlers;
     gpointer user_data;
@@ -91,12 +92,11 @@ pass_reload (GError **error, gpointer user_data)
 }
 
 static void
-pass_submit (int fd, const MessageEnvelope *envelope, gint64 uid, BusSubmitted submitted, gpointer submitted_data,
-             gpointer user_data)
+pass_submit (const BusSubmission *submission, BusSubmitted submitted, gpointer submitted_data, gpointer user_data)
 {
     BusKeeper *self = user_data;
 
-    self->handlers.submit (fd, envelope, uid, submitted, submitted_data, self->user_data);
+    self->handlers.submit (submission, submitted, submitted_data, self->user_data);
 }
 
 static void
@@ -122,13 +122,14 @@ connect_bus (BusKeeper *self)
         .reload = pass_reload, .submit = pass_submit, .check = pass_check, .configuration = pass_configuration};
     g_autoptr (GError) error = NULL;
 
-    self->bus = bus_new (self->address, self->queue, self->delivery, self->counters, &handlers, lost, self, &error);
+    self->bus = bus_new (self->address, self->queue, self->delivery, self->foreign, self->counters, &handlers, lost,
+                         self, &error);
     if (self->bus == NULL)
         tell_trouble (self, error);
 }
 
 BusKeeper *
-bus_keeper_new (const gchar *address, Queue *queue, Delivery *delivery, const BusCounters *counters,
+bus_keeper_new (const gchar *address, Queue *queue, Delivery *delivery, Foreign *foreign, const BusCounters *counters,
                 const BusHandlers *handlers, gpointer user_data)
 {
     BusKeeper *self = g_new0 (BusKeeper, 1);
@@ -136,6 +137,7 @@ bus_keeper_new (const gchar *address, Queue *queue, Delivery *delivery, const Bu
     self->address = g_strdup (address);
     self->queue = queue;
     self->delivery = delivery;
+    self->foreign = foreign;
     self->counters = counters;
     self->handlers = *handlers;
     self->user_data = user_data;

@@ -18,6 +18,7 @@
 struct _BusWork {
     Queue *queue;
     Users *users;
+    Foreign *foreign;
     SmtpPoller *poller;
     const ConfigSources *sources;
     GQueue submissions; /* of PendingSubmission */
@@ -45,12 +46,13 @@ typedef struct {
 } PendingCheck;
 
 BusWork *
-bus_work_new (Queue *queue, Users *users, SmtpPoller *poller, const ConfigSources *sources)
+bus_work_new (Queue *queue, Users *users, Foreign *foreign, SmtpPoller *poller, const ConfigSources *sources)
 {
     BusWork *work = g_new0 (BusWork, 1);
 
     work->queue = queue;
     work->users = users;
+    work->foreign = foreign;
     work->poller = poller;
     work->sources = sources;
     g_queue_init (&work->submissions);
@@ -74,7 +76,8 @@ refusal (const GError *error)
 {
     if (error == NULL)
         return NULL;
-    if (g_error_matches (error, SUBMISSION_ERROR, SUBMISSION_ERROR_SIZE))
+    if (g_error_matches (error, SUBMISSION_ERROR, SUBMISSION_ERROR_SIZE) ||
+        g_error_matches (error, G_IO_ERROR, G_IO_ERROR_TOO_MANY_OPEN_FILES))
         return g_error_new_literal (BUS_ERROR, BUS_ERROR_LIMIT_EXCEEDED, error->message);
     if (error->domain == SUBMISSION_ERROR)
         return g_error_new_literal (BUS_ERROR, BUS_ERROR_MESSAGE_REFUSED, error->message);
@@ -109,23 +112,25 @@ submission_ended (QueueId id, const GError *error, gpointer user_data)
 }
 
 void
-bus_work_submit (BusWork *work, Config *config, int fd, const MessageEnvelope *envelope, gint64 uid,
-                 BusSubmitted submitted, gpointer submitted_data)
+bus_work_submit (BusWork *work, Config *config, const BusSubmission *submission, BusSubmitted submitted,
+                 gpointer submitted_data)
 {
+    const FdSubmissionRequest request = {.foreign = work->foreign,
+                                         .fd = submission->fd,
+                                         .envelope = submission->envelope,
+                                         .uid = submission->uid,
+                                         .caller = submission->caller};
     PendingSubmission *pending = g_new0 (PendingSubmission, 1);
 
     pending->work = work;
     pending->submitted = submitted;
     pending->user_data = submitted_data;
     pending->link.data = pending;
-    pending->submission =
-        fd_submission_start (work->queue, config, work->users, fd, envelope, uid, submission_ended, pending);
+    pending->submission = fd_submission_start (work->queue, config, work->users, &request, submission_ended, pending);
     g_queue_push_tail_link (&work->submissions, &pending->link);
 
     if (work->ending)
         fd_submission_cancel (pending->submission, STOPPING_TEXT);
-    else if (work->submissions.length > config->sessions_most)
-        fd_submission_cancel (pending->submission, "too many messages are being submitted at once; try again later");
 }
 
 guint

@@ -13,12 +13,13 @@
 typedef struct _BusWork BusWork;
 
 /* Everything must outlive the work, and the work the queue's last callback. */
-BusWork *bus_work_new (Queue *queue, Users *users, SmtpPoller *poller, const ConfigSources *sources);
+BusWork *bus_work_new (Queue *queue, Users *users, Foreign *foreign, SmtpPoller *poller,
+                       const ConfigSources *sources);
 void bus_work_free (BusWork *work);
 
 /* As BusHandlers has them; a message is treated as @config, of which a reference is kept, says. */
-void bus_work_submit (BusWork *work, Config *config, int fd, const MessageEnvelope *envelope, gint64 uid,
-                      BusSubmitted submitted, gpointer submitted_data);
+void bus_work_submit (BusWork *work, Config *config, const BusSubmission *submission, BusSubmitted submitted,
+                      gpointer submitted_data);
 void bus_work_check (BusWork *work, gboolean connect, const gchar *sender, BusChecked checked, gpointer checked_data);
 
 /* How many messages are being submitted. */

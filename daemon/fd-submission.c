@@ -4,9 +4,13 @@
  * Submissions from a descriptor
  *
  * A client on the bus passes the content as a descriptor, of which nothing is known: it may be a file, a pipe whose
- * writer has fallen asleep, or a terminal. GIO reads it without blocking the loop, on a thread where the kernel offers
- * nothing better, one piece at a time and only as fast as the queue takes it. A writer that says nothing for as long as
- * a session may be idle is given up.
+ * writer has fallen asleep, or a terminal, and the client can go on to do with it what it likes. It is read as such descriptors
+ * are (foreign.h), one piece at a time and only as fast as the queue takes it. A writer that says nothing for as long as a
+ * session may be idle is given up.
+ *
+ * A pipe ends when nobody has it open for writing any more; so a client that is killed while it writes seems to have come to its
+ * end. A message is taken only if its client is still on the bus when all of it is here. Of one that has gone the message is
+ * dropped, however much of it came: nobody was told that it was taken.
  *
  * Line ends are whatever the client's system has; they become CRLF here, as they do on the local socket.
  */
@@ -15,30 +19,32 @@
 
 #include "smtp/content.h"
 
-#include <gio/gunixinputstream.h>
-
-/* As much as one system call takes from a pipe. */
-#define PIECE_BYTES (64 * 1024)
+/* What is under way. */
+typedef enum {
+    STATE_LOOKING_UP, /* the user */
+    STATE_READING,
+    STATE_WAITING, /* for the queue to take more */
+    STATE_ASKING,  /* whether the caller is still there */
+    STATE_COMMITTING,
+    STATE_ENDED
+} State;
 
 struct _FdSubmission {
+    State state;
     Queue *queue;
     Config *config;
     MessageEnvelope *envelope;
     SubmissionOrigin origin;
     gchar *user;
     gchar *full_name;
+    BusCaller *caller; /* (nullable) nobody is known who could go */
 
     UsersLookup *lookup;    /* (nullable) the user is being looked up */
     Submission *submission; /* (nullable) before that, and when all is over */
-    GInputStream *stream;
-    GCancellable *cancellable;
+    ForeignReader *reader;  /* (nullable) there are too many */
     SmtpContent content;
-    gchar *piece;
-    guint64 bytes;       /* read so far */
-    guint idle_timer;    /* 0: nothing is being read */
-    gboolean was_idle;   /* nothing came for too long */
-    gchar *cancelled;    /* (nullable) why */
-    gboolean is_waiting; /* for the queue to take more */
+    guint64 bytes;    /* read so far */
+    guint idle_timer; /* 0: nothing is waited for that the client has to do */
 
     guint end_source;   /* 0: not ended */
     GError *end_reason; /* (nullable) */
@@ -52,16 +58,14 @@ static void read_piece (FdSubmission *self);
 static void
 fd_submission_free (FdSubmission *self)
 {
+    g_clear_handle_id (&self->idle_timer, g_source_remove);
     g_clear_pointer (&self->submission, submission_free);
+    g_clear_pointer (&self->reader, foreign_reader_free);
     message_envelope_free (self->envelope);
-    g_object_unref (self->stream);
-    g_object_unref (self->cancellable);
     config_unref (self->config);
     g_clear_error (&self->end_reason);
     g_free (self->user);
     g_free (self->full_name);
-    g_free (self->piece);
-    g_free (self->cancelled);
     g_free (self);
 }
 
@@ -84,13 +88,18 @@ tell_failure (gpointer user_data)
     return G_SOURCE_REMOVE;
 }
 
-/* Ends it all from the main loop, because the caller may have only just been given @self. Takes @reason over. Nothing may be
- * under way. */
+/* Ends it all from the main loop, because the caller may have only just been given @self. Takes @reason over. */
 static void
 fail (FdSubmission *self, GError *reason)
 {
-    g_assert (self->end_source == 0);
+    g_assert (self->state != STATE_COMMITTING && self->state != STATE_ENDED);
 
+    self->state = STATE_ENDED;
+    g_clear_pointer (&self->lookup, users_lookup_cancel);
+    g_clear_handle_id (&self->idle_timer, g_source_remove);
+    g_clear_pointer (&self->reader, foreign_reader_free);
+    if (self->caller != NULL)
+        bus_caller_forget (self->caller);
     self->end_reason = reason;
     self->end_source = g_idle_add (tell_failure, self);
 }
@@ -101,22 +110,17 @@ idle_too_long (gpointer user_data)
     FdSubmission *self = user_data;
 
     self->idle_timer = 0;
-    self->was_idle = TRUE;
-    g_cancellable_cancel (self->cancellable);
+    fail (self,
+          g_error_new (G_IO_ERROR, G_IO_ERROR_TIMED_OUT, "no content came through the file descriptor for %u seconds",
+                       self->config->idle_seconds));
     return G_SOURCE_REMOVE;
 }
 
-static GError *
-read_error (const FdSubmission *self, const GError *error)
+static void
+set_deadline (FdSubmission *self)
 {
-    if (self->was_idle)
-        return g_error_new (G_IO_ERROR, G_IO_ERROR_TIMED_OUT,
-                            "no content came through the file descriptor for %u seconds", self->config->idle_seconds);
-    if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-        return g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED,
-                                    "the relay is stopping; submit the message again");
-
-    return g_error_new (G_IO_ERROR, error->code, "the content cannot be read: %s", error->message);
+    g_clear_handle_id (&self->idle_timer, g_source_remove);
+    self->idle_timer = g_timeout_add_seconds (self->config->idle_seconds, idle_too_long, self);
 }
 
 /* An SmtpContentSink */
@@ -129,7 +133,7 @@ take_content (const gchar *data, gsize length, gpointer user_data)
 }
 
 static void
-take_piece (FdSubmission *self, gsize length)
+take_piece (FdSubmission *self, const gchar *piece, gsize length)
 {
     guint64 most = self->config->message_longest_bytes;
 
@@ -140,36 +144,81 @@ take_piece (FdSubmission *self, gsize length)
         return;
     }
 
-    smtp_content_decode (&self->content, self->piece, length, take_content, self);
-    self->is_waiting = submission_backlog (self->submission) >= QUEUE_INTAKE_BACKLOG_BYTES;
-    if (!self->is_waiting)
+    smtp_content_decode (&self->content, piece, length, take_content, self);
+    self->state = STATE_WAITING;
+    if (submission_backlog (self->submission) < QUEUE_INTAKE_BACKLOG_BYTES)
         read_piece (self);
 }
 
 static void
-piece_read (GObject *stream, GAsyncResult *result, gpointer user_data)
+commit (FdSubmission *self)
+{
+    self->state = STATE_COMMITTING;
+    if (self->caller != NULL)
+        bus_caller_forget (self->caller);
+    smtp_content_finish (&self->content, take_content, self);
+    submission_commit (self->submission, tell_end, self);
+}
+
+static void
+drop (FdSubmission *self)
+{
+    fail (self, g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CONNECTION_CLOSED,
+                                     "the caller left the bus before all of the message was here"));
+}
+
+/* A BusCallerGone */
+static void
+caller_gone (gpointer user_data)
+{
+    drop (user_data);
+}
+
+/* A BusCallerAnswer */
+static void
+caller_asked (gboolean is_there, gpointer user_data)
+{
+    if (is_there)
+        commit (user_data);
+    else
+        drop (user_data);
+}
+
+/* The content has come to an end; or its writer has. */
+static void
+take_end (FdSubmission *self)
+{
+    /* A file is as long as it is, whatever becomes of its writer. */
+    if (self->caller == NULL || foreign_reader_is_file (self->reader)) {
+        commit (self);
+        return;
+    }
+
+    self->state = STATE_ASKING;
+    bus_caller_ask (self->caller, caller_asked, self);
+}
+
+/* A ForeignRead */
+static void
+piece_read (const gchar *piece, gsize length, const GError *error, gpointer user_data)
 {
     FdSubmission *self = user_data;
-    g_autoptr (GError) error = NULL;
-    gssize length = g_input_stream_read_finish (G_INPUT_STREAM (stream), result, &error);
 
     g_clear_handle_id (&self->idle_timer, g_source_remove);
-    if (length < 0) {
-        fail (self, read_error (self, error));
-    } else if (length > 0) {
-        take_piece (self, (gsize) length);
-    } else {
-        smtp_content_finish (&self->content, take_content, self);
-        submission_commit (self->submission, tell_end, self);
-    }
+    if (error != NULL)
+        fail (self, g_error_new (G_IO_ERROR, error->code, "the content cannot be read: %s", error->message));
+    else if (length > 0)
+        take_piece (self, piece, length);
+    else
+        take_end (self);
 }
 
 static void
 read_piece (FdSubmission *self)
 {
-    self->idle_timer = g_timeout_add_seconds (self->config->idle_seconds, idle_too_long, self);
-    g_input_stream_read_async (self->stream, self->piece, PIECE_BYTES, G_PRIORITY_DEFAULT, self->cancellable,
-                               piece_read, self);
+    self->state = STATE_READING;
+    set_deadline (self);
+    foreign_reader_read (self->reader, piece_read, self);
 }
 
 /* A QueueDrained */
@@ -178,11 +227,8 @@ queue_drained (gpointer user_data)
 {
     FdSubmission *self = user_data;
 
-    if (!self->is_waiting)
-        return;
-
-    self->is_waiting = FALSE;
-    read_piece (self);
+    if (self->state == STATE_WAITING)
+        read_piece (self);
 }
 
 /* A UsersFound */
@@ -207,24 +253,32 @@ user_found (const User *user, gpointer user_data)
 }
 
 FdSubmission *
-fd_submission_start (Queue *queue, Config *config, Users *users, int fd, const MessageEnvelope *envelope, gint64 uid,
+fd_submission_start (Queue *queue, Config *config, Users *users, const FdSubmissionRequest *request,
                      QueueCommitted committed, gpointer user_data)
 {
     FdSubmission *self = g_new0 (FdSubmission, 1);
+    GError *error = NULL;
 
     self->queue = queue;
     self->config = config_ref (config);
-    self->envelope = message_envelope_copy (envelope);
-    self->origin = (SubmissionOrigin){.uid = uid, .protocol = "dbus"};
-    self->stream = g_unix_input_stream_new (fd, TRUE);
-    self->cancellable = g_cancellable_new ();
-    self->piece = g_malloc (PIECE_BYTES);
+    self->envelope = message_envelope_copy (request->envelope);
+    self->origin = (SubmissionOrigin){.uid = request->uid, .protocol = "dbus"};
+    self->caller = request->caller;
     self->committed = committed;
     self->user_data = user_data;
     smtp_content_init (&self->content, SMTP_CONTENT_CHUNKS, TRUE);
 
-    if (uid >= 0)
-        self->lookup = users_look_up (users, (uid_t) uid, user_found, self);
+    self->reader = foreign_reader_new (request->foreign, request->fd, request->uid, &error);
+    if (self->reader == NULL) {
+        fail (self, error);
+        return self;
+    }
+
+    if (self->caller != NULL)
+        bus_caller_watch (self->caller, caller_gone, self);
+    set_deadline (self);
+    if (request->uid >= 0)
+        self->lookup = users_look_up (users, (uid_t) request->uid, user_found, self);
     else
         user_found (&(User){.name = NULL}, self);
     return self;
@@ -233,16 +287,6 @@ fd_submission_start (Queue *queue, Config *config, Users *users, int fd, const M
 void
 fd_submission_cancel (FdSubmission *self, const gchar *why)
 {
-    if (self->cancelled != NULL)
-        return;
-
-    /* A read that is under way ends by this; one that is not needs to be told. */
-    self->cancelled = g_strdup (why);
-    g_cancellable_cancel (self->cancellable);
-    if (self->lookup == NULL && !self->is_waiting)
-        return;
-
-    g_clear_pointer (&self->lookup, users_lookup_cancel);
-    self->is_waiting = FALSE;
-    fail (self, g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, why));
+    if (self->state != STATE_COMMITTING && self->state != STATE_ENDED)
+        fail (self, g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, why));
 }

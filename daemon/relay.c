@@ -57,6 +57,9 @@
  * password, and of a client that is slow to write. */
 #define STOP_CALLS_SECONDS 5
 
+/* From the bus, at once. */
+#define SUBMISSIONS_MOST 512
+
 #define MAIL_NAME_FILE "/etc/mailname"
 
 #define METERED_TEXT                                                                                                 \
@@ -72,6 +75,7 @@ struct _Relay {
 
     SmtpPoller *poller;
     Users *users;
+    Foreign *foreign; /* descriptors that came by the bus */
     Queue *queue;
     Delivery *delivery;
     Sessions *sessions;
@@ -325,12 +329,11 @@ stop_wait_over (Relay *self)
 }
 
 static void
-bus_submit (int fd, const MessageEnvelope *envelope, gint64 uid, BusSubmitted submitted, gpointer submitted_data,
-            gpointer user_data)
+bus_submit (const BusSubmission *submission, BusSubmitted submitted, gpointer submitted_data, gpointer user_data)
 {
     Relay *self = user_data;
 
-    bus_work_submit (self->bus_work, self->config, fd, envelope, uid, submitted, submitted_data);
+    bus_work_submit (self->bus_work, self->config, submission, submitted, submitted_data);
 }
 
 static gboolean
@@ -561,6 +564,7 @@ relay_new (const RelayOptions *options, GError **error)
     self->bus = options->bus;
     self->listeners = g_ptr_array_new_with_free_func ((GDestroyNotify) listener_free);
     self->users = users_new ();
+    self->foreign = foreign_new (SUBMISSIONS_MOST);
     self->aliases = aliases_new ();
     self->service = service_new (write_status, self);
     bus_counters_init (&self->counters);
@@ -573,7 +577,7 @@ relay_new (const RelayOptions *options, GError **error)
         return NULL;
     config_keeper_settle (self->config_keeper, self->config);
 
-    self->bus_work = bus_work_new (self->queue, self->users, self->poller, &self->sources);
+    self->bus_work = bus_work_new (self->queue, self->users, self->foreign, self->poller, &self->sources);
     self->sessions = sessions_new (self->queue, self->poller, self->users, self->config);
     if (!listen_on_inherited (self, error) || !listen_on_named (self, options->listen, error))
         return NULL;
@@ -581,8 +585,8 @@ relay_new (const RelayOptions *options, GError **error)
         g_warning ("there is no socket to take mail from; start postern.socket, or use --listen=");
 
     if (has_bus (self)) {
-        self->bus_keeper =
-            bus_keeper_new (self->bus, self->queue, self->delivery, &self->counters, &bus_handlers, self);
+        self->bus_keeper = bus_keeper_new (self->bus, self->queue, self->delivery, self->foreign, &self->counters,
+                                           &bus_handlers, self);
         self->sleep_watch = sleep_watch_new (self->bus, woke, self);
     }
     watch_metering (self);
@@ -696,6 +700,7 @@ relay_free (Relay *self)
     g_clear_pointer (&self->delivery, delivery_free);
     g_clear_pointer (&self->queue, queue_close);
     g_clear_pointer (&self->bus_work, bus_work_free);
+    g_clear_pointer (&self->foreign, foreign_unref);
     g_clear_pointer (&self->users, users_free);
     g_clear_pointer (&self->poller, smtp_poller_unref);
     g_clear_pointer (&self->service, service_free);

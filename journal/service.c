@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "bus/authorization.h"
+#include "bus/baggage.h"
 #include "bus/error.h"
 #include "dbus/journal-interface.h"
 #include "journal/reader.h"
@@ -246,6 +247,8 @@ serve (GDBusConnection *connection, const Arguments *arguments)
     static const GDBusInterfaceVTable vtable = {.method_call = on_method_call};
     g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
     g_autoptr (BusAuthorization) authorization = bus_authorization_new (connection, arguments->bus == NULL);
+    g_autoptr (Foreign) foreign = foreign_new (1);
+    g_autoptr (BusBaggage) baggage = bus_baggage_new (connection, foreign);
     Service service = {.loop = loop, .directory = arguments->directory, .authorization = authorization};
     guint name;
 

@@ -106,7 +106,7 @@ begin (BusCall *call, QueueAction action, gchar *address, BusFilter *filter, gbo
     act->counted = counted;
     call->data = act;
     call->data_free = act_free;
-    bus_call_identify (call, on_identified);
+    on_identified (call);
 }
 
 void

@@ -12,7 +12,7 @@
  * is not installed or does not answer: its absence never opens a door, and never locks out root.
  *
  * Every question is asked with a deadline. A question to a person may take minutes; it costs the daemon one pending
- * call.
+ * call. A user may have so many of them asked at once, and no more.
  */
 
 #include "bus/authorization.h"
@@ -22,16 +22,21 @@
 #include <polkit/polkit.h>
 #include <unistd.h>
 
+#include "budget.h"
 #include "bus/error.h"
 
-#define IDENTIFY_SECONDS   20   /* the bus driver answers at once, or is overloaded */
-#define ASK_POLKIT_SECONDS 20   /* polkit evaluates its rules, which may start programs */
-#define ASK_PERSON_SECONDS 300  /* a person finds the password */
-#define USERS_KNOWN_MOST   1024 /* about 100 KiB; beyond it the knowledge is thrown away and gathered anew */
+#define IDENTIFY_SECONDS   20  /* the bus driver answers at once, or is overloaded */
+#define ASK_POLKIT_SECONDS 20  /* polkit evaluates its rules, which may start programs */
+#define ASK_PERSON_SECONDS 300 /* a person finds the password */
+/* Questions to polkit, each of which may wait for a person. */
+static const BudgetLimits questions_limits = {.most = 256, .each = 32, .root = 0, .others = 64, .few = 2};
+
+#define USERS_KNOWN_MOST 1024 /* about 100 KiB; beyond it the knowledge is thrown away and gathered anew */
 
 struct _BusAuthorization {
     GDBusConnection *connection;
     gboolean polkit;
+    Budget *questions; /* that users have polkit asked */
     gint64 self;
     GCancellable *cancellable; /* ends all questions */
     GHashTable *users;         /* unique name → uid; a bus never gives a name to another connection */
@@ -45,6 +50,7 @@ typedef struct {
 } Identification;
 
 typedef struct {
+    BusAuthorization *authorization; /* of which it has a reference */
     gchar *sender;
     gint64 uid;
     gchar *action;
@@ -52,8 +58,8 @@ typedef struct {
     BusAuthorized authorized;
     gpointer user_data;
 
+    BudgetShare *question;     /* (nullable) it is not asked */
     GCancellable *cancellable; /* of this question: the deadline, or the end of all */
-    GCancellable *all;
     gulong all_handler;
     guint deadline_id;
 } Check;
@@ -61,16 +67,35 @@ typedef struct {
 BusAuthorization *
 bus_authorization_new (GDBusConnection *connection, gboolean polkit)
 {
-    BusAuthorization *authorization = g_new0 (BusAuthorization, 1);
+    BusAuthorization *authorization = g_rc_box_new0 (BusAuthorization);
 
     authorization->connection = g_object_ref (connection);
     authorization->polkit = polkit;
+    authorization->questions = budget_new (&questions_limits);
     authorization->self = geteuid ();
     authorization->cancellable = g_cancellable_new ();
     authorization->users = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
     return authorization;
 }
 
+static void
+authorization_clear (gpointer data)
+{
+    BusAuthorization *authorization = data;
+
+    g_object_unref (authorization->cancellable);
+    g_object_unref (authorization->connection);
+    g_hash_table_unref (authorization->users);
+    budget_free (authorization->questions);
+}
+
+static void
+authorization_unref (BusAuthorization *authorization)
+{
+    g_rc_box_release_full (authorization, authorization_clear);
+}
+
+/* Questions to polkit come back later, and give back what they took. */
 void
 bus_authorization_free (BusAuthorization *authorization)
 {
@@ -78,10 +103,13 @@ bus_authorization_free (BusAuthorization *authorization)
         return;
 
     g_cancellable_cancel (authorization->cancellable);
-    g_object_unref (authorization->cancellable);
-    g_object_unref (authorization->connection);
-    g_hash_table_unref (authorization->users);
-    g_free (authorization);
+    authorization_unref (authorization);
+}
+
+gboolean
+bus_authorization_knows (const BusAuthorization *authorization, const gchar *sender)
+{
+    return g_hash_table_contains (authorization->users, sender);
 }
 
 gboolean
@@ -152,10 +180,12 @@ bus_authorization_identify (BusAuthorization *authorization, const gchar *sender
 static void
 check_free (Check *check)
 {
-    g_cancellable_disconnect (check->all, check->all_handler);
+    g_cancellable_disconnect (check->authorization->cancellable, check->all_handler);
     g_clear_handle_id (&check->deadline_id, g_source_remove);
+    if (check->question != NULL)
+        budget_give_back (check->question, 1);
     g_object_unref (check->cancellable);
-    g_object_unref (check->all);
+    authorization_unref (check->authorization);
     g_free (check->sender);
     g_free (check->action);
     g_free (check);
@@ -170,6 +200,17 @@ refuse (const Check *check, const gchar *why)
         g_error_new (BUS_ERROR, BUS_ERROR_NOT_AUTHORIZED,
                      "user %" G_GINT64_FORMAT " is not authorized: this needs the polkit action %s (%s)", check->uid,
                      check->action, why);
+
+    check->authorized (error, check->user_data);
+}
+
+static void
+refuse_too_many (const Check *check)
+{
+    g_autoptr (GError) error = g_error_new (BUS_ERROR, BUS_ERROR_LIMIT_EXCEEDED,
+                                            "polkit is asked about too many calls of user %" G_GINT64_FORMAT
+                                            " already; wait for the answers to some of them",
+                                            check->uid);
 
     check->authorized (error, check->user_data);
 }
@@ -243,6 +284,7 @@ void
 bus_authorization_check (BusAuthorization *authorization, const gchar *sender, gint64 uid, const gchar *action,
                          gboolean interactive, BusAuthorized authorized, gpointer user_data)
 {
+    const BudgetOwner owner = budget_user (uid);
     Check *check;
 
     if (bus_authorization_is_master (authorization, uid)) {
@@ -258,11 +300,17 @@ bus_authorization_check (BusAuthorization *authorization, const gchar *sender, g
     check->authorized = authorized;
     check->user_data = user_data;
     check->cancellable = g_cancellable_new ();
-    check->all = g_object_ref (authorization->cancellable);
-    check->all_handler = g_cancellable_connect (check->all, G_CALLBACK (on_all_cancelled), check, NULL);
+    check->authorization = g_rc_box_acquire (authorization);
+    check->all_handler =
+        g_cancellable_connect (authorization->cancellable, G_CALLBACK (on_all_cancelled), check, NULL);
 
     if (!authorization->polkit) {
         refuse (check, "polkit watches over the system bus only");
+        check_free (check);
+        return;
+    }
+    if (budget_take (authorization->questions, &owner, 1, &check->question) != BUDGET_TAKEN) {
+        refuse_too_many (check);
         check_free (check);
         return;
     }

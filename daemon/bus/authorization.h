@@ -40,6 +40,9 @@ void bus_authorization_free (BusAuthorization *authorization);
 void bus_authorization_identify (BusAuthorization *authorization, const gchar *sender, BusIdentified identified,
                                  gpointer user_data);
 
+/* Whether it is known which user @sender is. */
+gboolean bus_authorization_knows (const BusAuthorization *authorization, const gchar *sender);
+
 /* Whether @uid may do everything without being asked for: root, and the user whom the daemon runs as. */
 gboolean bus_authorization_is_master (const BusAuthorization *authorization, gint64 uid);
 

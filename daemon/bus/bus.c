@@ -14,11 +14,13 @@
  * order, so by the time its answer is dispatched every call that was sent by our name is here.
  *
  * Calls that are waiting when the bus is closed hold on to it, and are answered with an error when their question
- * comes back: see bus_call_identify () and its kin.
+ * comes back: see bus_call_require () and its kin.
  */
 
 #include "bus/bus.h"
 
+#include "bus/baggage.h"
+#include "bus/callers.h"
 #include "bus/error.h"
 #include "bus/internal.h"
 #include "bus/manager.h"
@@ -29,7 +31,14 @@
 #include "bus/subscribers.h"
 #include "bus/wait.h"
 
-#define NAME_MSEC    5000
+#define NAME_MSEC 5000
+
+/* Calls under way, counted by the memory that they take (gate.c): 64 MiB. */
+#define CALLS_MOST 16384
+
+/* Calls of connections of which the bus has not told yet whose they are. */
+static const BudgetLimits strangers_limits = {.most = 1024, .each = 128, .root = 0, .others = 768, .few = 2};
+
 #define NAME_IS_OURS 1 /* of RequestName: DBUS_REQUEST_NAME_REPLY_PRIMARY_OWNER of the D-Bus specification */
 
 Bus *
@@ -44,6 +53,8 @@ bus_clear (gpointer data)
     Bus *bus = data;
 
     g_clear_object (&bus->connection);
+    g_clear_pointer (&bus->calls, budget_free);
+    g_clear_pointer (&bus->strangers, budget_free);
 }
 
 void
@@ -148,8 +159,17 @@ unregister_objects (Bus *bus)
         g_dbus_connection_unregister_subtree (bus->connection, bus->remotes_id);
 }
 
+static void
+make_budgets (Bus *bus)
+{
+    const BudgetLimits calls = budget_limits_share (CALLS_MOST);
+
+    bus->calls = budget_new (&calls);
+    bus->strangers = budget_new (&strangers_limits);
+}
+
 Bus *
-bus_new (const gchar *address, Queue *queue, Delivery *delivery, const BusCounters *counters,
+bus_new (const gchar *address, Queue *queue, Delivery *delivery, Foreign *foreign, const BusCounters *counters,
          const BusHandlers *handlers, void (*lost) (const GError *error, gpointer user_data), gpointer user_data,
          GError **error)
 {
@@ -169,7 +189,11 @@ bus_new (const gchar *address, Queue *queue, Delivery *delivery, const BusCounte
     bus->handlers = *handlers;
     bus->lost = lost;
     bus->user_data = user_data;
+    bus->foreign = foreign;
+    make_budgets (bus);
     bus->authorization = bus_authorization_new (bus->connection, is_system);
+    bus->baggage = bus_baggage_new (bus->connection, foreign);
+    bus->callers = bus_callers_new (bus->connection);
     bus->subscribers = bus_subscribers_new (bus);
     bus->properties = bus_properties_new (bus);
     bus->streams = bus_streams_new (bus);
@@ -192,6 +216,7 @@ bus_free (Bus *bus)
     g_clear_signal_handler (&bus->closed_handler, bus->connection);
     unregister_objects (bus);
     bus->released = NULL;
+    g_clear_pointer (&bus->callers, bus_callers_free);
     bus_wait_end (bus);
     /* A connection that is shared in the process would keep the name. */
     if (!bus->has_no_name)
@@ -200,6 +225,7 @@ bus_free (Bus *bus)
     g_clear_pointer (&bus->properties, bus_properties_free);
     g_clear_pointer (&bus->subscribers, bus_subscribers_free);
     g_clear_pointer (&bus->authorization, bus_authorization_free);
+    g_clear_pointer (&bus->baggage, bus_baggage_free);
 
     /* What was said must not be lost with us; the bus reads it at once or is gone. */
     g_dbus_connection_flush_sync (bus->connection, NULL, NULL);

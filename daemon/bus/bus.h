@@ -3,7 +3,9 @@
 
 #include <gio/gio.h>
 
+#include "bus/caller.h"
 #include "delivery/delivery.h"
+#include "foreign.h"
 #include "queue/queue.h"
 
 /*
@@ -15,6 +17,14 @@ typedef struct _Bus Bus;
 
 /* @id 0 with @error. */
 typedef void (*BusSubmitted) (QueueId id, const GError *error, gpointer user_data);
+
+/* What is submitted. */
+typedef struct {
+    int fd; /* where the content is read from, to its end; a foreign one, taken over */
+    const MessageEnvelope *envelope;
+    gint64 uid;
+    BusCaller *caller; /* stays until it is told what came of it */
+} BusSubmission;
 
 /* @report: (nullable): the arguments of the reply to Check; %NULL if the daemon stops before it is made. */
 typedef void (*BusChecked) (GVariant *report, gpointer user_data);
@@ -30,9 +40,9 @@ typedef struct {
     /* Reads the configuration anew. FALSE: it was bad, and the old one stays. */
     gboolean (*reload) (GError **error, gpointer user_data);
 
-    /* Takes in a message whose content is read from @fd (transfer full) to its end. */
-    void (*submit) (int fd, const MessageEnvelope *envelope, gint64 uid, BusSubmitted submitted,
-                    gpointer submitted_data, gpointer user_data);
+    /* Takes in a message. */
+    void (*submit) (const BusSubmission *submission, BusSubmitted submitted, gpointer submitted_data,
+                    gpointer user_data);
 
     /* Reads the configuration without using it and, if @connect, tries its smarthosts. */
     void (*check) (gboolean connect, const gchar *sender, BusChecked checked, gpointer checked_data,
@@ -59,6 +69,7 @@ void bus_counters_count (BusCounters *counters, const QueueEvent *event);
 /**
  * bus_new:
  * @address: "system", "session", or a D-Bus address
+ * @foreign: closes descriptors that come with calls
  * @counters: must outlive the bus
  * @lost: the bus went away; @error says it in words
  *
@@ -66,7 +77,7 @@ void bus_counters_count (BusCounters *counters, const QueueEvent *event);
  *
  * Returns: (transfer full): or %NULL with an error that names the bus
  */
-Bus *bus_new (const gchar *address, Queue *queue, Delivery *delivery, const BusCounters *counters,
+Bus *bus_new (const gchar *address, Queue *queue, Delivery *delivery, Foreign *foreign, const BusCounters *counters,
               const BusHandlers *handlers, void (*lost) (const GError *error, gpointer user_data), gpointer user_data,
               GError **error);
 void bus_free (Bus *bus);

@@ -3,8 +3,7 @@
 /*
  * Calls
  *
- * Answering a call takes several questions to others: the bus (who is it?), polkit (may it?), the queue (what is
- * there?). None of them is waited for; a call goes from step to step, and this object carries what it knows by then.
+ * Answering a call takes questions to others: polkit (may it?), the queue (what is there?). None of them is waited for; a call goes from step to step, and this object carries what it knows by then.
  *
  * The rule whose mail a call may touch is here, in one place. Own mail is free. For other users' mail it matters what
  * the caller asked for: one who names other users' mail is asked for a password if need be and gets an error without;
@@ -16,6 +15,8 @@
 
 #include "bus/call.h"
 
+#include "bus/gate.h"
+
 BusCall *
 bus_call_new (Bus *bus, GDBusMethodInvocation *invocation, gpointer data, GDestroyNotify data_free)
 {
@@ -23,7 +24,7 @@ bus_call_new (Bus *bus, GDBusMethodInvocation *invocation, gpointer data, GDestr
 
     call->bus = bus_ref (bus);
     call->invocation = invocation;
-    call->uid = -1;
+    call->uid = bus_gate_uid (invocation);
     call->data = data;
     call->data_free = data_free;
     bus->calls_pending++;
@@ -83,28 +84,6 @@ go_on (BusCall *call)
         bus_call_refuse (call, BUS_ERROR_FAILED, "the relay is stopping");
     else
         call->step (call);
-}
-
-static void
-on_identified (gint64 uid, const GError *error, gpointer user_data)
-{
-    BusCall *call = user_data;
-
-    if (error != NULL) {
-        bus_call_refuse (call, BUS_ERROR_NOT_AUTHORIZED, "the bus does not tell who calls: %s", error->message);
-        return;
-    }
-
-    call->uid = uid;
-    go_on (call);
-}
-
-void
-bus_call_identify (BusCall *call, BusCallStep step)
-{
-    call->step = step;
-    bus_authorization_identify (call->bus->authorization, g_dbus_method_invocation_get_sender (call->invocation),
-                                on_identified, call);
 }
 
 static void

@@ -19,7 +19,7 @@ typedef void (*BusCallStep) (BusCall *call);
 struct _BusCall {
     Bus *bus;
     GDBusMethodInvocation *invocation;
-    gint64 uid;        /* of the caller, once it is identified */
+    gint64 uid;        /* of the caller */
     gboolean everyone; /* whether other users' mail may be touched, once that was decided */
     gpointer data;     /* the call's own */
 
@@ -31,22 +31,19 @@ struct _BusCall {
 
 /**
  * bus_call_new:
- * @invocation: (transfer full)
+ * @invocation: (transfer full): which the gate has let in
  * @data: (transfer full) (nullable): what the call needs, freed with @data_free
  *
  * Returns: (transfer full): which must be ended by one of bus_call_return (), _return_fd (), _fail () and _refuse ()
  */
 BusCall *bus_call_new (Bus *bus, GDBusMethodInvocation *invocation, gpointer data, GDestroyNotify data_free);
 
-/* Finds out who calls, then goes on with @step; on failure the call is answered with the error. */
-void bus_call_identify (BusCall *call, BusCallStep step);
-
-/* Goes on with @step if the identified caller is authorized for @action; else the call fails. */
+/* Goes on with @step if the caller is authorized for @action; else the call fails. */
 void bus_call_require (BusCall *call, const gchar *action, BusCallStep step);
 
 /**
  * bus_call_narrow:
- * @filter: (nullable): what the identified caller asked for, and is narrowed to the caller's own mail if there is no
+ * @filter: (nullable): what the caller asked for, and is narrowed to the caller's own mail if there is no
  *   authorization for more; %NULL if only "everyone" of the call is to be decided
  * @insist: the caller asked for other users' mail, so that the call fails without authorization
  * @action: the polkit action that other users' mail needs

@@ -3,6 +3,7 @@
 
 #include "bus/authorization.h"
 #include "bus/bus.h"
+#include "budget.h"
 
 /*
  * What the objects of this room share. Only its own files include this.
@@ -20,6 +21,8 @@
 typedef struct _BusSubscribers BusSubscribers;
 typedef struct _BusProperties BusProperties;
 typedef struct _BusStreams BusStreams;
+typedef struct _BusBaggage BusBaggage;
+typedef struct _BusCallers BusCallers;
 
 struct _Bus {
     GDBusConnection *connection;
@@ -36,7 +39,12 @@ struct _Bus {
     guint remotes_id;
     gboolean closed; /* bus_free () was called: queue and delivery must not be touched any more */
 
+    Foreign *foreign;
+    Budget *calls;     /* under way, of users */
+    Budget *strangers; /* of connections, until it is known whose they are */
     BusAuthorization *authorization;
+    BusBaggage *baggage;
+    BusCallers *callers;
     BusSubscribers *subscribers;
     BusProperties *properties;
     BusStreams *streams;

@@ -13,6 +13,7 @@
 #include "bus/act.h"
 #include "bus/call.h"
 #include "bus/check.h"
+#include "bus/gate.h"
 #include "bus/list.h"
 #include "bus/message-object.h"
 #include "bus/properties.h"
@@ -21,7 +22,6 @@
 #include "bus/subscribers.h"
 #include "bus/variant.h"
 #include "bus/verify.h"
-#include "bus/wait.h"
 #include "dbus/relay-interface.h"
 
 /* Some hundred bytes each; a reply of a few hundred kilobytes. */
@@ -105,7 +105,7 @@ handle_list_messages (Bus *bus, GDBusMethodInvocation *invocation, GVariant *par
     else if (*cursor != '\0' && listing->after == 0)
         bus_call_refuse (call, BUS_ERROR_INVALID_ARGUMENT, "“%s” is not a cursor", cursor);
     else
-        bus_call_identify (call, on_list_caller);
+        on_list_caller (call);
 }
 
 static void
@@ -141,7 +141,7 @@ handle_open_list (Bus *bus, GDBusMethodInvocation *invocation, GVariant *paramet
     if (listing->filter == NULL)
         bus_call_fail (call, error);
     else
-        bus_call_identify (call, on_open_list_caller);
+        on_open_list_caller (call);
 }
 
 /* ---- One message ---- */
@@ -184,7 +184,7 @@ handle_get_message (Bus *bus, GDBusMethodInvocation *invocation, GVariant *param
     if (*id == 0)
         bus_call_refuse (call, BUS_ERROR_INVALID_ARGUMENT, "“%s” is not a queue id", text);
     else
-        bus_call_identify (call, on_message_caller);
+        on_message_caller (call);
 }
 
 /* ---- Steering ---- */
@@ -298,19 +298,19 @@ on_reload_caller (BusCall *call)
 static void
 handle_pause (Bus *bus, GDBusMethodInvocation *invocation, GVariant *parameters)
 {
-    bus_call_identify (bus_call_new (bus, invocation, NULL, NULL), on_pause_caller);
+    on_pause_caller (bus_call_new (bus, invocation, NULL, NULL));
 }
 
 static void
 handle_resume (Bus *bus, GDBusMethodInvocation *invocation, GVariant *parameters)
 {
-    bus_call_identify (bus_call_new (bus, invocation, NULL, NULL), on_resume_caller);
+    on_resume_caller (bus_call_new (bus, invocation, NULL, NULL));
 }
 
 static void
 handle_reload (Bus *bus, GDBusMethodInvocation *invocation, GVariant *parameters)
 {
-    bus_call_identify (bus_call_new (bus, invocation, NULL, NULL), on_reload_caller);
+    on_reload_caller (bus_call_new (bus, invocation, NULL, NULL));
 }
 
 /* ---- Remotes ---- */
@@ -428,9 +428,13 @@ handle_get_statistics (Bus *bus, GDBusMethodInvocation *invocation, GVariant *pa
 static void
 subscribe (BusCall *call)
 {
-    bus_subscribers_add (call->bus->subscribers, g_dbus_method_invocation_get_sender (call->invocation), call->uid,
-                         call->everyone);
-    bus_call_return (call, g_variant_new ("(b)", call->everyone));
+    g_autoptr (GError) error = NULL;
+
+    if (bus_subscribers_add (call->bus->subscribers, g_dbus_method_invocation_get_sender (call->invocation),
+                             call->uid, call->everyone, &error))
+        bus_call_return (call, g_variant_new ("(b)", call->everyone));
+    else
+        bus_call_fail (call, error);
 }
 
 static void
@@ -476,7 +480,7 @@ handle_subscribe (Bus *bus, GDBusMethodInvocation *invocation, GVariant *paramet
     }
 
     call->data = GINT_TO_POINTER (everyone);
-    bus_call_identify (call, on_subscribe_caller);
+    on_subscribe_caller (call);
 }
 
 static void
@@ -488,54 +492,69 @@ handle_unsubscribe (Bus *bus, GDBusMethodInvocation *invocation, GVariant *param
 
 /* ---- The object ---- */
 
-/* @about_mail: it is answered for the whole queue, or not yet */
+typedef enum {
+    NEEDS_NOTHING, /* it is answered at once, whoever calls */
+    NEEDS_CALLER,  /* to be known */
+    NEEDS_QUEUE    /* and to be answered for the whole queue, or not yet */
+} Needs;
+
 static const struct {
     const gchar *method;
     Handle handle;
-    gboolean about_mail;
+    Needs needs;
 } methods[] = {
-    {"ListMessages", handle_list_messages, TRUE},
-    {"OpenList", handle_open_list, TRUE},
-    {"GetMessage", handle_get_message, TRUE},
-    {"SubmitMessage", bus_submit, FALSE},
-    {"Retry", handle_retry, TRUE},
-    {"Hold", handle_hold, TRUE},
-    {"Release", handle_release, TRUE},
-    {"Delete", handle_delete, TRUE},
-    {"Bounce", handle_bounce, TRUE},
-    {"Redirect", handle_redirect, TRUE},
-    {"Pause", handle_pause, FALSE},
-    {"Resume", handle_resume, FALSE},
-    {"Reload", handle_reload, FALSE},
-    {"Check", bus_check, FALSE},
-    {"Verify", bus_verify, TRUE},
-    {"ListRemotes", handle_list_remotes, FALSE},
-    {"GetRemote", handle_get_remote, FALSE},
-    {"GetStatistics", handle_get_statistics, FALSE},
-    {"Subscribe", handle_subscribe, FALSE},
-    {"Unsubscribe", handle_unsubscribe, FALSE},
+    {"ListMessages", handle_list_messages, NEEDS_QUEUE},
+    {"OpenList", handle_open_list, NEEDS_QUEUE},
+    {"GetMessage", handle_get_message, NEEDS_QUEUE},
+    {"SubmitMessage", bus_submit, NEEDS_CALLER},
+    {"Retry", handle_retry, NEEDS_QUEUE},
+    {"Hold", handle_hold, NEEDS_QUEUE},
+    {"Release", handle_release, NEEDS_QUEUE},
+    {"Delete", handle_delete, NEEDS_QUEUE},
+    {"Bounce", handle_bounce, NEEDS_QUEUE},
+    {"Redirect", handle_redirect, NEEDS_QUEUE},
+    {"Pause", handle_pause, NEEDS_CALLER},
+    {"Resume", handle_resume, NEEDS_CALLER},
+    {"Reload", handle_reload, NEEDS_CALLER},
+    {"Check", bus_check, NEEDS_CALLER},
+    {"Verify", bus_verify, NEEDS_QUEUE},
+    {"ListRemotes", handle_list_remotes, NEEDS_NOTHING},
+    {"GetRemote", handle_get_remote, NEEDS_NOTHING},
+    {"GetStatistics", handle_get_statistics, NEEDS_NOTHING},
+    {"Subscribe", handle_subscribe, NEEDS_CALLER},
+    {"Unsubscribe", handle_unsubscribe, NEEDS_NOTHING},
 };
 
+/* GDBus lets only methods of the XML through. */
+static guint
+find_method (const gchar *name)
+{
+    guint i = 0;
+
+    while (!g_str_equal (methods[i].method, name))
+        i++;
+    return i;
+}
+
+/* A BusAnswer */
 static void
 answer (Bus *bus, GDBusMethodInvocation *invocation)
 {
-    const gchar *method = g_dbus_method_invocation_get_method_name (invocation);
+    guint method = find_method (g_dbus_method_invocation_get_method_name (invocation));
 
-    for (guint i = 0; i < G_N_ELEMENTS (methods); i++) {
-        if (!g_str_equal (methods[i].method, method))
-            continue;
-        if (!methods[i].about_mail || !bus_wait_for_queue (bus, invocation, answer))
-            methods[i].handle (bus, invocation, g_dbus_method_invocation_get_parameters (invocation));
-        return;
-    }
-    g_assert_not_reached (); /* GDBus lets only methods of the XML through */
+    methods[method].handle (bus, invocation, g_dbus_method_invocation_get_parameters (invocation));
 }
 
 static void
 on_call (GDBusConnection *connection, const gchar *sender, const gchar *path, const gchar *interface,
          const gchar *method, GVariant *parameters, GDBusMethodInvocation *invocation, gpointer user_data)
 {
-    answer (user_data, invocation);
+    Needs needs = methods[find_method (method)].needs;
+
+    if (needs == NEEDS_NOTHING)
+        answer (user_data, invocation);
+    else
+        bus_gate_admit (user_data, invocation, needs == NEEDS_QUEUE, answer);
 }
 
 static GVariant *

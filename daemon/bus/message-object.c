@@ -18,8 +18,8 @@
 #include "bus/act.h"
 #include "bus/call.h"
 #include "bus/content.h"
+#include "bus/gate.h"
 #include "bus/variant.h"
-#include "bus/wait.h"
 #include "dbus/relay-interface.h"
 
 /* A call on one message. */
@@ -167,6 +167,7 @@ act (Bus *bus, GDBusMethodInvocation *invocation, QueueId id, const gchar *metho
     g_assert_not_reached (); /* GDBus lets only methods of the XML through */
 }
 
+/* A BusAnswer */
 static void
 answer (Bus *bus, GDBusMethodInvocation *invocation)
 {
@@ -177,8 +178,6 @@ answer (Bus *bus, GDBusMethodInvocation *invocation)
     MessageCall *message_call;
     BusCallStep step;
 
-    if (bus_wait_for_queue (bus, invocation, answer))
-        return;
     if (g_str_equal (interface, BUS_MESSAGE_INTERFACE) && !g_str_equal (method, "OpenContent")) {
         act (bus, invocation, id, method, parameters);
         return;
@@ -192,14 +191,14 @@ answer (Bus *bus, GDBusMethodInvocation *invocation)
         if (g_str_equal (method, "Get"))
             g_variant_get (parameters, "(&ss)", NULL, &message_call->property);
     }
-    bus_call_identify (bus_call_new (bus, invocation, message_call, message_call_free), step);
+    step (bus_call_new (bus, invocation, message_call, message_call_free));
 }
 
 static void
 on_call (GDBusConnection *connection, const gchar *sender, const gchar *path, const gchar *interface,
          const gchar *method, GVariant *parameters, GDBusMethodInvocation *invocation, gpointer user_data)
 {
-    answer (user_data, invocation);
+    bus_gate_admit (user_data, invocation, TRUE, answer);
 }
 
 static gchar **

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "bus/call.h"
+#include "bus/gate.h"
 #include "bus/variant.h"
 #include "dbus/relay-interface.h"
 #include "message/address.h"
@@ -215,12 +216,10 @@ on_test_caller (BusCall *call)
     bus_call_require (call, BUS_ACTION_MANAGE, run_test);
 }
 
-/* Test is the only method. */
+/* A BusAnswer. Test is the only method. */
 static void
-on_call (GDBusConnection *connection, const gchar *sender, const gchar *path, const gchar *interface,
-         const gchar *method, GVariant *parameters, GDBusMethodInvocation *invocation, gpointer user_data)
+answer (Bus *bus, GDBusMethodInvocation *invocation)
 {
-    Bus *bus = user_data;
     DeliveryRemoteInfo remote;
     g_autofree gchar *text = NULL;
     g_autoptr (GError) error = NULL;
@@ -230,18 +229,25 @@ on_call (GDBusConnection *connection, const gchar *sender, const gchar *path, co
     test = g_new0 (Test, 1);
     call = bus_call_new (bus, invocation, test, test_free);
 
-    if (!find_by_path (bus, path, &remote)) {
+    if (!find_by_path (bus, g_dbus_method_invocation_get_object_path (invocation), &remote)) {
         bus_call_refuse (call, BUS_ERROR_NO_SUCH_REMOTE, "the remote is not configured any more");
         return;
     }
 
-    g_variant_get (parameters, "(s)", &text);
+    g_variant_get (g_dbus_method_invocation_get_parameters (invocation), "(s)", &text);
     test->name = g_strdup (remote.name);
     test->sender = *text == '\0' ? g_strdup ("") : message_address_parse (text, MESSAGE_PATH_UTF8, &error);
     if (test->sender == NULL)
         bus_call_refuse (call, BUS_ERROR_INVALID_ARGUMENT, "the sender is no address: %s", error->message);
     else
-        bus_call_identify (call, on_test_caller);
+        on_test_caller (call);
+}
+
+static void
+on_call (GDBusConnection *connection, const gchar *sender, const gchar *path, const gchar *interface,
+         const gchar *method, GVariant *parameters, GDBusMethodInvocation *invocation, gpointer user_data)
+{
+    bus_gate_admit (user_data, invocation, FALSE, answer);
 }
 
 static const GDBusInterfaceVTable remote_vtable = {.method_call = on_call, .get_property = on_get};

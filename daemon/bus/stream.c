@@ -8,7 +8,8 @@
  * at a time, when the caller has read what came before. So a stream of any size costs the memory of one piece, and a
  * caller who does not read costs a descriptor, for at most STALL_SECONDS.
  *
- * A socket and not a pipe, because a write to a pipe that nobody reads any more raises SIGPIPE. The stream cannot
+ * A socket and not a pipe, because a write to a pipe that nobody reads any more raises SIGPIPE. Our end is an open file of our
+ * own, to which nobody else has a descriptor; so what is set to it (that it does not block) stays as it is. The stream cannot
  * tell a failure from an end: what is in it has to.
  */
 
@@ -21,18 +22,20 @@
 
 #include "bus/error.h"
 
-#define STALL_SECONDS     300 /* as a command timeout of SMTP: nobody reads a letter this slowly */
-#define STREAMS_MOST      128 /* descriptors are for mail first */
-#define USER_STREAMS_MOST 16
+#define STALL_SECONDS 300 /* as a command timeout of SMTP: nobody reads a letter this slowly */
+
+/* Descriptors are for mail first. */
+static const BudgetLimits streams_limits = {.most = 128, .each = 16, .root = 4, .others = 32, .few = 2};
 
 struct _BusStreams {
     Bus *bus;
+    Budget *budget;
     GPtrArray *streams;
 };
 
 struct _BusStream {
     BusStreams *streams;
-    gint64 uid;
+    BudgetShare *share;
     const BusStreamSource *functions;
     gpointer source;
     int fd;
@@ -50,6 +53,7 @@ stream_free (BusStream *stream)
     stream->functions->free (stream->source);
     g_clear_pointer (&stream->piece, g_bytes_unref);
     close (stream->fd);
+    budget_give_back (stream->share, 1);
     g_free (stream);
 }
 
@@ -59,6 +63,7 @@ bus_streams_new (Bus *bus)
     BusStreams *streams = g_new0 (BusStreams, 1);
 
     streams->bus = bus;
+    streams->budget = budget_new (&streams_limits);
     streams->streams = g_ptr_array_new_with_free_func ((GDestroyNotify) stream_free);
     return streams;
 }
@@ -70,6 +75,7 @@ bus_streams_free (BusStreams *streams)
         return;
 
     g_ptr_array_unref (streams->streams);
+    budget_free (streams->budget);
     g_free (streams);
 }
 
@@ -155,43 +161,39 @@ bus_stream_put (BusStream *stream, GBytes *piece)
     write_piece (stream);
 }
 
-static guint
-count_of_user (const BusStreams *streams, gint64 uid)
+static gboolean
+make_sockets (int fds[2], GError **error)
 {
-    guint count = 0;
+    if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) == 0)
+        return TRUE;
 
-    for (guint i = 0; i < streams->streams->len; i++) {
-        const BusStream *stream = g_ptr_array_index (streams->streams, i);
-
-        if (stream->uid == uid)
-            count++;
-    }
-    return count;
+    g_set_error (error, BUS_ERROR, BUS_ERROR_FAILED, "cannot make a socket to read from: %s", g_strerror (errno));
+    return FALSE;
 }
 
-static gboolean
-make_sockets (const BusStreams *streams, gint64 uid, int fds[2], GError **error)
+/* Returns: (nullable): the share that the stream is taken from */
+static BudgetShare *
+take_share (const BusStreams *streams, gint64 uid, GError **error)
 {
-    if (streams->streams->len >= STREAMS_MOST || count_of_user (streams, uid) >= USER_STREAMS_MOST) {
+    const BudgetOwner owner = budget_user (uid);
+    BudgetShare *share = NULL;
+
+    if (budget_take (streams->budget, &owner, 1, &share) != BUDGET_TAKEN)
         g_set_error_literal (error, BUS_ERROR, BUS_ERROR_LIMIT_EXCEEDED,
                              "too much is being read at the same time; read or close one first");
-        return FALSE;
-    }
-    if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0) {
-        g_set_error (error, BUS_ERROR, BUS_ERROR_FAILED, "cannot make a socket to read from: %s", g_strerror (errno));
-        return FALSE;
-    }
-
-    return TRUE;
+    return share;
 }
 
 int
 bus_streams_open (BusStreams *streams, gint64 uid, const BusStreamSource *functions, gpointer source, GError **error)
 {
+    BudgetShare *share = take_share (streams, uid, error);
     int fds[2];
     BusStream *stream;
 
-    if (!make_sockets (streams, uid, fds, error)) {
+    if (share == NULL || !make_sockets (fds, error)) {
+        if (share != NULL)
+            budget_give_back (share, 1);
         functions->free (source);
         return -1;
     }
@@ -202,7 +204,7 @@ bus_streams_open (BusStreams *streams, gint64 uid, const BusStreamSource *functi
 
     stream = g_new0 (BusStream, 1);
     stream->streams = streams;
-    stream->uid = uid;
+    stream->share = share;
     stream->functions = functions;
     stream->source = source;
     stream->fd = fds[1];

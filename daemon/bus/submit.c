@@ -11,17 +11,18 @@
 #include "bus/submit.h"
 
 #include <string.h>
-#include <unistd.h>
 
+#include "bus/baggage.h"
 #include "bus/call.h"
+#include "bus/callers.h"
 #include "message/address.h"
 
 /* RFC 3461 4.4: an envelope id has at most 100 characters, as it was before its xtext coding. */
 #define ENVELOPE_ID_LONGEST_BYTES 100
 
 typedef struct {
-    int fd; /* -1: handed on */
     MessageEnvelope *envelope;
+    BusCaller *caller; /* (nullable) it is not handed on */
 } Submission;
 
 typedef struct {
@@ -234,8 +235,7 @@ submission_free (gpointer data)
     Submission *submission = data;
 
     g_clear_pointer (&submission->envelope, message_envelope_free);
-    if (submission->fd >= 0)
-        close (submission->fd);
+    g_clear_pointer (&submission->caller, bus_caller_free);
     g_free (submission);
 }
 
@@ -254,30 +254,6 @@ on_submitted (QueueId id, const GError *error, gpointer user_data)
     bus_call_return (call, g_variant_new ("(s)", text));
 }
 
-static void
-hand_on (BusCall *call)
-{
-    Submission *submission = call->data;
-    Bus *bus = call->bus;
-    int fd = submission->fd;
-
-    submission->fd = -1;
-    bus->handlers.submit (fd, submission->envelope, call->uid, on_submitted, call, bus->user_data);
-}
-
-/* Returns: (transfer full): the descriptor that came with the call; -1 with an error */
-static int
-take_fd (GDBusMethodInvocation *invocation, gint handle, GError **error)
-{
-    GUnixFDList *fds = g_dbus_message_get_unix_fd_list (g_dbus_method_invocation_get_message (invocation));
-
-    if (fds == NULL || handle < 0 || handle >= g_unix_fd_list_get_length (fds)) {
-        g_set_error_literal (error, BUS_ERROR, BUS_ERROR_INVALID_ARGUMENT, "no file descriptor came with the call");
-        return -1;
-    }
-    return g_unix_fd_list_get (fds, handle, error);
-}
-
 void
 bus_submit (Bus *bus, GDBusMethodInvocation *invocation, GVariant *parameters)
 {
@@ -286,17 +262,21 @@ bus_submit (Bus *bus, GDBusMethodInvocation *invocation, GVariant *parameters)
     g_autoptr (GVariant) recipients = NULL;
     g_autoptr (GVariant) options = NULL;
     g_autoptr (GError) error = NULL;
+    BusSubmission handed_on = {.uid = call->uid};
     const gchar *sender;
-    gint handle;
 
-    submission->fd = -1;
-    g_variant_get (parameters, "(h&s@as@a{sv})", &handle, &sender, &recipients, &options);
+    g_variant_get (parameters, "(h&s@as@a{sv})", NULL, &sender, &recipients, &options);
     submission->envelope = bus_submit_envelope (sender, recipients, options, &error);
-    if (submission->envelope != NULL)
-        submission->fd = take_fd (invocation, handle, &error);
-
-    if (submission->fd < 0)
+    handed_on.fd = submission->envelope != NULL
+                       ? bus_baggage_take (g_dbus_method_invocation_get_message (invocation), &error)
+                       : -1;
+    if (handed_on.fd < 0) {
         bus_call_fail (call, error);
-    else
-        bus_call_identify (call, hand_on);
+        return;
+    }
+
+    submission->caller = bus_caller_new (bus->callers, g_dbus_method_invocation_get_sender (invocation));
+    handed_on.envelope = submission->envelope;
+    handed_on.caller = submission->caller;
+    bus->handlers.submit (&handed_on, on_submitted, call, bus->user_data);
 }

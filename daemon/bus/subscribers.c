@@ -15,6 +15,7 @@
 
 #include "bus/subscribers.h"
 
+#include "bus/error.h"
 #include "bus/remote-object.h"
 #include "bus/variant.h"
 
@@ -24,8 +25,12 @@
 /* A flush costs GDBus a thread's work; none is needed to know that few signals are under way. */
 #define SIGNALS_PER_FLUSH 2000
 
+/* Each event may be told to each of them. */
+static const BudgetLimits subscribers_limits = {.most = 256, .each = 32, .root = 8, .others = 64, .few = 2};
+
 typedef struct {
     gint64 uid;
+    BudgetShare *share;
     gboolean everyone;
     guint watch_id;
     guint64 lost; /* signals dropped, and not yet told */
@@ -33,6 +38,7 @@ typedef struct {
 
 struct _BusSubscribers {
     Bus *bus;
+    Budget *budget;
     GHashTable *subscribers; /* unique name → Subscriber */
     GCancellable *cancellable;
     guint under_way; /* signals that no flush has reached yet */
@@ -48,6 +54,7 @@ typedef struct {
 static void
 subscriber_free (Subscriber *subscriber)
 {
+    budget_give_back (subscriber->share, 1);
     g_bus_unwatch_name (subscriber->watch_id);
     g_free (subscriber);
 }
@@ -58,6 +65,7 @@ bus_subscribers_new (Bus *bus)
     BusSubscribers *self = g_new0 (BusSubscribers, 1);
 
     self->bus = bus;
+    self->budget = budget_new (&subscribers_limits);
     self->subscribers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) subscriber_free);
     self->cancellable = g_cancellable_new ();
     return self;
@@ -72,6 +80,7 @@ bus_subscribers_free (BusSubscribers *self)
     g_cancellable_cancel (self->cancellable);
     g_object_unref (self->cancellable);
     g_hash_table_unref (self->subscribers);
+    budget_free (self->budget);
     g_free (self);
 }
 
@@ -83,19 +92,40 @@ on_vanished (GDBusConnection *connection, const gchar *name, gpointer user_data)
     bus_subscribers_remove (self, name);
 }
 
-void
-bus_subscribers_add (BusSubscribers *self, const gchar *name, gint64 uid, gboolean everyone)
+static Subscriber *
+subscriber_new (BusSubscribers *self, const gchar *name, gint64 uid, GError **error)
+{
+    const BudgetOwner owner = budget_user (uid);
+    BudgetShare *share;
+    Subscriber *subscriber;
+
+    if (budget_take (self->budget, &owner, 1, &share) != BUDGET_TAKEN) {
+        g_set_error_literal (error, BUS_ERROR, BUS_ERROR_LIMIT_EXCEEDED,
+                             "there are too many subscribers; end one of yours first");
+        return NULL;
+    }
+
+    subscriber = g_new0 (Subscriber, 1);
+    subscriber->share = share;
+    subscriber->watch_id = g_bus_watch_name_on_connection (self->bus->connection, name, G_BUS_NAME_WATCHER_FLAGS_NONE,
+                                                           NULL, on_vanished, self, NULL);
+    g_hash_table_insert (self->subscribers, g_strdup (name), subscriber);
+    return subscriber;
+}
+
+gboolean
+bus_subscribers_add (BusSubscribers *self, const gchar *name, gint64 uid, gboolean everyone, GError **error)
 {
     Subscriber *subscriber = g_hash_table_lookup (self->subscribers, name);
 
-    if (subscriber == NULL) {
-        subscriber = g_new0 (Subscriber, 1);
-        subscriber->watch_id = g_bus_watch_name_on_connection (
-            self->bus->connection, name, G_BUS_NAME_WATCHER_FLAGS_NONE, NULL, on_vanished, self, NULL);
-        g_hash_table_insert (self->subscribers, g_strdup (name), subscriber);
-    }
+    if (subscriber == NULL)
+        subscriber = subscriber_new (self, name, uid, error);
+    if (subscriber == NULL)
+        return FALSE;
+
     subscriber->uid = uid;
     subscriber->everyone = everyone;
+    return TRUE;
 }
 
 void

@@ -10,8 +10,10 @@
 BusSubscribers *bus_subscribers_new (Bus *bus);
 void bus_subscribers_free (BusSubscribers *subscribers);
 
-/* @everyone: whether @uid may see signals about other users' mail. Renews a subscription. */
-void bus_subscribers_add (BusSubscribers *subscribers, const gchar *name, gint64 uid, gboolean everyone);
+/* @everyone: whether @uid may see signals about other users' mail. Renews a subscription; or returns %FALSE with a BUS_ERROR if
+ * there are too many. */
+gboolean bus_subscribers_add (BusSubscribers *subscribers, const gchar *name, gint64 uid, gboolean everyone,
+                              GError **error);
 void bus_subscribers_remove (BusSubscribers *subscribers, const gchar *name);
 guint bus_subscribers_count (const BusSubscribers *subscribers);
 

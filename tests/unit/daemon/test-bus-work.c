@@ -14,6 +14,7 @@
 typedef struct {
     Mill *mill;
     Users *users;
+    Foreign *foreign;
     MessageEnvelope *envelope;
     BusWork *work;
     gboolean end_at_answer;
@@ -27,15 +28,17 @@ set_up (Fixture *fixture, gconstpointer data)
 {
     fixture->mill = mill_new ("");
     fixture->users = users_new ();
+    fixture->foreign = foreign_new (10);
     fixture->envelope = message_envelope_new ("me@example.org");
     message_envelope_add (fixture->envelope, "you@example.net");
-    fixture->work = bus_work_new (fixture->mill->queue, fixture->users, NULL, NULL);
+    fixture->work = bus_work_new (fixture->mill->queue, fixture->users, fixture->foreign, NULL, NULL);
 }
 
 static void
 tear_down (Fixture *fixture, gconstpointer data)
 {
     bus_work_free (fixture->work);
+    foreign_unref (fixture->foreign);
     users_free (fixture->users);
     mill_free (fixture->mill);
     message_envelope_free (fixture->envelope);
@@ -62,10 +65,12 @@ answer (QueueId id, const GError *error, gpointer user_data)
 static int
 submit (Fixture *fixture)
 {
+    BusSubmission submission = {.envelope = fixture->envelope, .uid = 0};
     int ends[2];
 
     g_assert_cmpint (pipe (ends), ==, 0);
-    bus_work_submit (fixture->work, fixture->mill->config, ends[0], fixture->envelope, 0, answer, fixture);
+    submission.fd = ends[0];
+    bus_work_submit (fixture->work, fixture->mill->config, &submission, answer, fixture);
     return ends[1];
 }
 

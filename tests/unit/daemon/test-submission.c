@@ -15,6 +15,7 @@
 typedef struct {
     Mill *mill;
     Users *users;
+    Foreign *foreign;
     MessageEnvelope *envelope;
     SubmissionOrigin origin;
     gboolean committed;
@@ -27,6 +28,7 @@ set_up (Fixture *fixture, gconstpointer configuration)
 {
     fixture->mill = mill_new (configuration != NULL ? configuration : "");
     fixture->users = users_new ();
+    fixture->foreign = foreign_new (10);
     fixture->envelope = message_envelope_new ("me@example.org");
     message_envelope_add (fixture->envelope, "you@example.net");
     fixture->origin = (SubmissionOrigin){
@@ -36,6 +38,7 @@ set_up (Fixture *fixture, gconstpointer configuration)
 static void
 tear_down (Fixture *fixture, gconstpointer data)
 {
+    foreign_unref (fixture->foreign);
     users_free (fixture->users);
     mill_free (fixture->mill);
     message_envelope_free (fixture->envelope);
@@ -386,8 +389,10 @@ test_an_orcpt_that_was_given_stays (Fixture *fixture, gconstpointer data)
 static FdSubmission *
 submit_fd (Fixture *fixture, int fd)
 {
-    return fd_submission_start (fixture->mill->queue, fixture->mill->config, fixture->users, fd, fixture->envelope, 0,
-                                committed, fixture);
+    const FdSubmissionRequest request = {.foreign = fixture->foreign, .fd = fd, .envelope = fixture->envelope};
+
+    return fd_submission_start (fixture->mill->queue, fixture->mill->config, fixture->users, &request, committed,
+                                fixture);
 }
 
 static void
@@ -435,11 +440,13 @@ test_bare_addresses_from_the_bus_get_the_domain (Fixture *fixture, gconstpointer
 {
     g_autoptr (MessageEnvelope) envelope = message_envelope_new ("root");
     g_autoptr (GPtrArray) messages = NULL;
+    FdSubmissionRequest request;
     const QueueMessage *message;
 
     message_envelope_add (envelope, "you");
-    fd_submission_start (fixture->mill->queue, fixture->mill->config, fixture->users, open ("/dev/null", O_RDONLY),
-                         envelope, -1, committed, fixture);
+    request = (FdSubmissionRequest){
+        .foreign = fixture->foreign, .fd = open ("/dev/null", O_RDONLY), .envelope = envelope, .uid = -1};
+    fd_submission_start (fixture->mill->queue, fixture->mill->config, fixture->users, &request, committed, fixture);
     wait_committed (fixture);
     g_assert_no_error (fixture->error);
 
