@@ -92,11 +92,10 @@ scan_utf8 (Scanner *scanner, GString *out, gboolean fold_case, GError **error)
     return TRUE;
 }
 
-/* Dot-string: atoms between single dots. */
 static gboolean
-scan_dot_string (Scanner *scanner, GString *out, GError **error)
+scan_atom (Scanner *scanner, GString *out, GError **error)
 {
-    gboolean in_atom = FALSE;
+    gsize start = out->len;
 
     while (scanner->at < scanner->end) {
         gchar c = *scanner->at;
@@ -104,26 +103,20 @@ scan_dot_string (Scanner *scanner, GString *out, GError **error)
         if ((guchar) c >= 0x80) {
             if (!scan_utf8 (scanner, out, FALSE, error))
                 return FALSE;
-            in_atom = TRUE;
         } else if (is_atext (c)) {
             g_string_append_c (out, c);
             scanner->at++;
-            in_atom = TRUE;
-        } else if (c == '.' && in_atom) {
-            g_string_append_c (out, c);
-            scanner->at++;
-            in_atom = FALSE;
         } else {
             break;
         }
     }
 
-    if (in_atom)
+    if (out->len > start)
         return TRUE;
-
-    if (out->len == 0)
+    if (start == 0 && !peek (scanner, '.'))
         return fail (scanner, error, MESSAGE_ERROR_SYNTAX, "the part before the “@” is missing");
-    return fail (scanner, error, MESSAGE_ERROR_SYNTAX, "a dot is at a place where only a quoted local part has it");
+    return fail (scanner, error, MESSAGE_ERROR_SYNTAX,
+                 "a dot is at a place where only a quoted local part has it, as in \".a\"@example.org");
 }
 
 /* The content of a Quoted-string, its quotes and backslashes taken off; the opening quote is behind us. */
@@ -189,19 +182,32 @@ append_local_part (GString *out, const GString *local)
     g_string_append_c (out, '"');
 }
 
-/* @out is empty. */
+/*
+ * Words between single dots (@out is empty). The standard for the envelope has one word in quotes, or none in quotes at all; that
+ * for headers had both next to each other (obs-local-part, RFC 5322 4.4), and what comes from a header is no other mailbox.
+ */
 static gboolean
 scan_local_part (Scanner *scanner, GString *out, GError **error)
 {
-    g_autoptr (GString) local = NULL;
+    g_autoptr (GString) plain = NULL;
+    gboolean has_quotes = FALSE;
 
-    if (!skip (scanner, '"'))
-        return scan_dot_string (scanner, out, error);
+    for (guint words = 0; words == 0 || skip (scanner, '.'); words++) {
+        gboolean quoted = skip (scanner, '"');
 
-    local = g_string_new (NULL);
-    if (!scan_quoted_string (scanner, local, error))
-        return FALSE;
-    append_local_part (out, local);
+        has_quotes = has_quotes || quoted;
+        if (words > 0)
+            g_string_append_c (out, '.');
+        if (quoted ? !scan_quoted_string (scanner, out, error) : !scan_atom (scanner, out, error))
+            return FALSE;
+    }
+
+    if (!has_quotes)
+        return TRUE;
+
+    plain = g_string_new_len (out->str, (gssize) out->len);
+    g_string_truncate (out, 0);
+    append_local_part (out, plain);
     return TRUE;
 }
 
@@ -269,6 +275,13 @@ scan_label (Scanner *scanner, GString *out, GError **error)
     return TRUE;
 }
 
+/* The dot behind us is the root's (RFC 1034 3.1), which DNS has and mail has not. */
+static gboolean
+is_at_end_of_domain (const Scanner *scanner)
+{
+    return scanner->at == scanner->end || strchr (">,:", *scanner->at) != NULL;
+}
+
 static gboolean
 scan_domain (Scanner *scanner, GString *out, GError **error)
 {
@@ -279,7 +292,7 @@ scan_domain (Scanner *scanner, GString *out, GError **error)
 
     if (!scan_label (scanner, out, error))
         return FALSE;
-    while (skip (scanner, '.')) {
+    while (skip (scanner, '.') && !is_at_end_of_domain (scanner)) {
         g_string_append_c (out, '.');
         if (!scan_label (scanner, out, error))
             return FALSE;

@@ -96,7 +96,9 @@ bad_quotes_are_refused (void)
     expect_syntax_error ("<\"user\\");
     expect_syntax_error ("<\"us\ter\"@example.org>");
     expect_syntax_error ("<\"a\"b@example.org>");
-    expect_syntax_error ("<\"a\".\"b\"@example.org>");
+    expect_syntax_error ("<\"a\"\"b\"@example.org>");
+    expect_syntax_error ("<a\"b\"@example.org>");
+    expect_syntax_error ("<a.\"b@example.org>");
 }
 
 static void
@@ -107,7 +109,45 @@ misplaced_dot_is_refused (void)
     expect_syntax_error ("<us..er@example.org>");
     expect_syntax_error ("<user@example..org>");
     expect_syntax_error ("<user@.example.org>");
-    expect_syntax_error ("<user@example.org.>");
+    expect_syntax_error ("<user@example.org..>");
+    expect_syntax_error ("<user@.>");
+    expect_syntax_error ("<a.\"b\".@example.org>");
+    expect_syntax_error ("<a..\"b\"@example.org>");
+}
+
+static void
+misplaced_dot_is_explained (void)
+{
+    static const gchar *const addresses[] = {".user@example.org", "user.@example.org", "us..er@example.org"};
+
+    for (guint i = 0; i < G_N_ELEMENTS (addresses); i++) {
+        g_autoptr (GError) error = NULL;
+
+        g_assert_null (message_address_parse (addresses[i], 0, &error));
+        g_assert_nonnull (strstr (error->message, "only a quoted local part"));
+    }
+}
+
+static void
+words_in_quotes_may_stand_between_dots (void)
+{
+    expect_path ("<a.\"b\".c@example.org>", 0, "a.b.c@example.org");
+    expect_path ("<\"a\".\"b\"@example.org>", 0, "a.b@example.org");
+    expect_path ("<\"a\".b@example.org>", 0, "a.b@example.org");
+    expect_path ("<a.\"b c\".d@example.org>", 0, "\"a.b c.d\"@example.org");
+    expect_path ("<a.\"@\"@example.org>", 0, "\"a.@\"@example.org");
+    expect_path ("<a.\"\"@example.org>", 0, "\"a.\"@example.org");
+    expect_path ("<\"\".a@example.org>", 0, "\".a\"@example.org");
+    expect_path ("<ü.\"b\"@example.org>", MESSAGE_PATH_UTF8, "ü.b@example.org");
+}
+
+static void
+one_dot_behind_the_domain_is_dropped (void)
+{
+    expect_path ("<user@example.org.>", 0, "user@example.org");
+    expect_path ("<user@localhost.>", 0, "user@localhost");
+    expect_path ("<@one.example.,@two.example.:user@example.org.>", 0, "user@example.org");
+    expect_path ("<user@BÜCHER.example.>", MESSAGE_PATH_UTF8, "user@bücher.example");
 }
 
 static void
@@ -385,6 +425,10 @@ main (gint argc, gchar **argv)
     g_test_add_func ("/message/address/needless-quotes-are-lost", needless_quotes_are_lost);
     g_test_add_func ("/message/address/bad-quotes-are-refused", bad_quotes_are_refused);
     g_test_add_func ("/message/address/misplaced-dot-is-refused", misplaced_dot_is_refused);
+    g_test_add_func ("/message/address/misplaced-dot-is-explained", misplaced_dot_is_explained);
+    g_test_add_func ("/message/address/words-in-quotes-may-stand-between-dots",
+                     words_in_quotes_may_stand_between_dots);
+    g_test_add_func ("/message/address/one-dot-behind-the-domain-is-dropped", one_dot_behind_the_domain_is_dropped);
     g_test_add_func ("/message/address/malformed-path-is-refused", malformed_path_is_refused);
     g_test_add_func ("/message/address/nul-byte-is-refused", nul_byte_is_refused);
     g_test_add_func ("/message/address/only-a-sender-is-null", only_a_sender_is_null);
