@@ -32,44 +32,61 @@ configuration_in_force (GVariant *properties)
     return g_strdup_printf ("there is no earlier one: mail is taken in, and waits, since %s", since);
 }
 
-void
-configuration_print_problems (GVariant *properties, const gchar *indent)
+static void
+print_lines (GVariant *properties, const gchar *name, const gchar *label)
 {
-    g_autoptr (GVariant) problems =
-        g_variant_lookup_value (properties, "ConfigurationProblems", G_VARIANT_TYPE ("as"));
+    g_autoptr (GVariant) lines = g_variant_lookup_value (properties, name, G_VARIANT_TYPE_STRING_ARRAY);
     GVariantIter iter;
     const gchar *line;
 
-    if (problems == NULL)
+    if (lines == NULL)
         return;
 
-    g_variant_iter_init (&iter, problems);
+    g_variant_iter_init (&iter, lines);
     while (g_variant_iter_next (&iter, "&s", &line)) {
         g_autofree gchar *escaped = text_escape (line);
 
-        g_print ("%s%s\n", indent, escaped);
+        g_print ("%s%s\n", label, escaped);
     }
+}
+
+void
+configuration_print_problems (GVariant *properties, const gchar *indent)
+{
+    print_lines (properties, "ConfigurationProblems", indent);
+}
+
+void
+configuration_print_warnings (GVariant *properties, const gchar *label)
+{
+    print_lines (properties, "ConfigurationWarnings", label);
+}
+
+static void
+add_json_lines (JsonBuilder *builder, const gchar *member, GVariant *properties, const gchar *name)
+{
+    g_autoptr (GVariant) lines = g_variant_lookup_value (properties, name, G_VARIANT_TYPE_STRING_ARRAY);
+    GVariantIter iter;
+    const gchar *line;
+
+    json_builder_set_member_name (builder, member);
+    json_builder_begin_array (builder);
+    if (lines != NULL) {
+        g_variant_iter_init (&iter, lines);
+        while (g_variant_iter_next (&iter, "&s", &line))
+            json_builder_add_string_value (builder, line);
+    }
+    json_builder_end_array (builder);
 }
 
 void
 configuration_add_json (JsonBuilder *builder, GVariant *properties)
 {
-    g_autoptr (GVariant) problems =
-        g_variant_lookup_value (properties, "ConfigurationProblems", G_VARIANT_TYPE ("as"));
-    GVariantIter iter;
-    const gchar *line;
-
     json_builder_set_member_name (builder, "configuration");
     json_builder_begin_object (builder);
     json_add_text (builder, "in-force", properties_text (properties, "ConfigurationInForce"));
     json_add_time (builder, "since", properties_number (properties, "ConfigurationSince"));
-    json_builder_set_member_name (builder, "problems");
-    json_builder_begin_array (builder);
-    if (problems != NULL) {
-        g_variant_iter_init (&iter, problems);
-        while (g_variant_iter_next (&iter, "&s", &line))
-            json_builder_add_string_value (builder, line);
-    }
-    json_builder_end_array (builder);
+    add_json_lines (builder, "problems", properties, "ConfigurationProblems");
+    add_json_lines (builder, "warnings", properties, "ConfigurationWarnings");
     json_builder_end_object (builder);
 }

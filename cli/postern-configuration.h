@@ -18,4 +18,7 @@ gchar *configuration_in_force (GVariant *properties);
 /* Each problem on a line of its own, behind @indent. */
 void configuration_print_problems (GVariant *properties, const gchar *indent);
 
+/* Each thing that should not stay as it is on a line of its own, behind @label. */
+void configuration_print_warnings (GVariant *properties, const gchar *label);
+
 void configuration_add_json (JsonBuilder *builder, GVariant *properties);

@@ -117,6 +117,7 @@ print_status (GVariant *properties, GPtrArray *remotes)
     print_trouble (properties);
     if (configuration_is_bad (properties))
         print_configuration (properties);
+    configuration_print_warnings (properties, "Warning:   ");
     for (guint i = 0; i < remotes->len; i++)
         print_remote (g_ptr_array_index (remotes, i), now_usec);
     if (remotes->len == 0 && !configuration_is_bad (properties))

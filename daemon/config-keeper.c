@@ -38,9 +38,10 @@ struct _ConfigKeeper {
     gchar *copy_path;
     ConfigInForce in_force;
     gint64 since_usec;
-    gchar *problems;    /* (nullable) */
-    gchar *consequence; /* (nullable) */
-    GThread *writer;    /* (nullable) */
+    gchar *problems;     /* (nullable) */
+    gchar *consequence;  /* (nullable) */
+    GPtrArray *warnings; /* of gchar *: what works, but should not stay so, when the files were read last */
+    GThread *writer;     /* (nullable) */
 };
 
 const gchar *
@@ -59,6 +60,7 @@ config_keeper_new (const ConfigSources *sources, const gchar *state_directory)
     ConfigKeeper *self = g_new0 (ConfigKeeper, 1);
 
     self->sources = sources;
+    self->warnings = g_ptr_array_new_with_free_func (g_free);
     self->copy_path = g_build_filename (state_directory, COPY_NAME, NULL);
     return self;
 }
@@ -71,6 +73,7 @@ config_keeper_free (ConfigKeeper *self)
     g_free (self->copy_path);
     g_free (self->problems);
     g_free (self->consequence);
+    g_ptr_array_unref (self->warnings);
     g_free (self);
 }
 
@@ -120,11 +123,12 @@ summarize (const gchar *problems)
 static Config *
 load (ConfigKeeper *self, GError **error)
 {
-    g_autoptr (GPtrArray) warnings = g_ptr_array_new_with_free_func (g_free);
-    Config *config = config_load (self->sources, warnings, error);
+    Config *config;
 
-    for (guint i = 0; i < warnings->len; i++)
-        log_event_configuration_warning (g_ptr_array_index (warnings, i));
+    g_ptr_array_set_size (self->warnings, 0);
+    config = config_load (self->sources, self->warnings, error);
+    for (guint i = 0; i < self->warnings->len; i++)
+        log_event_configuration_warning (g_ptr_array_index (self->warnings, i));
 
     return config;
 }
@@ -275,4 +279,10 @@ const gchar *
 config_keeper_consequence (const ConfigKeeper *self)
 {
     return self->consequence;
+}
+
+const GPtrArray *
+config_keeper_warnings (const ConfigKeeper *self)
+{
+    return self->warnings;
 }

@@ -55,4 +55,7 @@ gint64 config_keeper_since (const ConfigKeeper *keeper);          /* µs since t
 const gchar *config_keeper_problems (const ConfigKeeper *keeper); /* (nullable): a line for each; NULL: all is well */
 const gchar *config_keeper_consequence (const ConfigKeeper *keeper); /* (nullable): what is in force then, in words */
 
+/* Returns: (element-type utf8): what works but should not stay so, a line for each thing */
+const GPtrArray *config_keeper_warnings (const ConfigKeeper *keeper);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ConfigKeeper, config_keeper_free)

@@ -257,9 +257,9 @@ read_words (ConfigKind kind, const gchar *text, gpointer field)
 
 /* Returns: (transfer full) (nullable) */
 static gchar *
-parse_mailbox (const gchar *text)
+parse_mailbox (const gchar *text, GError **error)
 {
-    gchar *mailbox = message_address_parse (text, MESSAGE_PATH_UTF8, NULL);
+    gchar *mailbox = message_address_parse (text, MESSAGE_PATH_UTF8, error);
 
     if (mailbox != NULL && message_address_domain (mailbox) == NULL)
         g_clear_pointer (&mailbox, g_free);
@@ -270,10 +270,12 @@ parse_mailbox (const gchar *text)
 static gchar *
 read_mailbox (const gchar *text, gpointer field)
 {
-    gchar *mailbox = parse_mailbox (text);
+    g_autoptr (GError) error = NULL;
+    gchar *mailbox = parse_mailbox (text, &error);
 
     if (mailbox == NULL)
-        return g_strdup (expected (KIND_MAILBOX));
+        return error != NULL ? g_strdup_printf ("%s; %s", expected (KIND_MAILBOX), error->message)
+                             : g_strdup (expected (KIND_MAILBOX));
 
     set_text (field, mailbox);
     return NULL;
@@ -299,7 +301,7 @@ read_mailboxes (const gchar *text, gpointer field)
 
     for (guint i = 0; i < entries->len; i++) {
         const MessageListEntry *entry = &g_array_index (entries, MessageListEntry, i);
-        gchar *mailbox = entry->address != NULL ? parse_mailbox (entry->address) : NULL;
+        gchar *mailbox = entry->address != NULL ? parse_mailbox (entry->address, NULL) : NULL;
 
         if (mailbox == NULL)
             return g_strdup (expected (KIND_MAILBOXES));

@@ -148,6 +148,18 @@ complain_value (GPtrArray *problems, const gchar *group, const ConfigEntry *entr
                          strchr (entry->value, '#') != NULL ? ", and a comment only on a line of its own" : ""));
 }
 
+/* A URL may have a password in it, so the value is not shown. Returns: whether it could be explained */
+static gboolean
+explain_host (GPtrArray *problems, const gchar *group, const Key *key, const ConfigEntry *entry)
+{
+    gboolean is_name = key->kind == KIND_HOST || key->kind == KIND_DOMAIN;
+    g_autofree gchar *meant = is_name ? config_value_explain_host (key->key, entry->value) : NULL;
+
+    if (meant != NULL)
+        config_schema_complain (problems, entry->place, group, entry->key, "expected %s", meant);
+    return meant != NULL;
+}
+
 static gpointer
 field_of (const Key *key, const ConfigTargets *targets)
 {
@@ -284,7 +296,7 @@ read_entry (const ConfigGroup *group, const gchar *kind, const ConfigEntry *entr
         return;
 
     wanted = read_value (key, entry->value, targets);
-    if (wanted != NULL)
+    if (wanted != NULL && !explain_host (problems, group->name, key, entry))
         complain_value (problems, group->name, entry, wanted);
 }
 

@@ -11,6 +11,7 @@
 #include "config-value.h"
 
 #include <gio/gio.h>
+#include <string.h>
 
 /* RFC 1035 2.3.4 */
 #define LABEL_LONGEST_BYTES  63
@@ -202,6 +203,7 @@ is_label (const gchar *label)
 gchar *
 config_value_domain (const gchar *text)
 {
+    g_autofree gchar *bare = NULL;
     g_autofree gchar *ascii = NULL;
     g_autofree gchar *lower = NULL;
     g_auto (GStrv) labels = NULL;
@@ -209,7 +211,9 @@ config_value_domain (const gchar *text)
     if (!g_utf8_validate (text, -1, NULL) || g_hostname_is_ip_address (text))
         return NULL;
 
-    ascii = g_hostname_to_ascii (text);
+    /* The root's dot (RFC 1034 3.1) is DNS's, and no part of a name in mail or in a certificate. */
+    bare = g_strndup (text, strlen (text) - (g_str_has_suffix (text, ".") ? 1 : 0));
+    ascii = g_hostname_to_ascii (bare);
     if (ascii == NULL || strlen (ascii) > DOMAIN_LONGEST_BYTES)
         return NULL;
 
@@ -236,6 +240,46 @@ config_value_host (const gchar *text)
         return config_value_domain (text);
 
     return g_hostname_is_ip_address (inner) ? g_steal_pointer (&inner) : NULL;
+}
+
+/* The part of a URL's or an address's @text that names the host, which @port follows. */
+static gchar *
+split_host (const gchar *text, const gchar **port)
+{
+    const gchar *at = strrchr (text, '@');
+    const gchar *start = at != NULL ? at + 1 : text;
+    gsize length = *start == '[' ? strcspn (start, "]/") + 1 : strcspn (start, ":/");
+    g_autofree gchar *host = g_strndup (start, MIN (length, strlen (start)));
+
+    *port = strlen (start) > length && start[length] == ':' ? start + length + 1 : NULL;
+    return config_value_host (host);
+}
+
+gchar *
+config_value_explain_host (const gchar *key, const gchar *text)
+{
+    const gchar *scheme_end = strstr (text, "://");
+    const gchar *rest = scheme_end != NULL ? scheme_end + strlen ("://") : text;
+    gboolean is_implicit = g_ascii_strncasecmp (text, "smtps:", strlen ("smtps:")) == 0;
+    const gchar *port = NULL;
+    g_autofree gchar *host = NULL;
+    GString *words;
+
+    if (strpbrk (text, " \t,") != NULL)
+        return NULL;
+
+    host = split_host (rest, &port);
+    if (host == NULL)
+        return NULL;
+
+    words = g_string_new (NULL);
+    g_string_append_printf (words, "the name alone, %s=%s", key, host);
+    if (port != NULL && g_ascii_isdigit (*port) && g_str_equal (key, "Host"))
+        g_string_append_printf (words, ", and Port=%.*s in a line of its own", (gint) strspn (port, G_CSET_DIGITS),
+                                port);
+    if (is_implicit)
+        g_string_append (words, ", and TLS=implicit");
+    return g_string_free (words, FALSE);
 }
 
 /* Levenshtein's distance between two short ASCII texts, case aside. */

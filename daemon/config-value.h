@@ -37,6 +37,16 @@ gchar *config_value_domain (const gchar *text);
 gchar *config_value_host (const gchar *text);
 
 /**
+ * config_value_explain_host:
+ * @key: what @text was written for
+ *
+ * What was probably meant by something that is no host name: a URL, a name with a port, an address, several names.
+ *
+ * Returns: (transfer full) (nullable): what was expected, without what could be a secret
+ */
+gchar *config_value_explain_host (const gchar *key, const gchar *text);
+
+/**
  * config_value_nearest:
  * @text: what somebody wrote
  * @candidates: (array zero-terminated=1): what could have been meant

@@ -39,6 +39,7 @@ config_unref (Config *config)
         return;
 
     g_free (config->host_name);
+    g_free (config->machine_name);
     g_free (config->domain);
     g_strfreev (config->admin_addresses);
     g_strfreev (config->local_domains);
@@ -242,18 +243,55 @@ check_retry (const Config *config, const ConfigFile *file, GPtrArray *problems)
                                 config->delivery->retry_longest_seconds);
 }
 
-/* The names that the configuration leaves to the machine. */
-static void
-complete_names (Config *config, const ConfigSources *sources)
+static guint
+rank_name (const gchar *name)
 {
-    if (config->host_name == NULL && sources->host_name != NULL)
-        config->host_name = g_strdup (sources->host_name);
-    if (config->host_name == NULL)
-        config->host_name = identity_host_name (HOST_NAME_WAIT_SECONDS);
+    if (name == NULL)
+        return 0;
+    if (identity_is_useful (name))
+        return 3;
+
+    return g_str_has_prefix (name, "localhost") ? 1 : 2;
+}
+
+/* Returns: (nullable): the name that others can do more with; the first of two that are alike */
+static const gchar *
+choose_name (const gchar *first, const gchar *second)
+{
+    return rank_name (second) > rank_name (first) ? second : first;
+}
+
+static void
+warn_of_names (const Config *config, const ConfigSources *sources, GPtrArray *warnings)
+{
+    if (!identity_is_useful (config->domain))
+        g_ptr_array_add (warnings,
+                         g_strdup_printf ("nobody can answer mail from root@%s: addresses without a domain get "
+                                          "“%s”; set Domain= in the group [Relay] of %s, or put the domain "
+                                          "into %s",
+                                          config->domain, config->domain, sources->path, sources->mail_name_file));
+    if (!identity_is_useful (config->host_name))
+        g_ptr_array_add (warnings,
+                         g_strdup_printf ("this machine greets servers as “%s”, which is no full name, and some "
+                                          "refuse that; set HostName= in the group [Relay] of %s",
+                                          config->host_name, sources->path));
+}
+
+/* The names that the configuration leaves to the machine: of several the best. */
+static void
+complete_names (Config *config, const ConfigSources *sources, GPtrArray *warnings)
+{
+    g_autofree gchar *mail_name =
+        sources->mail_name_file != NULL ? identity_mail_name (sources->mail_name_file) : NULL;
+
+    if (config->host_name == NULL) {
+        config->machine_name =
+            sources->host_name != NULL ? g_strdup (sources->host_name) : identity_host_name (HOST_NAME_WAIT_SECONDS);
+        config->host_name = g_strdup (choose_name (config->machine_name, choose_name (mail_name, config->domain)));
+    }
     if (config->domain == NULL)
-        config->domain = identity_mail_name (sources->mail_name_file);
-    if (config->domain == NULL)
-        config->domain = g_strdup (config->host_name);
+        config->domain = g_strdup (choose_name (mail_name, config->host_name));
+    warn_of_names (config, sources, warnings);
 
     config->delivery->host_name = g_strdup (config->host_name);
     config->delivery->domain = g_strdup (config->domain);
@@ -291,7 +329,7 @@ read_file (ConfigFile *file, const ConfigSources *sources, GPtrArray *problems, 
     read_server_tls (config, file, problems);
     check_retry (config, file, problems);
     config_route_check (config->delivery, file, problems);
-    complete_names (config, sources);
+    complete_names (config, sources, warnings);
     config_rewrite_read_tables (config, file, problems);
     return config;
 }

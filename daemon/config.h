@@ -18,6 +18,7 @@ typedef struct {
 
     /* [Relay] */
     gchar *host_name;      /* in the greeting, EHLO, Received:, Message-ID: */
+    gchar *machine_name;   /* (nullable) what the system says that the machine is called, if it was asked */
     gchar *domain;         /* completes bare addresses */
     GStrv admin_addresses; /* (nullable) who gets the mail of local recipients that have no alias */
     GStrv local_domains;   /* (nullable) beside the host's own names */

@@ -7,17 +7,23 @@
  * then knows the full one (/etc/hosts has it as a rule). But the name service may also ask a network that is
  * away, and a mail relay has to start without one: it is asked on a thread of its own and for a bounded time. A thread
  * that is late finds nobody waiting, and cleans up after itself.
+ *
+ * What such places say is often of no use: what an installer put there, or what a machine without a name is called.
  */
 
 #include "identity.h"
 
 #include "config-value.h"
+#include "small-file.h"
 
 #include <netdb.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #define FALLBACK_NAME "localhost.localdomain"
+
+/* A name, and perhaps a comment on it. */
+#define MAIL_NAME_LONGEST_BYTES 4096
 
 typedef struct {
     gatomicrefcount references;
@@ -43,6 +49,18 @@ lookup_unref (Lookup *lookup)
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Lookup, lookup_unref)
 
+gboolean
+identity_is_useful (const gchar *name)
+{
+    static const gchar *const none[] = {".localdomain", ".localhost", ".invalid"};
+
+    for (guint i = 0; i < G_N_ELEMENTS (none); i++)
+        if (g_str_has_suffix (name, none[i]))
+            return FALSE;
+
+    return strchr (name, '.') != NULL;
+}
+
 static gchar *
 canonical_name (const gchar *name)
 {
@@ -53,9 +71,11 @@ canonical_name (const gchar *name)
     if (getaddrinfo (name, NULL, &hints, &list) != 0)
         return NULL;
 
-    if (list->ai_canonname != NULL && strchr (list->ai_canonname, '.') != NULL)
+    if (list->ai_canonname != NULL)
         found = config_value_domain (list->ai_canonname);
     freeaddrinfo (list);
+    if (found != NULL && !identity_is_useful (found))
+        g_clear_pointer (&found, g_free);
     return found;
 }
 
@@ -105,7 +125,7 @@ identity_host_name (guint wait_seconds)
 
     if (name == NULL)
         return g_strdup (FALLBACK_NAME);
-    if (strchr (name, '.') != NULL)
+    if (identity_is_useful (name))
         return g_steal_pointer (&name);
 
     full_name = look_up (name, wait_seconds);
@@ -119,11 +139,20 @@ identity_host_name (guint wait_seconds)
 gchar *
 identity_mail_name (const gchar *path)
 {
-    g_autofree gchar *text = NULL;
+    gsize length;
+    g_autofree gchar *text = small_file_read (path, MAIL_NAME_LONGEST_BYTES, NULL, &length, NULL);
+    g_auto (GStrv) lines = NULL;
 
-    if (!g_file_get_contents (path, &text, NULL, NULL))
+    if (text == NULL)
         return NULL;
 
-    text[strcspn (text, "\n")] = '\0';
-    return config_value_domain (g_strstrip (text));
+    lines = g_strsplit (text, "\n", -1);
+    for (guint i = 0; lines[i] != NULL; i++) {
+        const gchar *line = g_strstrip (lines[i]);
+
+        if (*line != '\0' && *line != '#')
+            return config_value_domain (line);
+    }
+
+    return NULL;
 }

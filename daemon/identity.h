@@ -14,5 +14,8 @@
  */
 gchar *identity_host_name (guint wait_seconds);
 
-/* Returns: (transfer full) (nullable): the domain in the first line of the file @path (/etc/mailname) */
+/* Returns: (transfer full) (nullable): the domain in the first line of the file @path (/etc/mailname) that is no comment */
 gchar *identity_mail_name (const gchar *path);
+
+/* Whether others can do something with the host name or domain @name: it has a dot, and is none that every machine has. */
+gboolean identity_is_useful (const gchar *name);

@@ -356,6 +356,7 @@ bus_configuration (gpointer user_data)
     const Relay *self = user_data;
 
     return (BusConfiguration){.problems = config_keeper_problems (self->config_keeper),
+                              .warnings = config_keeper_warnings (self->config_keeper),
                               .in_force = config_in_force_name (config_keeper_in_force (self->config_keeper)),
                               .since_usec = config_keeper_since (self->config_keeper)};
 }
@@ -527,7 +528,7 @@ read_config (Relay *self, const RelayOptions *options)
     give_aliases (self, self->config);
 
     /* The name service may take its time, so it is not asked again. */
-    self->host_name = g_strdup (self->config->host_name);
+    self->host_name = g_strdup (self->config->machine_name);
     self->sources.host_name = self->host_name;
 }
 

@@ -31,9 +31,10 @@ typedef void (*BusChecked) (GVariant *report, gpointer user_data);
 
 /* How the configuration is. */
 typedef struct {
-    const gchar *problems; /* (nullable): a line for each thing that is wrong with it */
-    const gchar *in_force; /* "current", "earlier", "none" */
-    gint64 since_usec;     /* when what is in force was good last */
+    const gchar *problems;     /* (nullable): a line for each thing that is wrong with it */
+    const GPtrArray *warnings; /* of gchar *: what works but should not stay so */
+    const gchar *in_force;     /* "current", "earlier", "none" */
+    gint64 since_usec;         /* when what is in force was good last */
 } BusConfiguration;
 
 typedef struct {

@@ -136,6 +136,18 @@ get_configuration_problems (const Moment *moment)
 }
 
 static GVariant *
+get_configuration_warnings (const Moment *moment)
+{
+    const GPtrArray *warnings = get_configuration (moment).warnings;
+    GVariantBuilder builder;
+
+    g_variant_builder_init (&builder, G_VARIANT_TYPE_STRING_ARRAY);
+    for (guint i = 0; i < warnings->len; i++)
+        g_variant_builder_add_value (&builder, bus_variant_text (g_ptr_array_index (warnings, i)));
+    return g_variant_builder_end (&builder);
+}
+
+static GVariant *
 get_configuration_in_force (const Moment *moment)
 {
     return g_variant_new_string (get_configuration (moment).in_force);
@@ -168,6 +180,7 @@ static const struct {
     {"Unindexed", get_unindexed, TRUE},
     {"Trouble", get_trouble, TRUE},
     {"ConfigurationProblems", get_configuration_problems, TRUE},
+    {"ConfigurationWarnings", get_configuration_warnings, TRUE},
     {"ConfigurationInForce", get_configuration_in_force, TRUE},
     {"ConfigurationSince", get_configuration_since, TRUE},
 };

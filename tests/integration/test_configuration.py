@@ -149,7 +149,7 @@ def test_the_bus_tells_what_is_in_force(make_relay, receiver):
 
 def json_status(relay):
     told = json.loads(relay.postern("status", "--json"))["configuration"]
-    assert told.pop("since").startswith("20")
+    assert told.pop("since").startswith("20") and told.pop("warnings") == []
     return told
 
 
@@ -172,6 +172,30 @@ def test_a_reload_without_a_bus_is_a_signal(make_relay, receiver):
     relay.wait_line("the configuration was read anew")
     done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False)
     assert done.returncode == 69 and "cannot be asked" in done.stderr
+
+
+# ---- names ----
+
+
+@pytest.mark.parametrize("names, domain", [
+    ({"Domain": "localhost"}, "localhost"),
+    ({"Domain": "box"}, "box"),
+    ({"Domain": "localhost.localdomain."}, "localhost.localdomain"),
+])
+def test_a_name_that_is_of_no_use_is_told(make_relay, receiver, names, domain):
+    relay = make_relay(receiver, {"Relay": names})
+    relay.wait_line(f"nobody can answer mail from root@{domain}: .*set Domain=")
+    told = f"nobody can answer mail from root@{domain}"
+    assert told in relay.postern("status") and told in relay.postern("check")
+
+
+def test_a_dot_behind_a_name_is_dropped(make_relay, receiver):
+    relay = make_relay(receiver, {"Relay": {"HostName": "relay.example.org.", "Domain": "example.org."},
+                                  "Smarthost": {"Host": "localhost."}})
+    assert "Warning" not in relay.postern("status")
+    relay.sendmail("-t", message="To: you@example.net.\nSubject: dots\n\nhello\n")
+    (got,) = receiver.wait_messages(1)
+    assert got.recipients == ["you@example.net"] and got.sender.endswith("@example.org")
 
 
 # ---- somebody waits ----

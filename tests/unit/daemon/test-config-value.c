@@ -184,6 +184,47 @@ test_a_slip_of_the_pen_is_guessed (void)
     g_assert_cmpstr (config_value_nearest ("", names), ==, NULL);
 }
 
+static void
+test_what_was_meant_by_no_host_name_is_explained (void)
+{
+    static const struct {
+        const gchar *key, *text, *meant;
+    } cases[] = {
+        {"Host", "smtp.example.org:587", "the name alone, Host=smtp.example.org, and Port=587 in a line of its own"},
+        {"Host", "smtp://smtp.example.org", "the name alone, Host=smtp.example.org"},
+        {"Host", "smtp://smtp.example.org:25/",
+         "the name alone, Host=smtp.example.org, and Port=25 in a line of its own"},
+        {"Host", "smtps://me:secret@smtp.example.org", "the name alone, Host=smtp.example.org, and TLS=implicit"},
+        {"Host", "me@example.org", "the name alone, Host=example.org"},
+        {"Host", "[2001:db8::1]:25", "the name alone, Host=2001:db8::1, and Port=25 in a line of its own"},
+        {"Domain", "@example.org", "the name alone, Domain=example.org"},
+        {"HostName", "http://example.org/", "the name alone, HostName=example.org"},
+        {"Host", "one two", NULL},
+        {"Host", "a,b", NULL},
+        {"Host", "", NULL},
+        {"Host", "://", NULL},
+        {"Host", "[", NULL},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+        g_autofree gchar *meant = config_value_explain_host (cases[i].key, cases[i].text);
+
+        g_assert_cmpstr (meant, ==, cases[i].meant);
+    }
+}
+
+static void
+test_the_dot_of_the_root_is_no_part_of_a_name (void)
+{
+    g_autofree gchar *domain = config_value_domain ("Example.org.");
+    g_autofree gchar *host = config_value_host ("localhost.");
+
+    g_assert_cmpstr (domain, ==, "example.org");
+    g_assert_cmpstr (host, ==, "localhost");
+    g_assert_null (config_value_domain ("example.org.."));
+    g_assert_null (config_value_domain ("."));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -198,6 +239,10 @@ main (int argc, char **argv)
     g_test_add_func ("/daemon/config-value/domains-are-lower-case-and-ascii", test_domains_are_lower_case_and_ascii);
     g_test_add_func ("/daemon/config-value/hosts-are-names-or-addresses", test_hosts_are_names_or_addresses);
     g_test_add_func ("/daemon/config-value/a-slip-of-the-pen-is-guessed", test_a_slip_of_the_pen_is_guessed);
+    g_test_add_func ("/daemon/config-value/what-was-meant-by-no-host-name-is-explained",
+                     test_what_was_meant_by_no_host_name_is_explained);
+    g_test_add_func ("/daemon/config-value/the-dot-of-the-root-is-no-part-of-a-name",
+                     test_the_dot_of_the_root_is_no_part_of_a_name);
 
     return g_test_run ();
 }

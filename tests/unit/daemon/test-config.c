@@ -310,6 +310,40 @@ test_the_mail_name_is_the_domain (Fixture *fixture, gconstpointer data)
     g_assert_cmpstr (load_good (fixture, "")->domain, ==, "box.example.org");
 }
 
+static void
+test_the_better_name_is_taken (Fixture *fixture, gconstpointer data)
+{
+    static const struct {
+        const gchar *mail_name, *machine, *configuration;
+        const gchar *domain, *host_name;
+        guint warnings;
+    } cases[] = {
+        {"localhost", "box.example.org", "", "box.example.org", "box.example.org", 0},
+        {"box", "box.example.org", "", "box.example.org", "box.example.org", 0},
+        {"example.org.", "box", "", "example.org", "example.org", 0},
+        {"example.org", "localhost.localdomain", "", "example.org", "example.org", 0},
+        {"localhost", "box", "", "box", "box", 2},
+        {"box", "localhost.localdomain", "", "box", "box", 2},
+        {"localhost", "localhost.localdomain", "", "localhost", "localhost.localdomain", 2},
+        {"localhost", "box", "[Relay]\nDomain=example.org.\n", "example.org", "example.org", 0},
+        {"localhost", "box", "[Relay]\nHostName=box.example.org.\n", "box.example.org", "box.example.org", 0},
+        {"example.org", "box.example.org", "[Relay]\nDomain=localhost\n", "localhost", "box.example.org", 1},
+    };
+    g_autofree gchar *mail_name = g_build_filename (fixture->folder, "mailname", NULL);
+
+    for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+        const Config *config;
+
+        g_free (write_file (fixture, "mailname", cases[i].mail_name));
+        fixture->sources.mail_name_file = mail_name;
+        fixture->sources.host_name = cases[i].machine;
+        config = load_good (fixture, cases[i].configuration);
+        g_assert_cmpstr (config->domain, ==, cases[i].domain);
+        g_assert_cmpstr (config->host_name, ==, cases[i].host_name);
+        g_assert_cmpuint (fixture->warnings->len, ==, cases[i].warnings);
+    }
+}
+
 typedef struct {
     const gchar *group;
     const gchar *key;
@@ -319,7 +353,7 @@ typedef struct {
 
 static const Bad bad_values[] = {
     {"Relay", "HostName", "my host", "a domain name"},
-    {"Relay", "Domain", "@example.org", "a domain name"},
+    {"Relay", "Domain", "example..org", "a domain name"},
     {"Server", "TrustedNetworks", "10.0.0.1/8", "10.0.0.1/8"},
     {"Server", "TrustedNetworks", "loopback", "networks such as"},
     {"Server", "MaxMessageSize", "10 apples", "a number of bytes"},
@@ -354,7 +388,7 @@ static const Bad bad_values[] = {
     {"Delivery", "KeepConnection", "x", "a span of time"},
     {"Delivery", "NoticeContent", "x", "a number of bytes"},
     {"Delivery", "PauseOnMetered", "maybe", "yes or no"},
-    {"Smarthost", "Host", "mail.example.org:587", "goes to Port="},
+    {"Smarthost", "Host", "mail.example.org:587", "and Port=587 in a line of its own"},
     {"Smarthost", "Port", "0", "at least 1"},
     {"Smarthost", "Port", "65536", "at most 65535"},
     {"Smarthost", "TLS", "yes", "none, opportunistic, starttls or implicit"},
@@ -584,6 +618,7 @@ main (int argc, char **argv)
     add ("an-empty-value-is-the-default", test_an_empty_value_is_the_default);
     add ("no-networks-means-nobody", test_no_networks_means_nobody);
     add ("the-mail-name-is-the-domain", test_the_mail_name_is_the_domain);
+    add ("the-better-name-is-taken", test_the_better_name_is_taken);
     add ("a-bad-value-is-named-with-what-was-expected", test_a_bad_value_is_named_with_what_was_expected);
     add ("the-error-names-the-drop-in", test_the_error_names_the_drop_in);
     add ("all-problems-are-told-at-once", test_all_problems_are_told_at_once);
