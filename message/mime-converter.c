@@ -49,14 +49,23 @@ choose_form (const MessageMimeEntity *entity, MessageSurveyFlags flags)
     return MESSAGE_MIME_FORM_MASKED;
 }
 
+/* A header may lack the empty line that ends it, where the body's first line cannot pass for a field. Once it is changed it could:
+ * "J\303\266rg: x" is none, "J?rg: x" is one, and so is what is added to the header of a message that is the body. */
+static gboolean
+needs_end (const MessageMimeEntity *entity, MessageMimeForm form)
+{
+    return form != MESSAGE_MIME_FORM_SAME || entity->kind == MESSAGE_MIME_MESSAGE ||
+           entity->kind == MESSAGE_MIME_MULTIPART;
+}
+
 static MessageMimeChange
 choose_change (const MessageMimeEntity *entity, MessageSurveyFlags flags, MessageMimeForm form)
 {
-    MessageMimeChange change = {.add_version = (flags & MESSAGE_SURVEY_VERSION) != 0};
+    MessageMimeChange change = {.add_version = (flags & MESSAGE_SURVEY_VERSION) != 0,
+                                .end = needs_end (entity, form)};
 
     if (form == MESSAGE_MIME_FORM_QUOTED || form == MESSAGE_MIME_FORM_BASE64) {
         change.label = form == MESSAGE_MIME_FORM_QUOTED ? "quoted-printable" : "base64";
-        change.end = TRUE;
         if (!entity->has_type)
             change.type =
                 (flags & MESSAGE_SURVEY_UTF8) != 0 ? "text/plain; charset=utf-8" : "text/plain; charset=unknown-8bit";
