@@ -139,6 +139,9 @@ message_header_end (const gchar *data, gsize length, gsize *body)
     g_return_val_if_fail (data != NULL || length == 0, FALSE);
     g_return_val_if_fail (body != NULL, FALSE);
 
+    if (length == 0)
+        return FALSE;
+
     for (;;) {
         LineKind kind = line_kind (data + at, length - at, at == 0);
         gsize line;
@@ -184,7 +187,8 @@ field_new (MessageHeader *header, const gchar *name, const gchar *body)
     return (MessageField){g_string_chunk_insert (header->texts, name), g_string_chunk_insert (header->texts, spaced)};
 }
 
-/* A string of these bytes, NUL bytes left out. */
+/* A string of these bytes, NUL bytes left out. A CR and a LF that only a NUL kept apart must not become the end of a line:
+ * what follows would be another field, or the body. */
 static gchar *
 insert_without_nul (GStringChunk *texts, const gchar *data, gsize length)
 {
@@ -194,9 +198,12 @@ insert_without_nul (GStringChunk *texts, const gchar *data, gsize length)
     if (memchr (data, '\0', length) == NULL)
         return string;
 
-    for (gsize i = 0; i < length; i++)
+    for (gsize i = 0; i < length; i++) {
+        while (data[i] == '\n' && to > string && to[-1] == '\r' && data[i - 1] == '\0')
+            to--;
         if (data[i] != '\0')
             *to++ = data[i];
+    }
     *to = '\0';
 
     return string;

@@ -233,6 +233,19 @@ nul_bytes_are_dropped (void)
     g_assert_cmpstr (written, ==, "Subject: ab\r\nTo: c\r\n\r\n");
 }
 
+/* Some readers end a line there, but none of ours would find the same header twice. */
+static void
+nul_bytes_leave_no_end_of_a_line_behind (void)
+{
+    static const gchar section[] = "Subject: a\r\0\nBcc: b\r\r\0\0\n\r\n\r\n";
+    g_autoptr (MessageHeader) header = message_header_parse (section, sizeof (section) - 1);
+    g_autofree gchar *written = write_header (header);
+
+    g_assert_cmpstr (written, ==, "Subject: a\nBcc: b\n\r\n\r\n");
+    g_assert_cmpuint (message_header_count (header), ==, 1);
+    g_assert_null (message_header_find (header, "Bcc"));
+}
+
 static void
 empty_section_has_no_fields (void)
 {
@@ -320,6 +333,8 @@ main (gint argc, gchar **argv)
     g_test_add_func ("/message/header/from-line-is-dropped", from_line_is_dropped);
     g_test_add_func ("/message/header/space-before-the-colon-is-dropped", space_before_the_colon_is_dropped);
     g_test_add_func ("/message/header/nul-bytes-are-dropped", nul_bytes_are_dropped);
+    g_test_add_func ("/message/header/nul-bytes-leave-no-end-of-a-line-behind",
+                     nul_bytes_leave_no_end_of_a_line_behind);
     g_test_add_func ("/message/header/empty-section-has-no-fields", empty_section_has_no_fields);
     g_test_add_func ("/message/header/find-takes-the-first-whatever-its-case",
                      find_takes_the_first_whatever_its_case);
