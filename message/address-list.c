@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "message/address-list.h"
+#include "message/encoded-word.h"
 
 /* Of one entry; more are no trouble. */
 #define TOKENS_USUAL 16
@@ -270,13 +271,6 @@ join (const gchar *text, const Tokens *tokens)
     return g_string_free (joined, FALSE);
 }
 
-/* A display name that lost its address; RFC 2047 5 lets no encoded word stand in an address. */
-static gboolean
-is_encoded_word (const gchar *address)
-{
-    return g_str_has_prefix (address, "=?") && g_str_has_suffix (address, "?=");
-}
-
 static void
 add_entry (GArray *entries, const gchar *text, const GArray *tokens)
 {
@@ -298,7 +292,8 @@ add_entry (GArray *entries, const gchar *text, const GArray *tokens)
         }
     }
 
-    if (entry.address != NULL && entry.bare && is_encoded_word (entry.address))
+    /* A display name that lost its address; RFC 2047 5 lets no encoded word stand in an address. */
+    if (entry.address != NULL && entry.bare && message_encoded_word_is_one (entry.address, strlen (entry.address)))
         g_clear_pointer (&entry.address, g_free);
 
     g_array_append_val (entries, entry);

@@ -115,6 +115,7 @@ what_is_no_address_is_shown (void)
     EXPECT ("a\\b", "?a\\b");
     EXPECT ("[192.0.2.1]", "?[192.0.2.1]");
     EXPECT ("=?utf-8?q?Jane?=", "?=?utf-8?q?Jane?=");
+    EXPECT ("=?=", "(bare) =?=");
     EXPECT ("\"a\" b", "?\"a\" b");
 }
 
