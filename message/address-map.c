@@ -166,7 +166,7 @@ message_address_map_parse (const gchar *text, gsize length, const gchar *domain,
         return map;
     }
 
-    terminated = g_strndup (text, length);
+    terminated = g_strndup (length > 0 ? text : "", length);
     lines = g_strsplit_set (terminated, "\n", -1);
     for (guint i = 0; lines[i] != NULL; i++) {
         g_autoptr (GError) error = NULL;

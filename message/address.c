@@ -395,11 +395,14 @@ path_extent (const gchar *text, gsize length)
 gchar *
 message_path_parse (const gchar *text, gsize length, MessagePathFlags flags, gsize *consumed, GError **error)
 {
-    Scanner scanner = {text, text + length, flags, text, path_extent (text, length)};
+    Scanner scanner;
     gchar *address;
 
     g_return_val_if_fail (text != NULL || length == 0, NULL);
 
+    if (text == NULL)
+        text = "";
+    scanner = (Scanner){text, text + length, flags, text, path_extent (text, length)};
     address = scan_path (&scanner, error);
     if (address != NULL && consumed != NULL)
         *consumed = (gsize) (scanner.at - text);

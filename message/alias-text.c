@@ -309,7 +309,7 @@ cut_lines (const gchar *text, gsize length, GPtrArray *remarks)
         return NULL;
     }
 
-    terminated = g_strndup (text, length);
+    terminated = g_strndup (length > 0 ? text : "", length);
     return g_strsplit_set (terminated, "\n", -1);
 }
 

@@ -28,13 +28,14 @@ smtp_dots_stuff (SmtpDots *dots, GBytes *piece)
 {
     gsize length;
     const gchar *data = g_bytes_get_data (piece, &length);
-    const gchar *end = data + length;
+    const gchar *end;
     const gchar *dot;
     GString *stuffed;
 
     if (length == 0)
         return g_bytes_ref (piece);
 
+    end = data + length;
     dot = !dots->in_line && data[0] == '.' ? data : find_dot (data, length);
     dots->in_line = end[-1] != '\n';
     if (!dot)

@@ -9,11 +9,12 @@
  * the first ones, the last one is checked here.
  *
  * The first two bytes of an input set the session up; a "|" in the rest is where the owner acts: TLS is up then, if it was
- * asked for. In the corpus all of them are printable, so that a seed can be written by hand.
+ * asked for, and a session that has nothing to do is kept alive, tried, or ended. In the corpus all of them are printable,
+ * so that a seed can be written by hand.
  */
 
 #include "../unit/smtp/talk.h"
-#include "replay.h"
+#include "fuzz.h"
 
 #include <string.h>
 
@@ -88,8 +89,31 @@ feed (Talk *talk, const gchar *data, gsize length, gsize step)
         talk_feed (talk, data + position, MIN (step, length - position));
 }
 
+typedef enum { OWNER_WAITS, OWNER_RESETS, OWNER_PROBES, OWNER_QUITS } Owner;
+
 static void
-play (const TalkSetup *setup, const gchar *text, gsize length, gsize step)
+act_if_idle (Talk *talk, Owner owner)
+{
+    if (!g_str_has_suffix (talk->log->str, "E: ready\n") || smtp_client_wait (talk->client) != SMTP_CLIENT_WAIT_NONE)
+        return;
+
+    switch (owner) {
+    case OWNER_WAITS:
+        break;
+    case OWNER_RESETS:
+        smtp_client_reset (talk->client);
+        break;
+    case OWNER_PROBES:
+        smtp_client_probe (talk->client, "probe@x.org");
+        break;
+    case OWNER_QUITS:
+        smtp_client_quit (talk->client);
+        break;
+    }
+}
+
+static void
+play (const TalkSetup *setup, Owner owner, const gchar *text, gsize length, gsize step)
 {
     g_autoptr (Talk) talk = talk_new (setup);
     const gchar *end = text + length;
@@ -99,6 +123,7 @@ play (const TalkSetup *setup, const gchar *text, gsize length, gsize step)
         gsize share = (gsize) ((turn ? turn : end) - text);
 
         talk_act_if_owed (talk);
+        act_if_idle (talk, owner);
         feed (talk, text, share, step);
         text += share + (turn ? 1 : 0);
     }
@@ -115,6 +140,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     g_autoptr (MessageEnvelope) envelope = NULL;
     TalkSetup setup = {.pieces = pieces, .messages = MESSAGES};
     const gchar *text;
+    Owner owner;
 
     if (size < SETTINGS_BYTES)
         return 0;
@@ -125,11 +151,12 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     setup.parameters.user = data[0] & 4 ? "user" : NULL;
     setup.parameters.password = "secret";
     setup.parameters.auth_without_tls = (data[0] & 8) != 0;
+    owner = data[0] >> 4 & 3;
     text = (const gchar *) data + SETTINGS_BYTES;
     size -= SETTINGS_BYTES;
 
-    play (&setup, text, size, MAX (size, 1));
-    play (&setup, text, size, 1 + (gsize) (guint8) (data[1] - '1'));
+    play (&setup, owner, text, size, MAX (size, 1));
+    play (&setup, owner, text, size, 1 + (gsize) (guint8) (data[1] - '1'));
 
     return 0;
 }

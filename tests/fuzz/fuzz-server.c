@@ -12,7 +12,7 @@
  */
 
 #include "../unit/smtp/dialogue.h"
-#include "replay.h"
+#include "fuzz.h"
 
 #include <string.h>
 

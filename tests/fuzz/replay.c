@@ -10,7 +10,7 @@
 
 #include <glib.h>
 
-#include "replay.h"
+#include "fuzz.h"
 
 static guint
 replay_file (const gchar *path, guint number)
@@ -52,6 +52,7 @@ main (int argc, char **argv)
 {
     guint number = 0;
 
+    LLVMFuzzerInitialize (&argc, &argv);
     for (int i = 1; i < argc; i++)
         number = replay (argv[i], number);
     g_print ("1..%u\n", number);

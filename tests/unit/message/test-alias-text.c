@@ -64,6 +64,7 @@ names_lead_to_targets (void)
                                                                            "webmaster: root\n");
     expect ("*: all@example.org\r\n", "*: all@example.org\n");
     expect ("", "");
+    expect_bytes (NULL, 0, "");
 }
 
 static void
