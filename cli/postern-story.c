@@ -35,9 +35,9 @@ static const Event events[] = {
     [DELETED] = {"3ce9f660115045bdad671aec7ff70fc9", "deleted", STYLE_BAD},
 };
 
-/* How many times each kind of event is in a story, and the recipients that its beginning tells of. */
+/* To how many recipients each kind of event happened in a story, and the recipients that its beginning tells of. */
 typedef struct {
-    guint counts[OTHER + 1];
+    guint64 counts[OTHER + 1];
     guint64 recipients; /* 0: not known */
     EventKind last;
 } Tally;
@@ -72,12 +72,13 @@ static void
 count_event (Tally *tally, GVariant *fields)
 {
     const gchar *recipients = get_field (fields, "POSTERN_RECIPIENTS");
+    guint64 n = recipients != NULL ? g_ascii_strtoull (recipients, NULL, 10) : 0;
     EventKind kind = kind_of (fields);
 
-    tally->counts[kind]++;
     tally->last = kind;
-    if (kind == QUEUED && recipients != NULL)
-        tally->recipients = g_ascii_strtoull (recipients, NULL, 10);
+    tally->counts[kind] += kind == QUEUED ? 1 : MAX (n, 1);
+    if (kind == QUEUED)
+        tally->recipients = n;
 }
 
 /* ---- For people ---- */
@@ -94,6 +95,27 @@ tell_event (const gchar *id, GVariant *fields)
     return text_escape (sentence);
 }
 
+/* Those whom the sentence only counts: what became of each stands in a line of its own. */
+static void
+print_others (GVariant *fields)
+{
+    GVariantIter iter;
+    const gchar *key, *value;
+    gboolean is_first = TRUE;
+
+    g_variant_iter_init (&iter, fields);
+    while (g_variant_iter_next (&iter, "(&s&s)", &key, &value)) {
+        g_autofree gchar *address = NULL;
+
+        if (!g_str_equal (key, "POSTERN_RECIPIENT"))
+            continue;
+        address = text_escape (value);
+        if (!is_first)
+            g_print ("      likewise <%s>\n", address);
+        is_first = FALSE;
+    }
+}
+
 static void
 print_event (const gchar *id, guint64 usec, GVariant *fields, gint64 now_usec)
 {
@@ -103,6 +125,8 @@ print_event (const gchar *id, guint64 usec, GVariant *fields, gint64 now_usec)
 
     g_print ("  %s  %s%s%s\n", time, style_begin (kind == OTHER ? STYLE_PLAIN : events[kind].style), sentence,
              style_end ());
+    if (kind != QUEUED)
+        print_others (fields);
 }
 
 static void

@@ -8,6 +8,9 @@
  * explains it to a newcomer. The sentence of a message starts with its queue id, so that a plain text search tells its
  * whole story.
  *
+ * Recipients with the same result share an entry, which has a field for each of them: a message to thousands would push
+ * other people's mail out of the journal, and the journal finds an entry by any of its fields.
+ *
  * Entries for mail that goes its way are informational; what delays or ends a message is a notice; what an administrator has to
  * do something about is a warning or an error. A busy relay logs two events a message, so they are put together on the
  * stack, without allocations but the sentence's, and those two without printf.
@@ -15,12 +18,16 @@
 
 #include "log-event.h"
 
+#include "log.h"
+
 #include <syslog.h>
 
-/* A message to thousands tells the first few of them when it is queued, and each one when it is delivered. */
-#define RECIPIENTS_SHOWN_MOST 20
+/* A message to thousands names the first of them when it is queued, and each one when something became of it. */
+#define RECIPIENTS_SHOWN_MOST QUEUE_EVENT_ALIKE_MOST
 
-#define FIELDS_MOST       (RECIPIENTS_SHOWN_MOST + 20)
+#define FIELDS_MOST (RECIPIENTS_SHOWN_MOST + 20)
+G_STATIC_ASSERT (FIELDS_MOST <= LOG_FIELDS_MOST);
+
 #define NUMBERS_MOST      8
 #define NUMBER_TEXT_BYTES 24
 
@@ -187,6 +194,27 @@ append_address (GString *text, const gchar *words, const gchar *address)
     g_string_append_c (text, '>');
 }
 
+/* How many of the message's recipients the event is about, and names if they are not too many. */
+static guint
+n_recipients (const QueueEvent *event)
+{
+    if (event->type == QUEUE_EVENT_QUEUED)
+        return event->message->envelope->recipients->len;
+
+    return event->recipient != NULL ? 1 + event->n_alike : 0;
+}
+
+/* Appends the recipients after the words that lead to them. */
+static void
+append_recipients (GString *text, const gchar *words, const QueueEvent *event)
+{
+    guint n = n_recipients (event);
+
+    append_address (text, words, event->recipient);
+    if (n > 1)
+        g_string_append_printf (text, " and %u more", n - 1);
+}
+
 static void
 append_origin (GString *text, const QueueOrigin *origin)
 {
@@ -205,12 +233,9 @@ static void
 append_queued (GString *text, const QueueEvent *event)
 {
     const QueueMessage *message = event->message;
-    guint n = message->envelope->recipients->len;
 
     append_address (text, "queued mail of ", message->envelope->sender);
-    append_address (text, " for ", event->recipient);
-    if (n > 1)
-        g_string_append_printf (text, " and %u more", n - 1);
+    append_recipients (text, " for ", event);
     g_string_append (text, ", ");
     append_number (text, message->size);
     g_string_append (text, " bytes, ");
@@ -259,28 +284,33 @@ append_story (GString *text, const QueueEvent *event)
         return;
     case QUEUE_EVENT_DELIVERED:
         /* Nobody has it: it was discarded. */
-        if (event->result != NULL && event->result->remote == NULL)
-            g_string_append_printf (text, "mail for <%s> was not sent", event->recipient);
-        else
-            append_address (text, "delivered to ", event->recipient);
+        if (event->result != NULL && event->result->remote == NULL) {
+            append_recipients (text, "mail for ", event);
+            g_string_append (text, " was not sent");
+        } else {
+            append_recipients (text, "delivered to ", event);
+        }
         append_reply (text, event->result);
         g_string_append (text, " (after ");
         append_span (text, event->now_usec - event->message->arrival_usec);
         g_string_append_c (text, ')');
         return;
     case QUEUE_EVENT_DEFERRED:
-        g_string_append_printf (text, "mail for <%s> has to wait, deferred", event->recipient);
+        append_recipients (text, "mail for ", event);
+        g_string_append (text, " has to wait, deferred");
         append_reply (text, event->result);
         append_next (text, event);
         return;
     case QUEUE_EVENT_BOUNCED:
-        g_string_append_printf (text, "mail for <%s> bounced", event->recipient);
+        append_recipients (text, "mail for ", event);
+        g_string_append (text, " bounced");
         if (event->result != NULL && event->result->remote != NULL)
             g_string_append (text, ", refused for good");
         append_reply (text, event->result);
         return;
     case QUEUE_EVENT_EXPIRED:
-        g_string_append_printf (text, "mail for <%s> was given up after ", event->recipient);
+        append_recipients (text, "mail for ", event);
+        g_string_append (text, " was given up after ");
         append_span (text, event->now_usec - event->message->arrival_usec);
         g_string_append (text, ", last deferred");
         append_reply (text, event->result);
@@ -322,18 +352,28 @@ event_of (QueueEventType type)
 }
 
 static void
+add_recipient (Entry *entry, const QueueEvent *event, guint index)
+{
+    entry_add (entry, "POSTERN_RECIPIENT", message_envelope_recipient (event->message->envelope, index)->address);
+}
+
+static void
 add_recipients (Entry *entry, const QueueEvent *event)
 {
-    const MessageEnvelope *envelope = event->message->envelope;
-    guint n = MIN (envelope->recipients->len, RECIPIENTS_SHOWN_MOST);
+    guint n = n_recipients (event);
 
-    if (event->type != QUEUE_EVENT_QUEUED) {
-        entry_add (entry, "POSTERN_RECIPIENT", event->recipient);
+    if (event->type == QUEUE_EVENT_QUEUED) {
+        for (guint i = 0; i < MIN (n, RECIPIENTS_SHOWN_MOST); i++)
+            add_recipient (entry, event, i);
+        entry_add_number (entry, "POSTERN_RECIPIENTS", n);
         return;
     }
 
-    for (guint i = 0; i < n; i++)
-        entry_add (entry, "POSTERN_RECIPIENT", message_envelope_recipient (envelope, i)->address);
+    entry_add (entry, "POSTERN_RECIPIENT", event->recipient);
+    for (guint i = 0; i < event->n_alike; i++)
+        add_recipient (entry, event, event->alike[i]);
+    if (n > 1)
+        entry_add_number (entry, "POSTERN_RECIPIENTS", n);
 }
 
 static void
@@ -347,14 +387,6 @@ add_result (Entry *entry, const QueueEvent *event)
     entry_add (entry, "POSTERN_REPLY", event->result->reply);
 }
 
-/* What the beginning of a message's story has more than the rest of it. */
-static void
-add_arrival (Entry *entry, const QueueEvent *event)
-{
-    entry_add (entry, "POSTERN_MESSAGE_ID", event->message_id);
-    entry_add_number (entry, "POSTERN_RECIPIENTS", event->message->envelope->recipients->len);
-}
-
 void
 log_event_queue (const QueueEvent *event)
 {
@@ -363,7 +395,7 @@ log_event_queue (const QueueEvent *event)
     gchar id[QUEUE_ID_TEXT_BYTES];
     Entry entry;
 
-    if (event->type == QUEUE_EVENT_REMOVED)
+    if (event->type == QUEUE_EVENT_REMOVED || event->is_announced)
         return;
 
     queue_id_write (message->id, id);
@@ -379,7 +411,7 @@ log_event_queue (const QueueEvent *event)
     if (event->type != QUEUE_EVENT_QUEUED)
         add_result (&entry, event);
     else
-        add_arrival (&entry, event);
+        entry_add (&entry, "POSTERN_MESSAGE_ID", event->message_id);
     if (message->origin.uid >= 0)
         entry_add_number (&entry, "POSTERN_SUBMITTER_UID", (guint64) message->origin.uid);
     entry_add (&entry, "POSTERN_PEER", message->origin.peer);

@@ -41,7 +41,8 @@ typedef enum {
 /* The 128-bit id in hexadecimal that the catalog knows the event by. */
 const gchar *log_event_id (LogEvent event);
 
-/* What happened to a message. Nothing for QUEUE_EVENT_REMOVED: what led to it was told. */
+/* What happened to a message. Nothing for QUEUE_EVENT_REMOVED: what led to it was told; and nothing for a recipient that an event
+ * before has announced. */
 void log_event_queue (const QueueEvent *event);
 
 /* A remote went up or down. Nothing for one that has not been tried. */

@@ -30,9 +30,6 @@
 /* LOG_ERR of syslog(3), as the journal's PRIORITY= has it */
 #define PRIORITY_ERROR "3"
 
-/* More than any line of ours has; GLib's own lines have fewer. */
-#define FIELDS_MOST 64
-
 #define LINE_USUAL_BYTES 768
 
 /* A reader that is only slow catches up in this time. */
@@ -253,9 +250,9 @@ write_text (GLogLevelFlags level, const GLogField *fields, gsize n_fields)
 static gboolean
 write_journal (const GLogField *fields, gsize n_fields)
 {
-    struct iovec vector[FIELDS_MOST];
+    struct iovec vector[LOG_FIELDS_MOST];
     g_autoptr (GString) text = g_string_sized_new (1024);
-    int n = (int) MIN (n_fields, FIELDS_MOST);
+    int n = (int) MIN (n_fields, LOG_FIELDS_MOST);
     gchar *start;
 
     for (int i = 0; i < n; i++) {

@@ -7,6 +7,9 @@
  * Where log lines go: the journal with all their fields, or standard error as text.
  */
 
+/* The fields that an entry may have. */
+#define LOG_FIELDS_MOST 128
+
 /* Makes this the writer of GLib's structured log. At the start of the program, once. */
 void log_install (void);
 

@@ -110,6 +110,11 @@ void queue_emit (Queue *queue, QueueEventType type, const QueueMessage *message,
                  gboolean with_recipient);
 void queue_emit_queued (Queue *queue, const QueueMessage *message, const gchar *message_id);
 
+/* One event for each of @n_recipients recipients, to whom the same happened. @result: (nullable): each has its own, which are
+ * equal */
+void queue_emit_alike (Queue *queue, QueueEventType type, const QueueMessage *message, const guint *recipients,
+                       guint n_recipients, const QueueRecipient *result);
+
 /* A new id. */
 QueueId queue_next_id (Queue *queue);
 

@@ -54,8 +54,14 @@ typedef enum {
     QUEUE_EVENT_REMOVED /* no recipient is pending any more, the message left the queue; for D-Bus, not the log */
 } QueueEventType;
 
+/* How many recipients with one result are announced together: what one entry of the log may name, and from how many on it is
+ * worth more than a line for each, which a search for an address in plain text finds. */
+#define QUEUE_EVENT_ALIKE_MOST  100
+#define QUEUE_EVENT_ALIKE_LEAST 10
+
 /* Something happened, and is durable. One event a recipient for delivered, deferred, bounced, expired; else one a
- * message, with @recipient of QUEUED the first one, and of REDIRECTED the new one. Valid during the call only. */
+ * message, with @recipient of QUEUED the first one, and of REDIRECTED the new one. The first of many recipients with the
+ * same result announces the others, whose events follow it. Valid during the call only. */
 typedef struct {
     QueueEventType type;
     const QueueMessage *message;  /* as it is after the event */
@@ -63,6 +69,9 @@ typedef struct {
     const QueueRecipient *result; /* (nullable) remote, status and reply of that recipient */
     const gchar *message_id;      /* (nullable) of QUEUED, if the intake was told it */
     gint64 now_usec;
+    const guint *alike; /* indexes of further recipients with this result */
+    guint n_alike;
+    gboolean is_announced; /* this recipient was among them */
 } QueueEvent;
 
 /* What people did with a message that its way may depend on. */

@@ -223,21 +223,19 @@ static void
 tell_closed_job (Queue *queue, const QueueMessage *view, const QueueWaiting *waiting)
 {
     const QueueLane *lane = waiting->lane;
+    const QueueRecipient result = {
+        .state = QUEUE_RECIPIENT_PENDING, .remote = lane->remote, .status = lane->status, .reply = lane->reason};
     guint n = waiting->recipients == NULL ? view->recipients->len : waiting->n_recipients;
+    g_autofree guint *pending = g_new (guint, n);
+    guint n_pending = 0;
 
     for (guint i = 0; i < n; i++) {
         guint index = waiting->recipients == NULL ? i : waiting->recipients[i];
-        const QueueRecipient result = {
-            .state = QUEUE_RECIPIENT_PENDING, .remote = lane->remote, .status = lane->status, .reply = lane->reason};
-        const QueueEvent event = {.type = QUEUE_EVENT_DEFERRED,
-                                  .message = view,
-                                  .recipient = message_envelope_recipient (view->envelope, index)->address,
-                                  .result = &result,
-                                  .now_usec = g_get_real_time ()};
 
         if (queue_message_recipient (view, index)->state == QUEUE_RECIPIENT_PENDING)
-            queue->listener.event (&event, queue->listener_data);
+            pending[n_pending++] = index;
     }
+    queue_emit_alike (queue, QUEUE_EVENT_DEFERRED, view, pending, n_pending, &result);
 }
 
 void

@@ -171,13 +171,34 @@ event_type (QueueOutcome outcome)
     return QUEUE_EVENT_DEFERRED;
 }
 
+static gboolean
+is_alike (const Settle *settle, const QueueMessage *view, guint i, guint j)
+{
+    const QueueRecipient *a = queue_message_recipient (view, settle->recipients[i]);
+    const QueueRecipient *b = queue_message_recipient (view, settle->recipients[j]);
+
+    return settle->outcomes[i] == settle->outcomes[j] && g_strcmp0 (a->remote, b->remote) == 0 &&
+           g_strcmp0 (a->status, b->status) == 0 && g_strcmp0 (a->reply, b->reply) == 0;
+}
+
+/* Neighbours with the same result are told of together: one look at each, however many results there are. */
+static void
+tell_results (Settle *settle, const QueueMessage *view)
+{
+    guint n;
+
+    for (guint i = 0; i < settle->n_recipients; i += n) {
+        for (n = 1; i + n < settle->n_recipients && is_alike (settle, view, i, i + n);)
+            n++;
+        if (settle->outcomes[i] != QUEUE_OUTCOME_UNTRIED)
+            queue_emit_alike (settle->queue, event_type (settle->outcomes[i]), view, settle->recipients + i, n, NULL);
+    }
+}
+
 static void
 tell (Settle *settle, const QueueMessage *view)
 {
-    for (guint i = 0; i < settle->n_recipients; i++) {
-        if (settle->outcomes[i] != QUEUE_OUTCOME_UNTRIED)
-            queue_emit (settle->queue, event_type (settle->outcomes[i]), view, settle->recipients[i], TRUE);
-    }
+    tell_results (settle, view);
     if (settle->held && !settle->removed)
         queue_emit (settle->queue, QUEUE_EVENT_HELD, view, 0, FALSE);
     if (settle->removed && queue_message_pending (view) > 0)

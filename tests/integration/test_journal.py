@@ -4,6 +4,7 @@
 import json
 import os
 import pwd
+import re
 import subprocess
 
 import pytest
@@ -82,6 +83,32 @@ def test_log_tells_the_whole_story(relay, receiver, tmp_path):
     assert len(events[0]["recipients"]) >= 1 and events[0]["recipients-count"] == 3
     bounced = next(e for e in events if e["event"] == "bounced")
     assert bounced["status"] == "5.1.1" and bounced["recipients"] == ["nobody@example.net"]
+
+
+def test_many_recipients_share_entries_and_each_is_found(relay, receiver, tmp_path):
+    receiver.on("RCPT", "550 5.1.1 no such user", match="r50@")
+    recipients = [f"r{number}@example.net" for number in range(250)]
+    relay.send(recipients=recipients)
+    relay.wait_line("delivered to.*r249@example.net")
+    # Up to the one that is refused, and behind it, by the hundred.
+    assert len([line for line in relay.log_text().splitlines() if "delivered to" in line]) == 3
+    journal = journalfile.write(tmp_path / "a.journal", journalfile.entries(relay.log_text()))
+
+    for recipient in recipients:
+        story = run("trace", f"--file={journal}", recipient)
+        assert f"<{recipient}>" in story
+        assert story.splitlines()[-1].strip() == "Recipients: 249 delivered, 1 refused for good"
+    events = json.loads(run("trace", "--json", f"--file={journal}", "r99@example.net"))[0]["events"]
+    assert {e["event"]: e["recipients-count"] for e in events if "recipients-count" in e} == {"queued": 250, "delivered": 99}
+    delivered = [recipient for e in events if e["event"] == "delivered" for recipient in e["recipients"]]
+    assert sorted(delivered) == sorted(set(recipients) - {"r50@example.net"})
+
+
+def test_a_few_recipients_have_an_entry_each(relay, receiver):
+    relay.send(recipients=["a@example.net", "b@example.net", "c@example.net"])
+    relay.wait_line("delivered to", count=3)
+    for name in "abc":
+        assert len(re.findall(f"delivered to <{name}@example.net> by", relay.log_text())) == 1
 
 
 def test_trace_finds_a_message_that_is_gone(relay, receiver, tmp_path):

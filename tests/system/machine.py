@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 import uuid
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -53,10 +53,21 @@ class Journal:
         self.machine = machine
         self.entries = []
         self.changed = threading.Condition()
-        self.process = machine.popen("journalctl", "--follow", "--no-tail", "--all", "--output=json",
-                                     stdout=subprocess.PIPE)
+        self._follow()
+
+    def _follow(self, *begin):
+        self.process = self.machine.popen("journalctl", "--follow", "--no-tail", *begin, "--all", "--output=json",
+                                          stdout=subprocess.PIPE)
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
+
+    @contextmanager
+    def deaf(self):
+        """Meanwhile nothing is read, for a flood of entries that a test counts in other ways."""
+        self.stop()
+        yield
+        end = self.machine.run("journalctl", "--lines=0", "--show-cursor").stdout
+        self._follow("--after-cursor=" + end.split("-- cursor: ")[1].strip())
 
     def _read(self):
         for line in self.process.stdout:
@@ -99,6 +110,11 @@ class Journal:
                     raise AssertionError(f"in {seconds} s, {len(found)} of {count} entries of the journal matched "
                                          f"{pattern!r} {fields}; its end:\n{tail}")
                 self.changed.wait(left)
+
+    def stop(self):
+        """Stops to read."""
+        self.machine.run("pkill", "-x", "journalctl")
+        self.close()
 
     def close(self):
         """When the machine is down."""
@@ -217,8 +233,8 @@ class Machine:
     def shut_down(self):
         """In good order; boot() brings it up again, with the files and the journal that it had."""
         # The machine stops all its processes at its end, and would wait for this one, which is stopped here too then.
-        self.run("pkill", "-x", "journalctl")
-        self._close_journal()
+        self.journal.stop()
+        self.journal = None
         self.run("systemctl", "poweroff", check=False)
         self.process.wait(COMMAND_SECONDS)
 

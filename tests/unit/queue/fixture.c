@@ -35,6 +35,11 @@ hear_event (const QueueEvent *event, gpointer user_data)
     Fixture *fixture = user_data;
     gchar id[QUEUE_ID_TEXT_BYTES];
 
+    /* What was announced follows, and nothing else. */
+    g_assert_cmpint (event->is_announced, ==, fixture->n_announced > 0);
+    fixture->n_announced = event->is_announced ? fixture->n_announced - 1 : event->n_alike;
+    fixture->n_told += !event->is_announced;
+
     queue_id_write (event->message->id, id);
     g_ptr_array_add (fixture->events, g_strdup_printf ("%s %s %s", event_names[event->type], id,
                                                        event->recipient == NULL ? "-" : event->recipient));

@@ -12,6 +12,8 @@ typedef struct {
     QueueLimits limits;
     const QueueStart *start; /* (nullable) how it is opened */
     GPtrArray *events;       /* of gchar: "queued 0abc… rcpt@example.org", … */
+    guint n_announced;       /* events that are to follow one which told of them */
+    guint n_told;            /* events that were not announced */
     GPtrArray *due;          /* of gchar: names of lanes */
     GError *trouble;
     guint n_troubles;

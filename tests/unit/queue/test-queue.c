@@ -449,10 +449,44 @@ a_second_instance_is_told_who_has_it (Fixture *fixture)
     g_assert_nonnull (strstr (error->message, fixture->directory));
 }
 
+static void
+many_recipients_with_one_result_are_announced_together (Fixture *fixture)
+{
+    g_autoptr (GString) recipients = g_string_new ("r0@one.example");
+    QueueJob *job;
+    guint before;
+
+    for (guint i = 1; i < 2 * QUEUE_EVENT_ALIKE_MOST + 1; i++)
+        g_string_append_printf (recipients, " r%u@one.example", i);
+    fixture_commit (fixture, 1, recipients->str, "x");
+    job = fixture_take (fixture, "one.example");
+    before = fixture->n_told;
+    fixture_settle (fixture, job, QUEUE_OUTCOME_DELIVERED, "250 taken", 0);
+
+    /* Three of deliveries, and the removal. */
+    g_assert_cmpuint (fixture->n_told - before, ==, 4);
+    g_assert_cmpuint (fixture->n_announced, ==, 0);
+    g_assert_cmpuint (fixture_count_events (fixture, "delivered"), ==, 2 * QUEUE_EVENT_ALIKE_MOST + 1);
+}
+
+static void
+a_few_recipients_are_told_of_one_by_one (Fixture *fixture)
+{
+    guint before;
+
+    fixture_commit (fixture, 1, "a@one.example b@one.example c@one.example", "x");
+    before = fixture->n_told;
+    fixture_settle (fixture, fixture_take (fixture, "one.example"), QUEUE_OUTCOME_FAILED, "550 no", 0);
+    g_assert_cmpuint (fixture->n_told - before, ==, 4);
+}
+
 int
 main (int argc, char **argv)
 {
     g_test_init (&argc, &argv, NULL);
+    fixture_add ("/queue/many-recipients-with-one-result-are-announced-together",
+                 many_recipients_with_one_result_are_announced_together);
+    fixture_add ("/queue/a-few-recipients-are-told-of-one-by-one", a_few_recipients_are_told_of_one_by_one);
     fixture_add ("/queue/what-is-committed-is-listed", what_is_committed_is_listed);
     fixture_add ("/queue/a-restart-keeps-everything", a_restart_keeps_everything);
     fixture_add ("/queue/a-delivered-message-is-gone", a_delivered_message_is_gone);
