@@ -12,6 +12,8 @@
 
 #include "cli/import.h"
 
+#include "message/text-start.h"
+
 #include <gio/gio.h>
 #include <string.h>
 #include <unistd.h>
@@ -91,6 +93,14 @@ import_has (const Import *import, const gchar *path)
     return g_file_test (real, G_FILE_TEST_EXISTS);
 }
 
+static void
+note_unreadable (Import *import, const gchar *path, const gchar *why)
+{
+    const ImportLine line = {.file = path, .text = (gchar *) ""};
+
+    import_note (import, IMPORT_LOST, &line, NULL, "it cannot be read: %s", why);
+}
+
 /* Returns: (transfer full) (nullable): the text of a file, which may have passwords in it */
 static gchar *
 read_text (Import *import, const gchar *path)
@@ -98,20 +108,26 @@ read_text (Import *import, const gchar *path)
     g_autofree gchar *real = import_path (import, path);
     g_autoptr (GMappedFile) file = NULL;
     g_autoptr (GError) error = NULL;
+    const gchar *text;
+    gsize length;
 
     if (!g_file_test (real, G_FILE_TEST_EXISTS))
         return NULL;
 
     file = g_file_test (real, G_FILE_TEST_IS_REGULAR) ? g_mapped_file_new (real, FALSE, &error) : NULL;
     if (file == NULL || g_mapped_file_get_length (file) > FILE_LONGEST_BYTES) {
-        const ImportLine line = {.file = path, .text = (gchar *) ""};
-
-        import_note (import, IMPORT_LOST, &line, NULL, "it cannot be read: %s",
-                     error != NULL ? error->message : "no file of the kind that was expected");
+        note_unreadable (import, path, error != NULL ? error->message : "no file of the kind that was expected");
         return NULL;
     }
 
-    return g_strndup (g_mapped_file_get_contents (file), g_mapped_file_get_length (file));
+    text = g_mapped_file_get_contents (file);
+    length = g_mapped_file_get_length (file);
+    if (!message_text_start (&text, &length, &error)) {
+        note_unreadable (import, path, error->message);
+        return NULL;
+    }
+
+    return g_strndup (text, length);
 }
 
 static void

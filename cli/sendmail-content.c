@@ -13,6 +13,7 @@
  *                         was made it is the byte that may be left out without loss (RFC 20)
  *   no end to the last    the last line gets one
  *   line
+ *   a byte order mark     left out at the start; UTF-16 is refused
  *   "." alone on a line   ends the message, unless -i was given; what follows is not read
  *
  * The message is never held as a whole. What a read brings is made canonical at once, the one thing remembered
@@ -26,6 +27,7 @@
 
 #include "cli/sendmail-content.h"
 #include "cli/sendmail-error.h"
+#include "message/text-start.h"
 
 /* A pipe holds that much, so that one read empties it. */
 #define READ_BYTES 65536
@@ -47,6 +49,8 @@ struct _SendmailContent {
     Place place;
     guint carriage_returns; /* held back: what they are shows with the next byte */
     guint64 nul_bytes;
+    gboolean begun; /* the first bytes were looked at */
+    gsize held;     /* first bytes in the buffer that are too few for that */
     gchar buffer[READ_BYTES];
 };
 
@@ -61,6 +65,8 @@ sendmail_content_new (gint fd, gboolean dot_ends)
     content->place = PLACE_START;
     content->carriage_returns = 0;
     content->nul_bytes = 0;
+    content->begun = FALSE;
+    content->held = 0;
 
     return content;
 }
@@ -168,7 +174,7 @@ static gssize
 read_some (SendmailContent *content, GError **error)
 {
     for (;;) {
-        gssize got = read (content->fd, content->buffer, sizeof (content->buffer));
+        gssize got = read (content->fd, content->buffer + content->held, sizeof (content->buffer) - content->held);
 
         if (got >= 0)
             return got;
@@ -186,9 +192,35 @@ read_some (SendmailContent *content, GError **error)
     }
 }
 
+/* Steps over a byte order mark in front of the message; @ended: there is no more than these bytes. */
+static gboolean
+begin (SendmailContent *content, const gchar **data, gsize *length, gboolean ended, GError **error)
+{
+    g_autoptr (GError) problem = NULL;
+
+    content->held += *length;
+    *data = content->buffer;
+    *length = content->held;
+    if (!ended && message_text_start_is_open (*data, *length)) {
+        *length = 0;
+        return TRUE;
+    }
+
+    content->begun = TRUE;
+    content->held = 0;
+    if (message_text_start (data, length, &problem))
+        return TRUE;
+
+    g_set_error (error, SENDMAIL_ERROR, EX_DATAERR, "the message cannot be read: %s; nothing was sent",
+                 problem->message);
+    return FALSE;
+}
+
 gboolean
 sendmail_content_read (SendmailContent *content, GString *out, GError **error)
 {
+    const gchar *data = content->buffer;
+    gsize length;
     gssize got;
 
     g_return_val_if_fail (content != NULL && !content->finished, FALSE);
@@ -198,10 +230,13 @@ sendmail_content_read (SendmailContent *content, GString *out, GError **error)
     if (got < 0)
         return FALSE;
 
-    if (got == 0)
+    length = (gsize) got;
+    if (!content->begun && !begin (content, &data, &length, got == 0, error))
+        return FALSE;
+    for (gsize at = 0; at < length && !content->finished;)
+        at += take (content, out, data + at, length - at);
+    if (got == 0 && !content->finished)
         finish (content, out);
-    for (gsize at = 0; at < (gsize) got && !content->finished;)
-        at += take (content, out, content->buffer + at, (gsize) got - at);
 
     return TRUE;
 }

@@ -12,6 +12,8 @@
 
 #include "cli/setup-terminal.h"
 
+#include "message/text-start.h"
+
 #include <errno.h>
 #include <gio/gio.h>
 #include <poll.h>
@@ -261,13 +263,18 @@ gchar *
 terminal_read_secret (int fd, GError **error)
 {
     gchar line[LINE_LONGEST_BYTES + 1];
+    const gchar *start = line;
     gchar *secret = NULL;
     ReadOutcome outcome = read_line (fd, -1, line);
+    gsize length = outcome == READ_LINE ? strlen (line) : 0;
+    g_autoptr (GError) encoding = NULL;
 
-    if (outcome == READ_LINE && g_str_has_suffix (line, "\r"))
-        line[strlen (line) - 1] = '\0';
-    if (outcome == READ_LINE && *line != '\0')
-        secret = g_strdup (line);
+    if (length > 0 && line[length - 1] == '\r')
+        line[--length] = '\0';
+    if (!message_text_start (&start, &length, &encoding))
+        g_propagate_error (error, g_steal_pointer (&encoding));
+    else if (length > 0)
+        secret = g_strdup (start);
     else if (outcome == READ_FAILED)
         g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), "%s", g_strerror (errno));
     else

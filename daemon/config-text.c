@@ -136,7 +136,7 @@ config_text_read (const gchar *text, gsize length, const ConfigTextReader *reade
         return;
     }
     if (memchr (text, '\0', length) != NULL) {
-        complain (&reading, "it is no text: it holds a zero byte");
+        complain (&reading, "it is no UTF-8 text: it holds a zero byte");
         return;
     }
 

@@ -25,6 +25,7 @@
 #include "message/eight-bit.h"
 #include "message/header.h"
 #include "message/rewrite.h"
+#include "message/text-start.h"
 #include "message/trace.h"
 #include "recipients.h"
 #include "rewriting.h"
@@ -37,6 +38,7 @@ struct _Submission {
     MessageEnvelope *envelope; /* (nullable) whom it is really for */
     QueueIntake *intake;       /* (nullable) both until it is committed */
 
+    gboolean begun;   /* the first bytes were looked at */
     GString *header;  /* (nullable) what has come of a header whose end has not; NULL until there is some */
     gsize searched;   /* bytes of it in which the end was looked for */
     gboolean in_body; /* the header was written */
@@ -236,10 +238,51 @@ should_search (const Submission *submission)
            memmem (header->str + from, header->len - from, "\r\n\r\n", 4) != NULL;
 }
 
+/*
+ * Steps over a byte order mark that an editor left in front of the message: with it the first field would be none, and the header
+ * text. Returns: whether there is enough to go on with
+ */
+static gboolean
+begin (Submission *submission, const gchar **data, gsize *length)
+{
+    g_autoptr (GError) error = NULL;
+    const gchar *start;
+    gsize rest;
+
+    /* Few write their messages in such crumbs. */
+    if (submission->header != NULL || message_text_start_is_open (*data, *length)) {
+        if (submission->header == NULL)
+            submission->header = g_string_new (NULL);
+        g_string_append_len (submission->header, *data, (gssize) *length);
+        *length = 0;
+        if (message_text_start_is_open (submission->header->str, submission->header->len))
+            return FALSE;
+    }
+
+    submission->begun = TRUE;
+    start = submission->header != NULL ? submission->header->str : *data;
+    rest = submission->header != NULL ? submission->header->len : *length;
+    if (!message_text_start (&start, &rest, &error)) {
+        give_up (submission, SUBMISSION_ERROR_TEXT, "the message cannot be read: %s", error->message);
+        return FALSE;
+    }
+
+    if (submission->header != NULL) {
+        g_string_erase (submission->header, 0, start - submission->header->str);
+    } else {
+        *data = start;
+        *length = rest;
+    }
+    return TRUE;
+}
+
 static void
 gather_header (Submission *submission, const gchar *data, gsize length)
 {
     gsize end;
+
+    if (!submission->begun && !begin (submission, &data, &length))
+        return;
 
     if (submission->header == NULL) {
         if (message_header_end (data, length, &end)) {

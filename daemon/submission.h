@@ -28,6 +28,7 @@ typedef struct {
 typedef enum {
     SUBMISSION_ERROR_HEADER, /* the header section is larger than SUBMISSION_HEADER_LONGEST_BYTES */
     SUBMISSION_ERROR_SIZE,   /* the message is larger than allowed; told by those who read it */
+    SUBMISSION_ERROR_TEXT,   /* it is in an encoding that is no text to mail */
     SUBMISSION_ERROR_LOOP    /* it has been through SUBMISSION_HOPS_MOST hosts */
 } SubmissionError;
 

@@ -9,7 +9,7 @@
  * mark is no part of it anywhere.
  *
  * The same editors call UTF-16 "Unicode". That is another encoding and nothing to step over: it is named, with what
- * to do. It has a mark, or gives itself away by the zero half of its first letter.
+ * to do.
  */
 
 #include "message/text-start.h"
@@ -27,8 +27,6 @@ wide_encoding (const gchar *text, gsize length)
     if (length >= 4 && (memcmp (text, "\xFF\xFE\0\0", 4) == 0 || memcmp (text, "\0\0\xFE\xFF", 4) == 0))
         return "UTF-32";
     if (length >= 2 && (memcmp (text, "\xFF\xFE", 2) == 0 || memcmp (text, "\xFE\xFF", 2) == 0))
-        return "UTF-16";
-    if (length >= 2 && (text[0] == '\0') != (text[1] == '\0'))
         return "UTF-16";
 
     return NULL;
@@ -57,4 +55,10 @@ message_text_start (const gchar **text, gsize *length, GError **error)
     *text += mark;
     *length -= mark;
     return TRUE;
+}
+
+gboolean
+message_text_start_is_open (const gchar *text, gsize length)
+{
+    return length == 0 || (length < MESSAGE_TEXT_START_BYTES && strchr ("\xEF\xFE\xFF", *text) != NULL);
 }

@@ -14,8 +14,12 @@
  */
 gboolean message_text_start (const gchar **text, gsize *length, GError **error);
 
+/* Whether the first bytes of a text are too few to tell how it starts. */
+gboolean message_text_start_is_open (const gchar *text, gsize length);
+
 /* The bytes of the mark at @text, 0 if it does not begin with a whole one. */
 gsize message_text_mark_bytes (const gchar *text, gsize length);
 
-/* The longest mark that message_text_mark_bytes () knows. */
-#define MESSAGE_TEXT_MARK_BYTES 3
+/* The length of the mark, and how many bytes always tell how a text starts. */
+#define MESSAGE_TEXT_MARK_BYTES  3
+#define MESSAGE_TEXT_START_BYTES 4

@@ -156,6 +156,34 @@ reading_error_is_told (void)
     close (folder);
 }
 
+static void
+a_byte_order_mark_is_left_out (void)
+{
+    expect_lines ("\xEF\xBB\xBFSubject: x\r\n\r\n\xEF\xBB\xBFhello\r\n", "Subject: x\r\n\r\n\xEF\xBB\xBFhello\r\n");
+    expect_lines ("\xEF\xBB\xBF", "");
+    expect_lines ("\xEF\xBB", "\xEF\xBB\r\n");
+    expect_lines ("\xEF", "\xEF\r\n");
+    expect_bytes ("\xEF\xBB\xBF.\nmore", 9, TRUE, "");
+}
+
+static void
+another_encoding_is_refused (void)
+{
+    g_autoptr (SendmailContent) content = NULL;
+    g_autoptr (GString) out = g_string_new (NULL);
+    g_autoptr (GError) error = NULL;
+    gint ends[2];
+
+    g_assert_cmpint (pipe (ends), ==, 0);
+    g_assert_cmpint (write (ends[1], "\xFF\xFES\0u\0", 6), ==, 6);
+    content = sendmail_content_new (ends[0], FALSE);
+    g_assert_false (sendmail_content_read (content, out, &error));
+    g_assert_error (error, SENDMAIL_ERROR, EX_DATAERR);
+    g_assert_nonnull (strstr (error->message, "UTF-16"));
+    close (ends[0]);
+    close (ends[1]);
+}
+
 gint
 main (gint argc, gchar **argv)
 {
@@ -174,5 +202,7 @@ main (gint argc, gchar **argv)
                      endless_carriage_returns_do_not_pile_up);
     g_test_add_func ("/cli/sendmail-content/reading-error-is-told", reading_error_is_told);
 
+    g_test_add_func ("/cli/sendmail-content/a-byte-order-mark-is-left-out", a_byte_order_mark_is_left_out);
+    g_test_add_func ("/cli/sendmail-content/another-encoding-is-refused", another_encoding_is_refused);
     return g_test_run ();
 }

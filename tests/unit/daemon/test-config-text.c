@@ -71,7 +71,7 @@ test_other_systems_editors_are_understood (void)
 static void
 test_a_text_is_no_binary_file (void)
 {
-    assert_read (BYTES ("[Relay]\nHostName=a\0b\n"), "0 wrong: it is no text: it holds a zero byte\n");
+    assert_read (BYTES ("[Relay]\nHostName=a\0b\n"), "0 wrong: it is no UTF-8 text: it holds a zero byte\n");
 }
 
 static void

@@ -51,10 +51,20 @@ test_another_encoding_is_named (void)
 {
     assert_refused (BYTES ("\xFF\xFE[\0R\0"), "UTF-16");
     assert_refused (BYTES ("\xFE\xFF\0[\0R"), "UTF-16");
-    assert_refused (BYTES ("[\0R\0"), "UTF-16");
-    assert_refused (BYTES ("\0[\0R"), "UTF-16");
     assert_refused (BYTES ("\xFF\xFE\0\0[\0\0\0"), "UTF-32");
     assert_refused (BYTES ("\0\0\xFE\xFF\0\0\0["), "UTF-32");
+}
+
+static void
+test_a_mark_is_waited_for_and_nothing_else (void)
+{
+    g_assert_true (message_text_start_is_open (BYTES ("")));
+    g_assert_true (message_text_start_is_open (BYTES ("\xEF\xBB")));
+    g_assert_true (message_text_start_is_open (BYTES ("\xFF\xFE\0")));
+    g_assert_true (message_text_start_is_open (BYTES ("\0")));
+    g_assert_false (message_text_start_is_open (BYTES (".")));
+    g_assert_false (message_text_start_is_open (BYTES ("a\n")));
+    g_assert_false (message_text_start_is_open (BYTES ("\xEF\xBB\xBF.")));
 }
 
 int
@@ -64,5 +74,7 @@ main (int argc, char **argv)
     g_test_add_func ("/message/text-start/a-mark-is-no-part-of-the-text", test_a_mark_is_no_part_of_the_text);
     g_test_add_func ("/message/text-start/other-text-stays-as-it-is", test_other_text_stays_as_it_is);
     g_test_add_func ("/message/text-start/another-encoding-is-named", test_another_encoding_is_named);
+    g_test_add_func ("/message/text-start/a-mark-is-waited-for-and-nothing-else",
+                     test_a_mark_is_waited_for_and_nothing_else);
     return g_test_run ();
 }
