@@ -25,6 +25,7 @@ typedef struct {
     const gchar *nothing; /* why it may have touched nothing */
     const gchar *asks;    /* (nullable) before it touches everything */
     gboolean redirects;   /* to the address of --to= */
+    gboolean tells;       /* the senders what --reason= says */
 } Verb;
 
 typedef struct {
@@ -33,7 +34,8 @@ typedef struct {
     FilterOptions filter;
     gboolean all;
     gboolean yes;
-    gchar *to; /* (nullable) */
+    gchar *to;     /* (nullable) */
+    gchar *reason; /* (nullable) */
 } Act;
 
 static const Verb retry = {
@@ -76,6 +78,7 @@ static const Verb bounce = {
     .done = "Bounced",
     .nothing = "no message in the queue matches, or it has no sender to be told",
     .asks = "Bounce all messages in the queue? All their senders will be notified.",
+    .tells = TRUE,
 };
 
 static const Verb redirect = {
@@ -123,13 +126,25 @@ tell (const Act *act, guint count)
     return some_missing ? EXIT_NOT_FOUND : EXIT_OK;
 }
 
+static GVariant *
+call_relay (const Act *act, GVariant *filter, GError **error)
+{
+    const Client *client = act->line->client;
+
+    if (act->verb->redirects)
+        return client_call_manager (client, act->verb->method, g_variant_new ("(@a{sv}s)", filter, act->to), "(u)",
+                                    error);
+    if (act->reason != NULL)
+        return client_call_manager (client, "BounceWithReason", g_variant_new ("(@a{sv}s)", filter, act->reason),
+                                    "(u)", error);
+    return client_call_manager (client, act->verb->method, g_variant_new ("(@a{sv})", filter), "(u)", error);
+}
+
 static ExitCode
 run_act (const Act *act, GVariant *filter)
 {
     g_autoptr (GError) error = NULL;
-    GVariant *arguments =
-        act->verb->redirects ? g_variant_new ("(@a{sv}s)", filter, act->to) : g_variant_new ("(@a{sv})", filter);
-    g_autoptr (GVariant) reply = client_call_manager (act->line->client, act->verb->method, arguments, "(u)", &error);
+    g_autoptr (GVariant) reply = call_relay (act, filter, &error);
     guint count;
 
     if (reply == NULL)
@@ -178,19 +193,24 @@ act (const Verb *verb, int argc, char **argv, const gchar *bus)
 {
     g_autoptr (CommandLine) line = command_line_new (verb->name, "[ID…]", verb->summary, bus);
     Act self = {.verb = verb, .line = line};
-    const GOptionEntry entries[] = {
-        {"all", 0, 0, G_OPTION_ARG_NONE, &self.all, "All messages", NULL},
-        {verb->asks ? "yes" : NULL, 0, 0, G_OPTION_ARG_NONE, &self.yes, "Do not ask whether --all is meant", NULL},
-        {verb->redirects ? "to" : NULL, 0, 0, G_OPTION_ARG_STRING, &self.to, "Where they are to go", "ADDRESS"},
-        {NULL},
-    };
+    const GOptionEntry all[] = {{"all", 0, 0, G_OPTION_ARG_NONE, &self.all, "All messages", NULL}, {NULL}};
+    const GOptionEntry yes[] = {
+        {"yes", 0, 0, G_OPTION_ARG_NONE, &self.yes, "Do not ask whether --all is meant", NULL}, {NULL}};
+    const GOptionEntry to[] = {{"to", 0, 0, G_OPTION_ARG_STRING, &self.to, "Where they are to go", "ADDRESS"},
+                               {NULL}};
+    const GOptionEntry reason[] = {
+        {"reason", 0, 0, G_OPTION_ARG_STRING, &self.reason, "Why, for the senders", "TEXT"}, {NULL}};
     ExitCode code;
 
     filter_options_add (&self.filter, line);
-    command_line_add (line, entries, FALSE);
+    command_line_add (line, all, FALSE);
+    command_line_add (line, verb->asks ? yes : NULL, FALSE);
+    command_line_add (line, verb->redirects ? to : NULL, FALSE);
+    command_line_add (line, verb->tells ? reason : NULL, FALSE);
     code = parse_and_run (&self, argc, argv);
     filter_options_clear (&self.filter);
     g_free (self.to);
+    g_free (self.reason);
     return code;
 }
 

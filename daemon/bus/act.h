@@ -13,5 +13,8 @@
  */
 void bus_act (BusCall *call, QueueAction action, BusFilter *filter, gboolean counted);
 
+/* The same for giving up with the words that the caller says; refuses what the senders could not be told. */
+void bus_give_up (BusCall *call, const gchar *reason, BusFilter *filter, gboolean counted);
+
 /* The same for giving pending recipients the address that the caller says; refuses what is none. */
 void bus_redirect (BusCall *call, const gchar *address, BusFilter *filter, gboolean counted);

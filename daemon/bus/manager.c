@@ -234,6 +234,23 @@ handle_bounce (Bus *bus, GDBusMethodInvocation *invocation, GVariant *parameters
 }
 
 static void
+handle_bounce_with_reason (Bus *bus, GDBusMethodInvocation *invocation, GVariant *parameters)
+{
+    BusCall *call = bus_call_new (bus, invocation, NULL, NULL);
+    g_autoptr (GVariant) dictionary = NULL;
+    g_autoptr (GError) error = NULL;
+    BusFilter *filter;
+    const gchar *reason;
+
+    g_variant_get (parameters, "(@a{sv}&s)", &dictionary, &reason);
+    filter = bus_filter_new (dictionary, &error);
+    if (filter == NULL)
+        bus_call_fail (call, error);
+    else
+        bus_give_up (call, reason, filter, TRUE);
+}
+
+static void
 handle_redirect (Bus *bus, GDBusMethodInvocation *invocation, GVariant *parameters)
 {
     BusCall *call = bus_call_new (bus, invocation, NULL, NULL);
@@ -512,6 +529,7 @@ static const struct {
     {"Release", handle_release, NEEDS_QUEUE},
     {"Delete", handle_delete, NEEDS_QUEUE},
     {"Bounce", handle_bounce, NEEDS_QUEUE},
+    {"BounceWithReason", handle_bounce_with_reason, NEEDS_QUEUE},
     {"Redirect", handle_redirect, NEEDS_QUEUE},
     {"Pause", handle_pause, NEEDS_CALLER},
     {"Resume", handle_resume, NEEDS_CALLER},

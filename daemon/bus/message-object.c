@@ -139,6 +139,16 @@ static const struct {
     {"Delete", QUEUE_ACTION_DELETE}, {"Bounce", QUEUE_ACTION_BOUNCE},
 };
 
+/* Of a method with one argument. */
+static const gchar *
+only_text (GVariant *parameters)
+{
+    const gchar *text;
+
+    g_variant_get (parameters, "(&s)", &text);
+    return text;
+}
+
 static void
 act (Bus *bus, GDBusMethodInvocation *invocation, QueueId id, const gchar *method, GVariant *parameters)
 {
@@ -151,10 +161,11 @@ act (Bus *bus, GDBusMethodInvocation *invocation, QueueId id, const gchar *metho
     }
 
     if (g_str_equal (method, "Redirect")) {
-        const gchar *address;
-
-        g_variant_get (parameters, "(&s)", &address);
-        bus_redirect (call, address, bus_filter_new_id (id), FALSE);
+        bus_redirect (call, only_text (parameters), bus_filter_new_id (id), FALSE);
+        return;
+    }
+    if (g_str_equal (method, "BounceWithReason")) {
+        bus_give_up (call, only_text (parameters), bus_filter_new_id (id), FALSE);
         return;
     }
 

@@ -41,7 +41,7 @@
 
 /* The lane of mail that somebody wants to be given up, and what its senders are told. */
 #define LANE_GIVEN_UP   "given up"
-#define REASON_GIVEN_UP "whoever looks after the mail relay gave the message up"
+#define REASON_GIVEN_UP "the people who run the mail relay decided not to deliver it"
 
 struct _Delivery {
     Queue *queue;

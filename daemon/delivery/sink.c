@@ -63,6 +63,17 @@ delivery_sink_free (DeliverySink *self)
         sink_clear (self);
 }
 
+/* The people who gave it up may have said more. The words are quoted, so that nobody takes them for ours. */
+static void
+fail (const DeliverySink *self, DeliveryAttempt *attempt)
+{
+    const gchar *verdict = attempt->job->message->verdict;
+    g_autofree gchar *reason =
+        verdict != NULL ? g_strdup_printf ("%s, and wrote: \"%s\"", self->reason, verdict) : NULL;
+
+    delivery_attempt_fail (attempt, reason != NULL ? reason : self->reason);
+}
+
 static void
 swallow (DeliverySink *self, DeliveryAttempt *attempt)
 {
@@ -74,7 +85,7 @@ swallow (DeliverySink *self, DeliveryAttempt *attempt)
         delivery_attempt_hold (attempt, self->reason);
         break;
     case DELIVERY_SINK_FAIL:
-        delivery_attempt_fail (attempt, self->reason);
+        fail (self, attempt);
         break;
     }
     self->events->finished (attempt, self->user_data);

@@ -5,16 +5,19 @@
  *
  * Retry, hold, release, delete and bounce, of one message or of a hundred thousand. Each slice of the sweep writes one record
  * for all heads that it changed and one for all messages that it removed; the caller is told when the last of them is
- * durable. A message that a delivery has is not torn out of its hands: what is to be done is put into its head, which the
+ * durable. Who asks of a message that was held and released wants to see that, so these write a state with a line of
+ * history in it for each message. A message that a delivery has is not torn out of its hands: what is to be done is put into its head, which the
  * settle respects.
  */
 
 #include "queue/bytes.h"
 #include "queue/queue-private.h"
+#include "queue/snapshot.h"
 
 typedef struct {
     Queue *queue;
     QueueAction action;
+    gchar *verdict; /* (nullable) */
     QueueActed acted;
     gpointer user_data;
     guint count;
@@ -31,12 +34,17 @@ typedef struct {
     QueueHead head;
     QueueMessage *core; /* (nullable) */
     gboolean removal;
+    gboolean noted; /* its history has a line more, and so the core is to be written */
 } Change;
+
+/* What a command writes of each of its changes. */
+typedef enum { WRITES_REMOVALS, WRITES_HEADS, WRITES_STATES, N_WRITES } Writes;
 
 /* The changes that one command writes. */
 typedef struct {
     Act *act;
-    GArray *changes; /* of Change: either all removals or none */
+    Writes writes;
+    GArray *changes; /* of Change */
 } Written;
 
 static void
@@ -64,6 +72,7 @@ finish_if_over (Act *act)
         act->acted (act->count, act->error, act->user_data);
     g_array_unref (act->changes);
     g_clear_error (&act->error);
+    g_free (act->verdict);
     g_free (act);
 }
 
@@ -136,17 +145,30 @@ make_due (Queue *queue, QueueEntry *entry, gint64 due_usec)
     }
 }
 
+/* Enters what is durable at @place. */
 static void
-changed (Act *act, const Change *change, guint32 generation)
+enter (Queue *queue, const Change *change, const QueuePlace *place)
 {
-    Queue *queue = act->queue;
     QueueEntry *entry = change->work->entry;
 
     queue_tally (queue, entry, -1);
     queue_catalog_lock (queue->catalog);
-    queue_catalog_set_head (queue->catalog, entry, &change->head, generation);
+    if (change->noted)
+        queue_catalog_place (queue->catalog, queue_entry_state (entry, 0), place);
+    queue_catalog_set_head (queue->catalog, entry, &change->head, place->generation);
     queue_catalog_unlock (queue->catalog);
     queue_tally (queue, entry, 1);
+    if (change->noted)
+        queue_cache_put (queue->cache, change->core, NULL);
+}
+
+static void
+changed (Act *act, const Change *change, const QueuePlace *place)
+{
+    Queue *queue = act->queue;
+    QueueEntry *entry = change->work->entry;
+
+    enter (queue, change, place);
 
     switch (act->action) {
     case QUEUE_ACTION_RETRY:
@@ -183,15 +205,15 @@ changes_done (QueueCommand *command, const GError *error, gpointer user_data)
 
     for (guint i = 0; i < written->changes->len; i++) {
         const Change *change = &g_array_index (written->changes, Change, i);
-        guint32 generation = queue_command_place (command, 0)->generation;
+        const QueuePlace *place = queue_command_place (command, written->writes == WRITES_STATES ? i : 0);
 
         /* A settle that was on its way may have removed it. */
         if (error != NULL || change->work->entry == NULL)
             ;
         else if (change->removal)
-            removed (act->queue, change->work, change->core, generation);
+            removed (act->queue, change->work, change->core, place->generation);
         else
-            changed (act, change, generation);
+            changed (act, change, place);
         queue_work_put (act->queue, change->work);
     }
     if (error != NULL && act->error == NULL)
@@ -252,6 +274,48 @@ change_head (QueueAction action, QueueHead *head)
     }
 }
 
+/* The line of history that an action leaves. Returns: (transfer full) (nullable) */
+static gchar *
+history_of (const Act *act)
+{
+    switch (act->action) {
+    case QUEUE_ACTION_HOLD:
+        return g_strdup ("held by hand");
+    case QUEUE_ACTION_RELEASE:
+        return g_strdup ("released by hand");
+    case QUEUE_ACTION_BOUNCE:
+        return g_strdup_printf ("given up by hand%s%s", act->verdict != NULL ? ": " : "",
+                                act->verdict != NULL ? act->verdict : "");
+    case QUEUE_ACTION_RETRY:
+    case QUEUE_ACTION_DELETE:
+        break;
+    }
+
+    return NULL;
+}
+
+/* Gives the change a core of its own, with that line in it. */
+static void
+note (const Act *act, Change *change)
+{
+    QueueWork *work = change->work;
+    g_autofree gchar *text = history_of (act);
+    QueueMessage *core;
+
+    if (text == NULL || change->core == NULL)
+        return;
+
+    core = queue_snapshot_copy (work->core != NULL ? work->core : change->core);
+    queue_snapshot_note (core, g_get_real_time (), text);
+    if (act->verdict != NULL)
+        queue_snapshot_set_verdict (core, act->verdict);
+    queue_message_unref (change->core);
+    change->core = core;
+    change->noted = TRUE;
+    g_clear_pointer (&work->core, queue_message_unref);
+    work->core = queue_message_ref (core);
+}
+
 static gboolean
 act_visit (QueueEntry *entry, QueueMessage *core, gpointer user_data)
 {
@@ -285,31 +349,62 @@ act_visit (QueueEntry *entry, QueueMessage *core, gpointer user_data)
     change.removal = act->action == QUEUE_ACTION_DELETE && work->hands->len == 0;
     work->removing |= change.removal;
     work->head = change.head;
+    note (act, &change);
     g_array_append_val (act->changes, change);
 
     return TRUE;
 }
 
 static void
-write_changes (Act *act, GArray *changes, gboolean removals)
+add_states (QueueCommand *command, const GArray *changes)
+{
+    for (guint i = 0; i < changes->len; i++) {
+        const Change *change = &g_array_index (changes, Change, i);
+
+        queue_command_add (command, QUEUE_PART_STATE, change->core->id, 0,
+                           queue_record_state (change->core, 0, &change->head));
+    }
+}
+
+static void
+add_heads_or_removals (QueueCommand *command, const GArray *changes, Writes writes)
 {
     GByteArray *payload = g_byte_array_new ();
-    Written *written = g_new0 (Written, 1);
-    QueueCommand *command = queue_command_new (QUEUE_COMMAND_DURABLE | QUEUE_COMMAND_RETAIN, changes_done, written);
 
-    written->act = act;
-    written->changes = changes;
     for (guint i = 0; i < changes->len; i++) {
         const Change *change = &g_array_index (changes, Change, i);
 
         queue_bytes_put_u64 (payload, change->work->entry->id);
-        if (!removals)
+        if (writes == WRITES_HEADS)
             queue_record_put_head (payload, &change->head);
     }
-    queue_command_add (command, removals ? QUEUE_PART_REMOVAL : QUEUE_PART_HEADS, 0, 0,
+    queue_command_add (command, writes == WRITES_REMOVALS ? QUEUE_PART_REMOVAL : QUEUE_PART_HEADS, 0, 0,
                        g_byte_array_free_to_bytes (payload));
+}
+
+static void
+write_changes (Act *act, GArray *changes, Writes writes)
+{
+    Written *written = g_new0 (Written, 1);
+    QueueCommand *command = queue_command_new (QUEUE_COMMAND_DURABLE | QUEUE_COMMAND_RETAIN, changes_done, written);
+
+    written->act = act;
+    written->writes = writes;
+    written->changes = changes;
+    if (writes == WRITES_STATES)
+        add_states (command, changes);
+    else
+        add_heads_or_removals (command, changes, writes);
     act->commands++;
     queue_push (act->queue, command);
+}
+
+static Writes
+writes_of (const Change *change)
+{
+    if (change->removal)
+        return WRITES_REMOVALS;
+    return change->noted ? WRITES_STATES : WRITES_HEADS;
 }
 
 static void
@@ -317,24 +412,24 @@ act_slice (gpointer user_data)
 {
     Act *act = user_data;
     g_autoptr (GArray) changes = g_steal_pointer (&act->changes);
-    GArray *heads = changes_new (), *removals = changes_new ();
+    GArray *sorted[N_WRITES];
 
     act->changes = changes_new ();
+    for (guint i = 0; i < N_WRITES; i++)
+        sorted[i] = changes_new ();
     for (guint i = 0; i < changes->len; i++) {
         const Change change = g_array_index (changes, Change, i);
 
-        g_array_append_val (change.removal ? removals : heads, change);
+        g_array_append_val (sorted[writes_of (&change)], change);
     }
     g_array_set_clear_func (changes, NULL);
 
-    if (heads->len > 0)
-        write_changes (act, heads, FALSE);
-    else
-        g_array_unref (heads);
-    if (removals->len > 0)
-        write_changes (act, removals, TRUE);
-    else
-        g_array_unref (removals);
+    for (guint i = 0; i < N_WRITES; i++) {
+        if (sorted[i]->len > 0)
+            write_changes (act, sorted[i], (Writes) i);
+        else
+            g_array_unref (sorted[i]);
+    }
 }
 
 static void
@@ -346,8 +441,9 @@ act_done (QueueId next, gpointer user_data)
     finish_if_over (act);
 }
 
-void
-queue_act (Queue *queue, QueueAction action, const QueueFilter *filter, QueueActed acted, gpointer user_data)
+static void
+start (Queue *queue, QueueAction action, const QueueFilter *filter, const gchar *verdict, QueueActed acted,
+       gpointer user_data)
 {
     const QueueSweepFuncs funcs = {
         .load = action != QUEUE_ACTION_RETRY, .visit = act_visit, .slice = act_slice, .done = act_done};
@@ -355,8 +451,21 @@ queue_act (Queue *queue, QueueAction action, const QueueFilter *filter, QueueAct
 
     act->queue = queue;
     act->action = action;
+    act->verdict = g_strdup (verdict);
     act->acted = acted;
     act->user_data = user_data;
     act->changes = changes_new ();
     queue_sweep_start (queue, filter, 0, &funcs, act);
+}
+
+void
+queue_act (Queue *queue, QueueAction action, const QueueFilter *filter, QueueActed acted, gpointer user_data)
+{
+    start (queue, action, filter, NULL, acted, user_data);
+}
+
+void
+queue_give_up (Queue *queue, const QueueFilter *filter, const gchar *verdict, QueueActed acted, gpointer user_data)
+{
+    start (queue, QUEUE_ACTION_BOUNCE, filter, verdict, acted, user_data);
 }

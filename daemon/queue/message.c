@@ -32,6 +32,7 @@ typedef struct {
     QueueMessage message;
     Base *base;
     gchar *reason;
+    gchar *verdict;
     gboolean own_recipients; /* nobody else has the array of recipients */
     gboolean own_base;       /* and this its origin and envelope */
 } Snapshot;
@@ -158,6 +159,7 @@ snapshot_clear (gpointer data)
     g_ptr_array_unref (snapshot->message.recipients);
     g_ptr_array_unref (snapshot->message.history);
     g_free (snapshot->reason);
+    g_free (snapshot->verdict);
 }
 
 QueueMessage *
@@ -259,6 +261,7 @@ queue_snapshot_copy (const QueueMessage *message)
     copy->attempts = message->attempts;
     copy->history = g_ptr_array_ref (message->history);
     queue_snapshot_set_reason (copy, message->reason);
+    queue_snapshot_set_verdict (copy, message->verdict);
 
     return copy;
 }
@@ -361,6 +364,16 @@ queue_snapshot_set_reason (QueueMessage *message, const gchar *reason)
     g_free (snapshot->reason);
     snapshot->reason = g_strdup (reason);
     message->reason = snapshot->reason;
+}
+
+void
+queue_snapshot_set_verdict (QueueMessage *message, const gchar *verdict)
+{
+    Snapshot *snapshot = (Snapshot *) message;
+
+    g_free (snapshot->verdict);
+    snapshot->verdict = g_strdup (verdict);
+    message->verdict = snapshot->verdict;
 }
 
 gsize

@@ -75,8 +75,9 @@ typedef struct {
     gint64 arrival_usec;   /* since the epoch */
     gint64 next_usec;      /* the next attempt, since the epoch; 0: at once, or none is planned (held) */
     guint attempts;
-    GPtrArray *history;  /* of QueueHistoryEntry, the newest QUEUE_HISTORY_MOST */
-    const gchar *reason; /* (nullable) why it is still here, in words: the last failure, or why its way is closed */
+    GPtrArray *history;   /* of QueueHistoryEntry, the newest QUEUE_HISTORY_MOST */
+    const gchar *verdict; /* (nullable) why somebody gave it up, in that one's words */
+    const gchar *reason;  /* (nullable) why it is still here, in words: the last failure, or why its way is closed */
 } QueueMessage;
 
 /* A message that is tried for five days has some hundred attempts; the journal has them all. */

@@ -301,6 +301,10 @@ typedef enum {
 typedef void (*QueueActed) (guint count, const GError *error, gpointer user_data);
 void queue_act (Queue *queue, QueueAction action, const QueueFilter *filter, QueueActed acted, gpointer user_data);
 
+/* QUEUE_ACTION_BOUNCE with words of whoever asks for it, which the senders are told. @verdict: one line */
+void queue_give_up (Queue *queue, const QueueFilter *filter, const gchar *verdict, QueueActed acted,
+                    gpointer user_data);
+
 /* Pending recipients get @address (canonical) instead of their own, and are due now if the message is not held. */
 void queue_redirect (Queue *queue, const QueueFilter *filter, const gchar *address, QueueActed acted,
                      gpointer user_data);

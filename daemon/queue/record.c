@@ -19,8 +19,9 @@
  *     MessageReturn), u8 BODY (of MessageBody), u8 SMTPUTF8, then for each recipient text address, text orcpt,
  *     u8 NOTIFY (of MessageNotify).
  *
- * State: u8 version 1, head, varint entries of history, each u64 µs and text; varint n recipients, each varint index
- *     within the segment, u8 state (of QueueRecipientState), u8 flags (1: delay notified; in version 2 also 2:
+ * State: u8 version 1, head, varint entries of history, each u64 µs and text; in version 3 the text of why somebody gave
+ *     the message up; varint n recipients, each varint index
+ *     within the segment, u8 state (of QueueRecipientState), u8 flags (1: delay notified; since version 2 also 2:
  *     redirected, then the text of the new address follows), varint attempts, i64 last
  *     attempt, then remote, status and reply, each either a text or, as the varint 1, "as the recipient before". The
  *     recipients that are not listed are as they were at the arrival.
@@ -31,7 +32,8 @@
  *
  * A content chunk is its bytes. Heads are u64 id and head, repeated. A removal is u64 ids. A probe is empty.
  *
- *     Version 2 is written only of a segment that has redirected recipients.
+ *     Version 2 is written only of a segment that has redirected recipients, version 3 only of a message that was given up
+ *     with a reason.
  *
  * Versions: a reader refuses a version that it does not know. The order of fields of version 1 is fixed for good;
  * what comes later gets a new version, and this file goes on reading the old.
@@ -49,6 +51,7 @@
 #define MESSAGE_VERSION          1
 #define STATE_VERSION            1
 #define STATE_VERSION_REDIRECTED 2
+#define STATE_VERSION_VERDICT    3
 
 #define DELAY_NOTIFIED 1
 #define REDIRECTED     2
@@ -337,6 +340,8 @@ state_version (const QueueMessage *message, guint segment)
     guint first = segment * QUEUE_SEGMENT_RECIPIENTS;
     guint end = MIN (first + QUEUE_SEGMENT_RECIPIENTS, message->recipients->len);
 
+    if (message->verdict != NULL)
+        return STATE_VERSION_VERDICT;
     for (guint i = first; i < end; i++)
         if (queue_message_recipient (message, i)->redirect != NULL)
             return STATE_VERSION_REDIRECTED;
@@ -347,7 +352,7 @@ state_version (const QueueMessage *message, guint segment)
 static gboolean
 is_state_version (guint8 version)
 {
-    return version == STATE_VERSION || version == STATE_VERSION_REDIRECTED;
+    return version >= STATE_VERSION && version <= STATE_VERSION_VERDICT;
 }
 
 GBytes *
@@ -364,6 +369,8 @@ queue_record_state (const QueueMessage *message, guint segment, const QueueHead 
         queue_bytes_put_u64 (bytes, (guint64) entry->usec);
         queue_bytes_put_text (bytes, entry->text);
     }
+    if (message->verdict != NULL)
+        queue_bytes_put_text (bytes, message->verdict);
     put_recipients (bytes, message, segment);
 
     return g_byte_array_free_to_bytes (bytes);
@@ -454,6 +461,18 @@ read_history (QueueSpan *span, QueueMessage *message)
 }
 
 static gboolean
+read_verdict (QueueSpan *span, QueueMessage *message)
+{
+    g_autofree gchar *verdict = queue_span_text (span);
+
+    if (verdict == NULL)
+        return FALSE;
+    queue_snapshot_set_verdict (message, verdict);
+
+    return TRUE;
+}
+
+static gboolean
 read_redirect (QueueSpan *span, guint index, QueueMessage *message)
 {
     g_autofree gchar *address = queue_span_text (span);
@@ -480,6 +499,8 @@ queue_record_apply_state (GBytes *payload, guint segment, QueueMessage *message)
         return FALSE;
     queue_span_head (&span, &head);
     read_history (&span, message);
+    if (version == STATE_VERSION_VERDICT && !read_verdict (&span, message))
+        return FALSE;
     n = queue_span_varint (&span);
     for (guint64 i = 0; i < n && !span.bad; i++) {
         guint64 index = queue_span_varint (&span);
@@ -494,7 +515,7 @@ queue_record_apply_state (GBytes *payload, guint segment, QueueMessage *message)
         recipient->state = queue_span_u8 (&span);
         flags = queue_span_u8 (&span);
         recipient->delay_notified = (flags & DELAY_NOTIFIED) != 0;
-        if (version == STATE_VERSION_REDIRECTED && (flags & REDIRECTED) != 0 &&
+        if (version >= STATE_VERSION_REDIRECTED && (flags & REDIRECTED) != 0 &&
             !read_redirect (&span, first + (guint) index, message))
             return FALSE;
         recipient = queue_message_recipient (message, first + (guint) index);

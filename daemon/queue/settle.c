@@ -433,6 +433,8 @@ queue_settle (Queue *queue, QueueJob *job, const QueueResult *results, gint64 ne
         apply_result (settle->core, job->recipients[i], &results[i], now_usec);
     }
     note_results (settle->core, job, results, now_usec);
+    if (hold)
+        queue_snapshot_note (settle->core, now_usec, "held");
     fill_head (settle, results, next_usec, hold);
     doomed = (settle->head.flags & QUEUE_HEAD_DOOMED) != 0 && !others_in_hand (work, hand);
     settle->removed = settle->head.pending == 0 || doomed;

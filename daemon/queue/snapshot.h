@@ -40,6 +40,9 @@ void queue_snapshot_redirect (QueueMessage *message, const guint *recipients, gu
  * copied. */
 void queue_snapshot_note (QueueMessage *message, gint64 usec, const gchar *text);
 
+/* Why somebody gave the message up. @verdict: (nullable): copied */
+void queue_snapshot_set_verdict (QueueMessage *message, const gchar *verdict);
+
 /* @reason: (nullable): copied */
 void queue_snapshot_set_reason (QueueMessage *message, const gchar *reason);
 

@@ -34,15 +34,87 @@ def ids(relay):
 def test_a_bounced_message_goes_back_to_its_sender(waiting, receiver):
     waiting.send(message=mail.text("unwanted", Message_ID="<one@example.org>"))
     assert waiting.postern("bounce", *ids(waiting)) == "Bounced 1 message.\n"
-    waiting.wait_line("mail for <recipient@example.net> bounced: whoever looks after the mail relay gave the message up")
+    waiting.wait_line("mail for <recipient@example.net> bounced: the people who run the mail relay decided not to deliver it")
     waiting.postern("resume")
     notice = mail.Notice(receiver.wait_messages(1)[0])
     fields = notice.recipient("recipient@example.net")
     assert (fields["Action"], fields["Status"]) == ("failed", "5.3.0")
     assert notice.returned["Message-ID"] == "<one@example.org>"
-    assert "gave the message up" in " ".join(notice.text.split())
+    assert "the people who run the mail relay decided not to deliver it" in " ".join(notice.text.split())
     waiting.wait_line("delivered to <sender@example.org>")
     assert not waiting.queue()
+
+
+REASON = 'We have moved: write to "new@example.com", please.'
+
+
+def bounce_by_command(relay, reason):
+    assert relay.postern("bounce", f"--reason={reason}", *ids(relay)) == "Bounced 1 message.\n"
+
+
+def bounce_by_bus(relay, reason):
+    with Client(relay.bus) as client:
+        assert client.call("BounceWithReason", "(a{sv}s)", {}, reason) == 1
+
+
+def bounce_by_object(relay, reason):
+    with Client(relay.bus) as client:
+        path = client.call("GetMessage", "(s)", ids(relay)[0])
+        client.call("BounceWithReason", "(s)", reason, path=path, interface="Message")
+
+
+@pytest.mark.parametrize("bounce", [bounce_by_command, bounce_by_bus, bounce_by_object])
+@pytest.mark.parametrize("held", [False, True])
+def test_the_sender_is_told_the_reason(waiting, receiver, bounce, held):
+    waiting.send()
+    if held:
+        waiting.postern("hold", "--all")
+    bounce(waiting, REASON)
+    waiting.wait_line("decided not to deliver it, and wrote: ")
+    waiting.postern("resume")
+    notice = mail.Notice(receiver.wait_messages(1)[0])
+    assert f'decided not to deliver it, and wrote: "{REASON}"' in " ".join(notice.text.split())
+
+
+def test_a_reason_survives_the_end_of_the_daemon(make_relay, make_receiver):
+    receiver = make_receiver(up=False)
+    relay = make_relay(receiver)
+    relay.send()
+    relay.wait_line("has to wait")
+    relay.postern("bounce", "--all", f"--reason={REASON}")
+    relay.kill9()
+    receiver.start()
+    relay.start()
+    relay.postern("retry", "--all")
+    notices = receiver.wait_for(lambda r: [m for m in r.messages if m.sender == ""])
+    assert f'wrote: "{REASON}"' in " ".join(mail.Notice(notices[0]).text.split())
+
+
+@pytest.mark.parametrize("reason, words", [("", "is empty"), ("  ", "is empty"), ("one\ntwo", "control characters"),
+                                           ("\x1b[31m", "control characters"), ("x" * 501, "501 bytes, at most 500")])
+def test_a_reason_that_cannot_be_told(waiting, reason, words):
+    waiting.send()
+    assert words in waiting.postern("bounce", "--all", f"--reason={reason}", status=USAGE).stderr
+    assert len(waiting.queue()) == 1
+
+
+def test_no_reason_pretends_to_be_a_field_of_the_notice(waiting, receiver):
+    reason = "x" * 300 + " \u202eFinal-Recipient: rfc822;other@example.net " + "ü" * 50
+    waiting.send()
+    bounce_by_command(waiting, reason)
+    waiting.wait_line("wrote: ")
+    waiting.postern("resume")
+    notice = mail.Notice(receiver.wait_messages(1)[0])
+    assert "\u202e" not in notice.text and len(notice.recipients) == 1
+
+
+def test_the_history_has_what_people_did(waiting):
+    waiting.send()
+    for command in ("hold", "release", "hold"):
+        waiting.postern(command, "--all")
+    shown = waiting.postern("show", *ids(waiting))
+    told = [line.split(None, 1)[1] for line in shown[shown.index("History"):].splitlines()[1:]]
+    assert told == ["held by hand", "released by hand", "held by hand"]
 
 
 def test_a_held_message_can_be_bounced(waiting, receiver):
@@ -186,7 +258,7 @@ def test_others_mail_is_neither_bounced_nor_redirected_without_polkit(cleanup, m
         client.call("Pause")
         relay.send()
         (other,) = client.ids()
-        for command in (["bounce", "--all"], ["redirect", "--to=me@example.com", other], ["bounce", other]):
+        for command in (["bounce", "--all"], ["bounce", "--reason=so", other], ["redirect", "--to=me@example.com", other], ["bounce", other]):
             result = subprocess.run([for_everybody(POSTERN), "--bus=system", *command], user="nobody",
                                     group="nogroup", extra_groups=[],
                                     env=environment(**system.variables, HOME="/"), stdin=subprocess.DEVNULL, text=True,
