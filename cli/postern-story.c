@@ -21,7 +21,19 @@ typedef struct {
     Style style;
 } Event;
 
-typedef enum { QUEUED, DELIVERED, DEFERRED, BOUNCED, EXPIRED, HELD, RELEASED, REDIRECTED, DELETED, OTHER } EventKind;
+typedef enum {
+    QUEUED,
+    DELIVERED,
+    DEFERRED,
+    BOUNCED,
+    EXPIRED,
+    HELD,
+    RELEASED,
+    REDIRECTED,
+    DELETED,
+    REMARKED,
+    OTHER
+} EventKind;
 
 static const Event events[] = {
     [QUEUED] = {"09b177d01fd8434681db143b4851c9f0", "queued", STYLE_PLAIN},
@@ -33,6 +45,7 @@ static const Event events[] = {
     [RELEASED] = {"3bfe7e9fa8ca48a4a9997dcbb400fdab", "released", STYLE_PLAIN},
     [REDIRECTED] = {"c9b1a5d0f3f84b1e9f2c6d7a80e14b95", "redirected", STYLE_PLAIN},
     [DELETED] = {"3ce9f660115045bdad671aec7ff70fc9", "deleted", STYLE_BAD},
+    [REMARKED] = {"d5c1f6b2a8e94c0f9d37b1e06a42c85e", "remark", STYLE_WAITING},
 };
 
 /* To how many recipients each kind of event happened in a story, and the recipients that its beginning tells of. */
@@ -144,7 +157,7 @@ print_end (const Tally *tally)
     g_autoptr (GString) text = g_string_new (NULL);
 
     print_count (text, tally->counts[DELIVERED], "delivered");
-    print_count (text, tally->counts[BOUNCED], "refused for good");
+    print_count (text, tally->counts[BOUNCED], "bounced");
     print_count (text, tally->counts[EXPIRED], "given up");
     if (tally->counts[DELETED] > 0)
         g_string_append (text, text->len > 0 ? ", the rest deleted" : "deleted");
@@ -229,6 +242,7 @@ add_event (JsonBuilder *builder, guint64 usec, GVariant *fields)
     add_text (builder, "remote", fields, "POSTERN_REMOTE");
     add_text (builder, "status", fields, "POSTERN_STATUS");
     add_text (builder, "reply", fields, "POSTERN_REPLY");
+    add_text (builder, "decided-by", fields, "POSTERN_DECIDED_BY");
     add_text (builder, "peer", fields, "POSTERN_PEER");
     add_number (builder, "user", fields, "POSTERN_SUBMITTER_UID");
     add_number (builder, "size", fields, "POSTERN_SIZE");

@@ -49,6 +49,7 @@ static const Kind kinds[LOG_N_EVENTS] = {
     [LOG_EVENT_RELEASED] = {"3bfe7e9fa8ca48a4a9997dcbb400fdab", PRIORITY (LOG_NOTICE)},
     [LOG_EVENT_REDIRECTED] = {"c9b1a5d0f3f84b1e9f2c6d7a80e14b95", PRIORITY (LOG_NOTICE)},
     [LOG_EVENT_DELETED] = {"3ce9f660115045bdad671aec7ff70fc9", PRIORITY (LOG_NOTICE)},
+    [LOG_EVENT_REMARK] = {"d5c1f6b2a8e94c0f9d37b1e06a42c85e", PRIORITY (LOG_NOTICE)},
     [LOG_EVENT_REFUSED] = {"4c9d142fb77840fc9831f6ea0a6ae402", PRIORITY (LOG_NOTICE)},
     [LOG_EVENT_REMOTE_UP] = {"4e4f7f3f0fcb4af0abf939f9c493df0d", PRIORITY (LOG_NOTICE)},
     [LOG_EVENT_REMOTE_DOWN] = {"4e728110626f4dd396dbca46c18e5a2c", PRIORITY (LOG_WARNING)},
@@ -247,7 +248,7 @@ append_reply (GString *text, const QueueRecipient *result)
 {
     if (result == NULL)
         return;
-    if (result->remote != NULL) {
+    if (result->remote != NULL && !result->is_ours) {
         g_string_append (text, " by ");
         g_string_append (text, result->remote);
     }
@@ -304,7 +305,7 @@ append_story (GString *text, const QueueEvent *event)
     case QUEUE_EVENT_BOUNCED:
         append_recipients (text, "mail for ", event);
         g_string_append (text, " bounced");
-        if (event->result != NULL && event->result->remote != NULL)
+        if (event->result != NULL && event->result->remote != NULL && !event->result->is_ours)
             g_string_append (text, ", refused for good");
         append_reply (text, event->result);
         return;
@@ -385,6 +386,8 @@ add_result (Entry *entry, const QueueEvent *event)
     entry_add (entry, "POSTERN_REMOTE", event->result->remote);
     entry_add (entry, "POSTERN_STATUS", event->result->status);
     entry_add (entry, "POSTERN_REPLY", event->result->reply);
+    if (event->result->is_ours)
+        entry_add (entry, "POSTERN_DECIDED_BY", "relay");
 }
 
 void
@@ -417,6 +420,24 @@ log_event_queue (const QueueEvent *event)
     entry_add (&entry, "POSTERN_PEER", message->origin.peer);
     entry_add_number (&entry, "POSTERN_SIZE", message->size);
     entry_add_number (&entry, "POSTERN_DELAY_USEC", (guint64) MAX (0, event->now_usec - message->arrival_usec));
+    entry_send (&entry);
+}
+
+void
+log_event_remark (const QueueMessage *message, const gchar *remote, const gchar *remark)
+{
+    g_autofree gchar *sentence = NULL;
+    gchar id[QUEUE_ID_TEXT_BYTES];
+    Entry entry;
+
+    queue_id_write (message->id, id);
+    sentence = g_strdup_printf ("%s: sent to %s, but %s", id, remote, remark);
+    entry_begin (&entry, LOG_EVENT_REMARK, sentence);
+    entry_add (&entry, "POSTERN_QUEUE_ID", id);
+    entry_add (&entry, "POSTERN_SENDER", message->envelope->sender);
+    entry_add (&entry, "POSTERN_REMOTE", remote);
+    if (message->origin.uid >= 0)
+        entry_add_number (&entry, "POSTERN_SUBMITTER_UID", (guint64) message->origin.uid);
     entry_send (&entry);
 }
 

@@ -19,6 +19,7 @@ typedef enum {
     LOG_EVENT_RELEASED,
     LOG_EVENT_REDIRECTED,
     LOG_EVENT_DELETED,
+    LOG_EVENT_REMARK,
     LOG_EVENT_REFUSED,
     LOG_EVENT_REMOTE_UP,
     LOG_EVENT_REMOTE_DOWN,
@@ -44,6 +45,9 @@ const gchar *log_event_id (LogEvent event);
 /* What happened to a message. Nothing for QUEUE_EVENT_REMOVED: what led to it was told; and nothing for a recipient that an event
  * before has announced. */
 void log_event_queue (const QueueEvent *event);
+
+/* A message was sent to @remote ("host:port"), and something in it is not as it should be: @remark. */
+void log_event_remark (const QueueMessage *message, const gchar *remote, const gchar *remark);
 
 /* A remote went up or down. Nothing for one that has not been tried. */
 void log_event_remote (const DeliveryRemoteInfo *remote);

@@ -199,7 +199,15 @@ delivery_changed (gpointer user_data)
     changed (user_data);
 }
 
-static const DeliveryListener delivery_listener = {.remote = delivery_remote, .changed = delivery_changed};
+static void
+delivery_remark (const QueueMessage *message, const gchar *remote, const gchar *remark,
+                 G_GNUC_UNUSED gpointer user_data)
+{
+    log_event_remark (message, remote, remark);
+}
+
+static const DeliveryListener delivery_listener = {
+    .remote = delivery_remote, .remark = delivery_remark, .changed = delivery_changed};
 
 /* A ServiceStatus */
 static void

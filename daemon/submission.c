@@ -24,6 +24,7 @@
 
 #include "message/eight-bit.h"
 #include "message/header.h"
+#include "message/line-check.h"
 #include "message/rewrite.h"
 #include "message/text-start.h"
 #include "message/trace.h"
@@ -43,7 +44,8 @@ struct _Submission {
     gsize searched;   /* bytes of it in which the end was looked for */
     gboolean in_body; /* the header was written */
     gboolean is_8bit; /* what was written has bytes beyond ASCII */
-    GError *error;    /* (nullable) what is wrong with the message */
+    MessageLineCheck lines;
+    GError *error; /* (nullable) what is wrong with the message */
 
     QueueCommitted committed; /* (nullable) the owner is gone */
     gpointer user_data;
@@ -178,6 +180,7 @@ static void
 write_content (Submission *submission, const gchar *data, gsize length)
 {
     submission->is_8bit = submission->is_8bit || message_has_8bit (data, length);
+    message_line_check_feed (&submission->lines, data, length);
     queue_intake_write (submission->intake, data, length);
 }
 
@@ -211,8 +214,6 @@ write_header (Submission *submission, const gchar *data, gsize length)
 
     text = g_string_sized_new (length + 1024);
     message_header_write (header, text);
-    if (message_has_8bit (text->str, text->len) && g_utf8_validate (text->str, (gssize) text->len, NULL))
-        submission->envelope->smtputf8 = TRUE;
     write_content (submission, text->str, text->len);
     submission->in_body = TRUE;
 }
@@ -366,6 +367,7 @@ submission_commit (Submission *submission, QueueCommitted committed, gpointer us
 
     if (submission->is_8bit)
         submission->envelope->body = MESSAGE_BODY_8BITMIME;
+    submission->envelope->long_lines = message_line_check_end (&submission->lines);
 
     submission->committing = TRUE;
     submission->committed = committed;

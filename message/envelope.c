@@ -65,6 +65,7 @@ message_envelope_copy (const MessageEnvelope *envelope)
     copy->ret = envelope->ret;
     copy->body = envelope->body;
     copy->smtputf8 = envelope->smtputf8;
+    copy->long_lines = envelope->long_lines;
 
     for (guint i = 0; i < envelope->recipients->len; i++) {
         const MessageRecipient *recipient = message_envelope_recipient (envelope, i);

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * Conversion to 7-bit
+ * Conversion
  *
  * A server that does not offer 8BITMIME must not be sent bytes beyond ASCII (RFC 6152 3), so the message is sent as MIME
  * says the same in ASCII: text in quoted-printable, anything else in base64, each part on its own and labelled so. What
  * has no MIME header gets one; its charset is UTF-8 if that is what it is, and unknown-8bit (RFC 1428) if nobody knows.
  * Parts that need nothing, what is encoded already, delimiters and all other fields of headers come out as they went in.
+ * The same is done to a part with lines that are too long for any server; an encoding that is there only gets shorter lines.
  *
- * Raw bytes in a header become encoded words (see mime-field.c). In front of the first part and behind the last there
- * may be text for readers without MIME; there a byte beyond ASCII becomes a "?".
+ * Raw bytes in a header become encoded words, or what else the field allows (see mime-field.c). For a server that takes
+ * 8-bit content but no UTF-8 in headers that is all. In front of the first part and behind the last there may be text for
+ * readers without MIME; there a byte beyond ASCII becomes a "?" where it may not stay.
  *
- * A signature over the message (DKIM) does not survive this; whoever signs mail for the world does so after this hop, or
- * sends it 7-bit.
+ * What of it is done is the survey's decision (see mime-survey.c).
  */
 
 #include "message/mime-converter.h"
@@ -34,7 +35,7 @@ is_encoded_anew (const MessageMimeEntity *entity)
 }
 
 static MessageMimeForm
-choose_form (const MessageMimeEntity *entity, MessageSurveyFlags flags)
+choose_form (const MessageMimeEntity *entity, MessageSurveyFlags flags, gboolean ascii)
 {
     if ((flags & MESSAGE_SURVEY_ENCODE) == 0)
         return MESSAGE_MIME_FORM_SAME;
@@ -46,7 +47,7 @@ choose_form (const MessageMimeEntity *entity, MessageSurveyFlags flags)
         return MESSAGE_MIME_FORM_BASE64_REPAIRED;
 
     /* The survey lets such a message pass only if nothing of this is beyond ASCII. */
-    return MESSAGE_MIME_FORM_MASKED;
+    return ascii ? MESSAGE_MIME_FORM_MASKED : MESSAGE_MIME_FORM_SAME;
 }
 
 /* A header may lack the empty line that ends it, where the body's first line cannot pass for a field. Once it is changed it could:
@@ -58,22 +59,20 @@ needs_end (const MessageMimeEntity *entity, MessageMimeForm form)
            entity->kind == MESSAGE_MIME_MULTIPART;
 }
 
-static MessageMimeChange
-choose_change (const MessageMimeEntity *entity, MessageSurveyFlags flags, MessageMimeForm form)
+static void
+choose_change (const MessageMimeEntity *entity, MessageSurveyFlags flags, MessageMimeForm form, gboolean ascii,
+               MessageMimeChange *change)
 {
-    MessageMimeChange change = {.add_version = (flags & MESSAGE_SURVEY_VERSION) != 0,
-                                .end = needs_end (entity, form)};
-
+    change->add_version = (flags & MESSAGE_SURVEY_VERSION) != 0;
+    change->end = needs_end (entity, form);
     if (form == MESSAGE_MIME_FORM_QUOTED || form == MESSAGE_MIME_FORM_BASE64) {
-        change.label = form == MESSAGE_MIME_FORM_QUOTED ? "quoted-printable" : "base64";
+        change->label = form == MESSAGE_MIME_FORM_QUOTED ? "quoted-printable" : "base64";
         if (!entity->has_type)
-            change.type =
+            change->type =
                 (flags & MESSAGE_SURVEY_UTF8) != 0 ? "text/plain; charset=utf-8" : "text/plain; charset=unknown-8bit";
-    } else if (entity->label == MESSAGE_MIME_LABEL_8BIT) {
-        change.label = "7bit"; /* as it is by now, with all that is in it */
+    } else if (ascii && entity->label == MESSAGE_MIME_LABEL_8BIT) {
+        change->label = "7bit"; /* as it is by now, with all that is in it */
     }
-
-    return change;
 }
 
 static void
@@ -81,16 +80,21 @@ on_header (const MessageMimeEntity *entity, const MessageMimePlace *place, const
            gpointer user_data)
 {
     MessageConverter *self = user_data;
+    gboolean ascii = message_survey_wants_ascii (self->survey);
     MessageSurveyFlags flags = message_survey_entity (self->survey, place->index);
-    MessageMimeForm form = place->has_body ? choose_form (entity, flags) : MESSAGE_MIME_FORM_SAME;
-    MessageMimeChange change;
+    MessageMimeForm form = place->has_body ? choose_form (entity, flags, ascii) : MESSAGE_MIME_FORM_SAME;
+    MessageMimeChange change = {0};
+
+    message_mime_encoder_init (&self->encoder, form);
+    if (!message_survey_header (self->survey, place->index, &change)) {
+        g_string_append_len (self->out, header, (gssize) length);
+        return;
+    }
 
     if (place->index != place->message)
         flags &= ~(guint) MESSAGE_SURVEY_VERSION;
-    change = choose_change (entity, flags, form);
-
+    choose_change (entity, flags, form, ascii, &change);
     message_mime_entity_write (header, length, &change, self->out);
-    message_mime_encoder_init (&self->encoder, form);
 }
 
 static void
@@ -115,7 +119,8 @@ on_between (const gchar *data, gsize length, gpointer user_data)
     MessageConverter *self = user_data;
     MessageMimeEncoder mask;
 
-    message_mime_encoder_init (&mask, MESSAGE_MIME_FORM_MASKED);
+    message_mime_encoder_init (&mask, message_survey_wants_ascii (self->survey) ? MESSAGE_MIME_FORM_MASKED
+                                                                                : MESSAGE_MIME_FORM_SAME);
     message_mime_encoder_feed (&mask, data, length, self->out);
 }
 

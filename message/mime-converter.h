@@ -4,7 +4,7 @@
 #include "message/mime-survey.h"
 
 /*
- * The second pass over a message that has to become 7-bit.
+ * The second pass over a message that has to be converted: see mime-survey.h.
  */
 
 typedef struct _MessageConverter MessageConverter;
@@ -20,8 +20,8 @@ void message_converter_free (MessageConverter *converter);
  * message_converter_feed:
  * @data: the next bytes of the message, in pieces of any size
  * @length: bytes at @data
- * @out: where the next bytes of the converted message are appended, all of them ASCII, lines end with CRLF; at most
- *   about three times what was fed, but for headers, which come when they are complete
+ * @out: where the next bytes of the converted message are appended, lines end with CRLF; at most about three times what
+ *   was fed, but for headers, which come when they are complete
  */
 void message_converter_feed (MessageConverter *converter, const gchar *data, gsize length, GString *out);
 

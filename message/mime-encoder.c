@@ -11,8 +11,8 @@
  * is ever taken for a delimiter, wherever it was broken, and the blank of "From " at the start of a line, which old
  * mailboxes put a ">" before.
  *
- * A body that is encoded already, but has raw bytes in it, is not encoded again: only these bytes are dealt with, in
- * the way that decoders read them.
+ * A body that is encoded already, but has raw bytes in it or lines that are too long, is not encoded again: only these
+ * are dealt with, in the way that decoders read them.
  */
 
 #include <string.h>
@@ -23,7 +23,7 @@
 #define QUOTED_LINE_LONGEST_BYTES 75
 
 /* RFC 5322 2.1.1 has 998. What is being repaired was in lines of its own, and only grows where it has raw bytes. */
-#define REPAIRED_LINE_LONGEST_BYTES 900
+#define REPAIRED_LINE_LONGEST_BYTES 900 /* a multiple of four: base64 stays in its groups */
 
 static const gchar base64_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const gchar hex_digits[] = "0123456789ABCDEF";
@@ -130,13 +130,31 @@ feed_quoted (MessageMimeEncoder *encoder, const gchar *data, gsize length, GStri
     }
 }
 
+/* Within "=C3" no line may end. */
+static gboolean
+is_in_escape (MessageMimeEncoder *encoder, gchar byte)
+{
+    gboolean in_escape = encoder->escape > 0;
+
+    if (byte == '=')
+        encoder->escape = 2;
+    else if (in_escape)
+        encoder->escape--;
+
+    return in_escape;
+}
+
 static void
 repair_quoted (MessageMimeEncoder *encoder, const gchar *data, gsize length, GString *out)
 {
     for (gsize i = 0; i < length; i++) {
+        gboolean in_escape = is_in_escape (encoder, data[i]);
+
         if ((guchar) data[i] >= 0x80) {
             quote (encoder, data[i], REPAIRED_LINE_LONGEST_BYTES, out);
         } else {
+            if (!in_escape && data[i] != '\r' && data[i] != '\n')
+                make_room (encoder, 1, REPAIRED_LINE_LONGEST_BYTES, out);
             put (encoder, data[i], out);
             if (data[i] == '\n')
                 encoder->column = 0;
@@ -187,13 +205,25 @@ feed_base64 (MessageMimeEncoder *encoder, const gchar *data, gsize length, GStri
 }
 
 static void
-append_ascii (const gchar *data, gsize length, const gchar *instead, GString *out)
+append_masked (const gchar *data, gsize length, GString *out)
+{
+    for (gsize i = 0; i < length; i++)
+        g_string_append_c (out, (guchar) data[i] < 0x80 ? data[i] : '?');
+}
+
+/* Decoders skip line ends, and whatever else is not of the alphabet. */
+static void
+repair_base64 (MessageMimeEncoder *encoder, const gchar *data, gsize length, GString *out)
 {
     for (gsize i = 0; i < length; i++) {
-        if ((guchar) data[i] < 0x80)
-            g_string_append_c (out, data[i]);
-        else
-            g_string_append (out, instead);
+        if ((guchar) data[i] >= 0x80)
+            continue;
+
+        if (encoder->column >= REPAIRED_LINE_LONGEST_BYTES && data[i] != '\r' && data[i] != '\n')
+            end_line (encoder, "\r\n", out);
+        put (encoder, data[i], out);
+        if (data[i] == '\n')
+            encoder->column = 0;
     }
 }
 
@@ -216,10 +246,10 @@ message_mime_encoder_feed (MessageMimeEncoder *encoder, const gchar *data, gsize
         repair_quoted (encoder, data, length, out);
         return;
     case MESSAGE_MIME_FORM_BASE64_REPAIRED:
-        append_ascii (data, length, "", out);
+        repair_base64 (encoder, data, length, out);
         return;
     case MESSAGE_MIME_FORM_MASKED:
-        append_ascii (data, length, "?", out);
+        append_masked (data, length, out);
         return;
     }
 }

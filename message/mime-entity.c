@@ -17,9 +17,11 @@
 
 #include "message/eight-bit.h"
 #include "message/header.h"
+#include "message/line-check.h"
 #include "message/mime-encoder.h"
 #include "message/mime-entity.h"
 #include "message/mime-field.h"
+#include "message/mime-fold.h"
 
 #define FIELD_TYPE    "Content-Type"
 #define FIELD_LABEL   "Content-Transfer-Encoding"
@@ -301,27 +303,79 @@ append_masked (GString *out, const gchar *text, gsize length)
 }
 
 static gboolean
-append_unit (GString *out, const Unit *unit)
+is_covered (const MessageMimeChange *change, const Unit *unit, gboolean folds_only)
 {
-    g_autofree gchar *name = NULL;
-    gsize start = out->len;
+    return change->signature != NULL &&
+           message_signature_covers (change->signature, unit->text, unit->name, folds_only);
+}
 
-    if (!message_has_8bit (unit->text, unit->length)) {
-        g_string_append_len (out, unit->text, (gssize) unit->length);
-        return TRUE;
-    }
+/* Whether there is something in it that is to be said otherwise. */
+static gboolean
+is_foreign (const Unit *unit, MessageMimeHeaderForm form)
+{
+    return form != MESSAGE_MIME_HEADER_ANY && message_has_8bit (unit->text, unit->length) &&
+           (form == MESSAGE_MIME_HEADER_ASCII || g_utf8_validate_len (unit->text, unit->length, NULL));
+}
 
+/* Appends a unit that has something beyond ASCII. */
+static MessageMimeLeft
+append_foreign (GString *out, const Unit *unit, MessageMimeHeaderForm form)
+{
     if (unit->name > 0) {
-        name = g_strndup (unit->text, unit->name);
-        if (message_mime_field_append (out, name, unit->text + unit->body, unit->body_end - unit->body)) {
-            g_string_append_len (out, unit->text + unit->body_end, (gssize) (unit->length - unit->body_end));
-            return TRUE;
+        g_autofree gchar *name = g_strndup (unit->text, unit->name);
+        g_autoptr (GString) field = g_string_sized_new (2 * unit->length);
+
+        if (message_mime_field_append (field, name, unit->text + unit->body, unit->body_end - unit->body)) {
+            g_string_append_len (field, unit->text + unit->body_end, (gssize) (unit->length - unit->body_end));
+            message_mime_fold (out, field->str, field->len, MESSAGE_MIME_FOLD_ENCODED_BYTES, FALSE);
+            return 0;
         }
-        g_string_truncate (out, start);
     }
 
-    append_masked (out, unit->text, unit->length);
-    return unit->name == 0;
+    if (form == MESSAGE_MIME_HEADER_ASCII)
+        append_masked (out, unit->text, unit->length);
+    else
+        g_string_append_len (out, unit->text, (gssize) unit->length);
+
+    return unit->name > 0 ? MESSAGE_MIME_LEFT_ADDRESS : 0;
+}
+
+static MessageMimeLeft
+append_folded (GString *out, const Unit *unit, const gchar *text, gsize length, const MessageMimeChange *change)
+{
+    g_autofree gchar *name = g_strndup (unit->text, unit->name);
+    gboolean at_commas = message_mime_field_has_addresses (name) && !is_covered (change, unit, FALSE);
+
+    if (unit->name > 0 && !is_covered (change, unit, TRUE))
+        return message_mime_fold (out, text, length, MESSAGE_LINE_LONGEST_BYTES, at_commas) ? 0
+                                                                                            : MESSAGE_MIME_LEFT_LONG;
+
+    g_string_append_len (out, text, (gssize) length);
+    return unit->name > 0 ? MESSAGE_MIME_LEFT_LONG_SIGNED : MESSAGE_MIME_LEFT_LONG;
+}
+
+static MessageMimeLeft
+append_unit (GString *out, const Unit *unit, const MessageMimeChange *change)
+{
+    gboolean foreign = is_foreign (unit, change->form);
+    gboolean kept = foreign && is_covered (change, unit, FALSE);
+    MessageMimeLeft left = kept ? MESSAGE_MIME_LEFT_SIGNED : 0;
+    g_autoptr (GString) converted = NULL;
+
+    if (foreign && !kept) {
+        converted = g_string_sized_new (2 * unit->length);
+        left |= append_foreign (converted, unit, change->form);
+    }
+    if (converted != NULL && message_mime_fold_is_needed (converted->str, converted->len))
+        left |= append_folded (out, unit, converted->str, converted->len, change);
+    else if (converted != NULL)
+        g_string_append_len (out, converted->str, (gssize) converted->len);
+    else if (message_mime_fold_is_needed (unit->text, unit->length))
+        left |= append_folded (out, unit, unit->text, unit->length, change);
+    else
+        g_string_append_len (out, unit->text, (gssize) unit->length);
+
+    return left;
 }
 
 static void
@@ -349,14 +403,14 @@ is_ended (const gchar *header, gsize length)
            (length >= 4 && memcmp (header + length - 4, "\r\n\r\n", 4) == 0);
 }
 
-gboolean
+MessageMimeLeft
 message_mime_entity_write (const gchar *header, gsize length, const MessageMimeChange *change, GString *out)
 {
     gboolean ended = is_ended (header, length);
     gsize fields = ended ? length - 2 : length;
     gboolean version_seen = FALSE;
     gboolean label_written = FALSE;
-    gboolean faithful = TRUE;
+    MessageMimeLeft left = 0;
     gsize step;
 
     for (gsize at = 0; at < fields; at += step) {
@@ -369,7 +423,7 @@ message_mime_entity_write (const gchar *header, gsize length, const MessageMimeC
                 append_field (out, FIELD_LABEL, change->label);
             label_written = TRUE;
         } else if (change->type == NULL || !is_named (&unit, FIELD_TYPE)) {
-            faithful = append_unit (out, &unit) && faithful;
+            left |= append_unit (out, &unit, change);
         }
     }
 
@@ -379,5 +433,5 @@ message_mime_entity_write (const gchar *header, gsize length, const MessageMimeC
     if (ended || change->end)
         g_string_append (out, "\r\n");
 
-    return faithful;
+    return left;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-#include <glib.h>
+#include "message/signature.h"
 
 /*
  * An entity is a message or a part of one: a header and a body (RFC 2045 2.4). This is what its header says about the
@@ -48,22 +48,40 @@ typedef struct {
 void message_mime_entity_read (MessageMimeEntity *entity, const gchar *header, gsize length, gboolean in_digest);
 void message_mime_entity_clear (MessageMimeEntity *entity);
 
-/* What is to become of a header. */
+/* What may be in a header on its way. */
+typedef enum {
+    MESSAGE_MIME_HEADER_ASCII, /* nothing beyond ASCII */
+    MESSAGE_MIME_HEADER_NO_UTF8, /* what is UTF-8 is said in ASCII; bytes of unknown meaning stay, as readers guess them best */
+    MESSAGE_MIME_HEADER_ANY /* whatever is there */
+} MessageMimeHeaderForm;
+
+/* What is to become of a header. Whatever else is to be done, lines that are too long are folded. */
 typedef struct {
-    const gchar *label;   /* (nullable) the new Content-Transfer-Encoding */
-    const gchar *type;    /* (nullable) the new Content-Type */
-    gboolean add_version; /* MIME-Version is to be there */
-    gboolean end;         /* the empty line is to be there */
+    MessageMimeHeaderForm form;
+    const MessageSignature *signature; /* (nullable) what it covers is not touched */
+    const gchar *label;                /* (nullable) the new Content-Transfer-Encoding */
+    const gchar *type;                 /* (nullable) the new Content-Type */
+    gboolean add_version;              /* MIME-Version is to be there */
+    gboolean end;                      /* the empty line is to be there */
 } MessageMimeChange;
+
+/* What could not be done. */
+typedef enum {
+    MESSAGE_MIME_LEFT_ADDRESS = 1 << 0,    /* a local part beyond ASCII, which has no other form */
+    MESSAGE_MIME_LEFT_SIGNED = 1 << 1,     /* something beyond ASCII that is signed */
+    MESSAGE_MIME_LEFT_LONG = 1 << 2,       /* a line that has no white space to fold at */
+    MESSAGE_MIME_LEFT_LONG_SIGNED = 1 << 3 /* a line that is too long, and signed */
+} MessageMimeLeft;
 
 /**
  * message_mime_entity_write:
  * @header: as it was read
  * @length: bytes at @header
  * @change: what is to be said otherwise
- * @out: where the header is appended; what need not change is as it was, but nothing is beyond ASCII
+ * @out: where the header is appended; what need not change is as it was
  *
- * Returns: %FALSE if a field has something beyond ASCII that cannot be said in ASCII: an address; in @out there is a "?"
- *   for each such byte then
+ * Returns: what is not as @change wants it; an address that has no form in ASCII has a "?" for each such byte where
+ *   nothing beyond ASCII may be, and else stays
  */
-gboolean message_mime_entity_write (const gchar *header, gsize length, const MessageMimeChange *change, GString *out);
+MessageMimeLeft message_mime_entity_write (const gchar *header, gsize length, const MessageMimeChange *change,
+                                           GString *out);

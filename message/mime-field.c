@@ -10,42 +10,18 @@
  * White space between two encoded words is not shown (RFC 2047 6.2), so words that follow each other are encoded
  * together with what is between them, and an encoded word that was there already gets its space back the same way.
  *
- * The one thing that has no ASCII form is an address: its words stand for a mailbox, not for text.
+ * An address is no text: its words stand for a mailbox. A domain has a form in ASCII (see a-label.h); a local part has none,
+ * and is the one thing that cannot be said.
  */
 
 #include <string.h>
 
 #include "message/eight-bit.h"
 #include "message/encoded-word.h"
+#include "message/a-label.h"
 #include "message/mime-field.h"
-
-/* RFC 2231: a parameter that is longer is cut into sections, so that lines stay within 78. */
-#define PARAMETER_SECTION_BYTES 54
-
-static gboolean
-is_blank (gchar c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static gsize
-blank_length (const gchar *text, gsize length)
-{
-    gsize blanks = 0;
-
-    while (blanks < length && is_blank (text[blanks]))
-        blanks++;
-
-    return blanks;
-}
-
-static void
-append_unfolded (GString *out, const gchar *text, gsize length)
-{
-    for (gsize i = 0; i < length; i++)
-        if (text[i] != '\r' && text[i] != '\n')
-            g_string_append_c (out, text[i]);
-}
+#include "message/mime-parameter.h"
+#include "message/mime-token.h"
 
 /* ---- Words, of which some are to be encoded ---- */
 
@@ -86,7 +62,7 @@ end_run (Words *words, gboolean before_encoded)
         return;
 
     if (before_encoded)
-        append_unfolded (words->run, words->blanks->str, words->blanks->len);
+        message_mime_append_unfolded (words->run, words->blanks->str, words->blanks->len);
     message_encoded_word_append (words->out, words->run->str, words->run->len);
     g_string_truncate (words->run, 0);
     words->after_encoded = TRUE;
@@ -113,13 +89,13 @@ static void
 add_encoded (Words *words, const gchar *text, gsize length)
 {
     if (words->run->len > 0) {
-        append_unfolded (words->run, words->blanks->str, words->blanks->len);
+        message_mime_append_unfolded (words->run, words->blanks->str, words->blanks->len);
         g_string_truncate (words->blanks, 0);
     } else {
         if (words->after_word && words->blanks->len == 0)
             g_string_append_c (words->blanks, ' ');
         if (words->after_encoded)
-            append_unfolded (words->run, words->blanks->str, words->blanks->len);
+            message_mime_append_unfolded (words->run, words->blanks->str, words->blanks->len);
         flush_blanks (words);
     }
 
@@ -144,12 +120,12 @@ append_text (GString *out, const gchar *text, gsize length)
 
     words_init (&words, out);
     for (gsize at = 0; at < length;) {
-        gsize blanks = blank_length (text + at, length - at);
+        gsize blanks = message_mime_blank_length (text + at, length - at);
         gsize word = 0;
 
         g_string_append_len (words.blanks, text + at, (gssize) blanks);
         at += blanks;
-        while (at + word < length && !is_blank (text[at + word]))
+        while (at + word < length && !message_mime_is_blank (text[at + word]))
             word++;
         if (word > 0 && message_has_8bit (text + at, word))
             add_encoded (&words, text + at, word);
@@ -160,102 +136,13 @@ append_text (GString *out, const gchar *text, gsize length)
     end_words (&words);
 }
 
-/* ---- The tokens of a structured field (RFC 5322 3.2) ---- */
-
-typedef enum { TOKEN_BLANKS, TOKEN_COMMENT, TOKEN_QUOTED, TOKEN_SPECIAL, TOKEN_ATOM } TokenKind;
-
-/* Behind a backslash a byte means itself. */
-static gsize
-step_length (const gchar *text, gsize length)
-{
-    return *text == '\\' ? MIN (length, 2) : 1;
-}
-
-static gsize
-quoted_length (const gchar *text, gsize length, gchar end)
-{
-    gsize at = 1;
-
-    while (at < length && text[at] != end)
-        at += step_length (text + at, length - at);
-
-    return MIN (at + 1, length);
-}
-
-static gsize
-comment_length (const gchar *text, gsize length)
-{
-    gsize depth = 0;
-    gsize at = 0;
-
-    do {
-        if (text[at] == '(')
-            depth++;
-        else if (text[at] == ')')
-            depth--;
-        at += step_length (text + at, length - at);
-    } while (at < length && depth > 0);
-
-    return at;
-}
-
-static gboolean
-is_special (gchar c)
-{
-    return c != '\0' && strchr ("<>,;:", c) != NULL;
-}
-
-static TokenKind
-take_token (const gchar *text, gsize length, gsize *token)
-{
-    gsize at = 0;
-
-    if (is_blank (*text)) {
-        *token = blank_length (text, length);
-        return TOKEN_BLANKS;
-    }
-    if (*text == '(') {
-        *token = comment_length (text, length);
-        return TOKEN_COMMENT;
-    }
-    if (*text == '"') {
-        *token = quoted_length (text, length, '"');
-        return TOKEN_QUOTED;
-    }
-    if (is_special (*text)) {
-        *token = 1;
-        return TOKEN_SPECIAL;
-    }
-
-    while (at < length && !is_blank (text[at]) && !is_special (text[at]) && text[at] != '(' && text[at] != '"')
-        at += step_length (text + at, length - at);
-    *token = at;
-    return TOKEN_ATOM;
-}
-
-/* What stands between the quotes. */
-static GString *
-unquote (const gchar *text, gsize length)
-{
-    GString *plain = g_string_new (NULL);
-
-    for (gsize at = 1; at < length && text[at] != '"';) {
-        gsize step = step_length (text + at, length - at);
-
-        append_unfolded (plain, text + at + step - 1, 1);
-        at += step;
-    }
-
-    return plain;
-}
-
 static gsize
 comment_word_length (const gchar *text, gsize length)
 {
     gsize word = 0;
 
-    while (word < length && !is_blank (text[word]) && text[word] != '(' && text[word] != ')')
-        word += step_length (text + word, length - word);
+    while (word < length && !message_mime_is_blank (text[word]) && text[word] != '(' && text[word] != ')')
+        word += message_mime_step_length (text + word, length - word);
 
     return word;
 }
@@ -272,7 +159,7 @@ add_comment_word (Words *words, const gchar *text, gsize length)
 
     plain = g_string_new (NULL);
     for (gsize at = 0; at < length;) {
-        gsize step = step_length (text + at, length - at);
+        gsize step = message_mime_step_length (text + at, length - at);
 
         g_string_append_c (plain, text[at + step - 1]);
         at += step;
@@ -287,7 +174,7 @@ append_comment (GString *out, const gchar *text, gsize length)
 
     words_init (&words, out);
     for (gsize at = 0; at < length;) {
-        gsize blanks = blank_length (text + at, length - at);
+        gsize blanks = message_mime_blank_length (text + at, length - at);
         gsize word = comment_word_length (text + at + blanks, length - at - blanks);
 
         g_string_append_len (words.blanks, text + at, (gssize) blanks);
@@ -321,15 +208,15 @@ measure_section (const gchar *text, gsize length)
     while (section.length < length) {
         const gchar *at = text + section.length;
         gsize token;
-        TokenKind kind = take_token (at, length - section.length, &token);
+        MessageMimeToken kind = message_mime_token (at, length - section.length, &token);
 
-        if (kind == TOKEN_SPECIAL) {
+        if (kind == MESSAGE_MIME_TOKEN_SPECIAL) {
             section.end = *at;
             break;
         }
-        if (kind == TOKEN_ATOM && memchr (at, '@', token) != NULL)
+        if (kind == MESSAGE_MIME_TOKEN_ATOM && memchr (at, '@', token) != NULL)
             section.has_at = TRUE;
-        if (kind != TOKEN_COMMENT && message_has_8bit (at, token))
+        if (kind != MESSAGE_MIME_TOKEN_COMMENT && message_has_8bit (at, token))
             section.foreign = TRUE;
         section.length += token;
     }
@@ -345,16 +232,16 @@ append_section (GString *out, const gchar *text, gsize length)
     words_init (&words, out);
     for (gsize at = 0; at < length;) {
         gsize token;
-        TokenKind kind = take_token (text + at, length - at, &token);
+        MessageMimeToken kind = message_mime_token (text + at, length - at, &token);
         gboolean foreign = message_has_8bit (text + at, token);
 
-        if (kind == TOKEN_BLANKS) {
+        if (kind == MESSAGE_MIME_TOKEN_BLANKS) {
             g_string_append_len (words.blanks, text + at, (gssize) token);
-        } else if (kind == TOKEN_COMMENT) {
+        } else if (kind == MESSAGE_MIME_TOKEN_COMMENT) {
             end_words (&words);
             append_comment (out, text + at, token);
-        } else if (kind == TOKEN_QUOTED && foreign) {
-            g_autoptr (GString) plain = unquote (text + at, token);
+        } else if (kind == MESSAGE_MIME_TOKEN_QUOTED && foreign) {
+            g_autoptr (GString) plain = message_mime_unquote (text + at, token);
 
             add_encoded (&words, plain->str, plain->len);
         } else if (foreign) {
@@ -367,6 +254,52 @@ append_section (GString *out, const gchar *text, gsize length)
     end_words (&words);
 }
 
+/* An atom of an address: "local@domain", or one of these alone. @behind_at: an "@" was there already, so it is a domain.
+ * Returns: %FALSE if it cannot be said in ASCII */
+static gboolean
+append_address_atom (GString *out, const gchar *text, gsize length, gboolean behind_at)
+{
+    const gchar *at = memrchr (text, '@', length);
+    gsize local = at != NULL ? (gsize) (at + 1 - text) : 0;
+    g_autofree gchar *domain = NULL;
+
+    if (message_has_8bit (text, local) || (at == NULL && !behind_at))
+        return FALSE;
+
+    domain = message_domain_to_ascii (text + local, length - local);
+    if (domain == NULL)
+        return FALSE;
+
+    g_string_append_len (out, text, (gssize) local);
+    g_string_append (out, domain);
+    return TRUE;
+}
+
+/* A section that is an address, with something beyond ASCII that is not in a comment. */
+static gboolean
+append_address (GString *out, const gchar *text, gsize length)
+{
+    gboolean behind_at = FALSE;
+
+    for (gsize at = 0; at < length;) {
+        gsize token;
+        MessageMimeToken kind = message_mime_token (text + at, length - at, &token);
+        gboolean foreign = message_has_8bit (text + at, token);
+
+        if (!foreign)
+            g_string_append_len (out, text + at, (gssize) token);
+        else if (kind == MESSAGE_MIME_TOKEN_COMMENT)
+            append_comment (out, text + at, token);
+        else if (kind != MESSAGE_MIME_TOKEN_ATOM || !append_address_atom (out, text + at, token, behind_at))
+            return FALSE;
+
+        behind_at = behind_at || (kind == MESSAGE_MIME_TOKEN_ATOM && memchr (text + at, '@', token) != NULL);
+        at += token;
+    }
+
+    return TRUE;
+}
+
 static gboolean
 append_addresses (GString *out, const gchar *text, gsize length)
 {
@@ -375,10 +308,11 @@ append_addresses (GString *out, const gchar *text, gsize length)
     while (length > 0) {
         Section section = measure_section (text, length);
 
-        if (section.foreign && (in_brackets || (section.has_at && section.end != '<')))
+        if (!section.foreign || (!in_brackets && (!section.has_at || section.end == '<')))
+            append_section (out, text, section.length);
+        else if (!append_address (out, text, section.length))
             return FALSE;
 
-        append_section (out, text, section.length);
         text += section.length;
         length -= section.length;
         if (section.end != '\0') {
@@ -392,125 +326,18 @@ append_addresses (GString *out, const gchar *text, gsize length)
     return TRUE;
 }
 
-/* ---- Parameters of MIME's fields (RFC 2045 5.1, RFC 2231) ---- */
-
-static gboolean
-is_attribute_char (gchar c)
-{
-    return g_ascii_isalnum (c) || (c != '\0' && strchr ("!#$&+-.^_`{|}~", c) != NULL);
-}
-
+/* What may have an address in it, and names hosts and messages. Where an address has no form in ASCII it is text: nobody
+ * answers it. */
 static void
-append_percent (GString *out, gchar c)
+append_trace (GString *out, const gchar *text, gsize length)
 {
-    g_string_append_printf (out, "%%%02X", (guchar) c);
-}
+    gsize start = out->len;
 
-static void
-append_parameter (GString *out, const gchar *name, gsize name_length, const gchar *value, gsize length)
-{
-    g_autoptr (GString) encoded =
-        g_string_new (g_utf8_validate_len (value, length, NULL) ? "utf-8''" : "unknown-8bit''");
-    guint section = 0;
-
-    for (gsize at = 0; at < length; at++) {
-        if (encoded->len >= PARAMETER_SECTION_BYTES) {
-            g_string_append_printf (out, "%.*s*%u*=%s;\r\n\t", (gint) name_length, name, section++, encoded->str);
-            g_string_truncate (encoded, 0);
-        }
-        if (is_attribute_char (value[at]))
-            g_string_append_c (encoded, value[at]);
-        else
-            append_percent (encoded, value[at]);
-    }
-
-    if (section > 0)
-        g_string_append_printf (out, "%.*s*%u*=%s", (gint) name_length, name, section, encoded->str);
-    else
-        g_string_append_printf (out, "%.*s*=%s", (gint) name_length, name, encoded->str);
-}
-
-/* Of what has no proper form only the raw bytes are changed. */
-static void
-append_repaired (GString *out, const gchar *text, gsize length, gboolean percent)
-{
-    for (gsize i = 0; i < length; i++) {
-        if ((guchar) text[i] < 0x80)
-            g_string_append_c (out, text[i]);
-        else if (percent)
-            append_percent (out, text[i]);
-        else
-            g_string_append_c (out, '?');
-    }
-}
-
-/* A parameter with its "name=value", without blanks in front. */
-static void
-append_foreign_parameter (GString *out, const gchar *text, gsize length)
-{
-    const gchar *equals = memchr (text, '=', length);
-    const gchar *value = equals != NULL ? equals + 1 : text;
-    gsize value_length = length - (gsize) (value - text);
-    gsize name_length = equals != NULL ? (gsize) (equals - text) : 0;
-    gsize blanks = blank_length (value, value_length);
-    g_autoptr (GString) plain = NULL;
-
-    while (name_length > 0 && is_blank (text[name_length - 1]))
-        name_length--;
-    value += blanks;
-    value_length -= blanks;
-    while (value_length > 0 && is_blank (value[value_length - 1]))
-        value_length--;
-
-    if (name_length == 0 || name_length > PARAMETER_SECTION_BYTES || message_has_8bit (text, name_length) ||
-        memchr (text, '*', name_length) != NULL) {
-        append_repaired (out, text, length, name_length > 0 && text[name_length - 1] == '*');
+    if (append_addresses (out, text, length))
         return;
-    }
 
-    plain = *value == '"' ? unquote (value, value_length) : g_string_new_len (value, (gssize) value_length);
-    append_parameter (out, text, name_length, plain->str, plain->len);
-}
-
-/* The length of what is before the next ";" that separates. */
-static gsize
-parameter_length (const gchar *text, gsize length)
-{
-    gsize at = 0;
-
-    while (at < length && text[at] != ';') {
-        gsize token;
-
-        take_token (text + at, length - at, &token);
-        at += token;
-    }
-
-    return at;
-}
-
-static void
-append_parameters (GString *out, const gchar *text, gsize length)
-{
-    gboolean first = TRUE;
-
-    while (length > 0) {
-        gsize parameter = parameter_length (text, length);
-        gsize blanks = blank_length (text, parameter);
-
-        g_string_append_len (out, text, (gssize) blanks);
-        if (!message_has_8bit (text + blanks, parameter - blanks))
-            g_string_append_len (out, text + blanks, (gssize) (parameter - blanks));
-        else if (first)
-            append_repaired (out, text + blanks, parameter - blanks, FALSE);
-        else
-            append_foreign_parameter (out, text + blanks, parameter - blanks);
-
-        if (parameter < length)
-            g_string_append_c (out, text[parameter++]);
-        text += parameter;
-        length -= parameter;
-        first = FALSE;
-    }
+    g_string_truncate (out, start);
+    append_text (out, text, length);
 }
 
 /* ---- Which field is which ---- */
@@ -525,8 +352,8 @@ is_one_of (const gchar *name, const gchar *const *names)
     return FALSE;
 }
 
-static gboolean
-has_addresses (const gchar *name)
+gboolean
+message_mime_field_has_addresses (const gchar *name)
 {
     static const gchar *const names[] = {"From",
                                          "Sender",
@@ -557,15 +384,26 @@ has_parameters (const gchar *name)
     return is_one_of (name, names);
 }
 
+static gboolean
+is_trace (const gchar *name)
+{
+    static const gchar *const names[] = {"Received",   "Return-Path", "Message-ID",        "In-Reply-To",
+                                         "References", "Content-ID",  "Resent-Message-ID", NULL};
+
+    return is_one_of (name, names);
+}
+
 gboolean
 message_mime_field_append (GString *out, const gchar *name, const gchar *body, gsize length)
 {
     g_string_append_printf (out, "%s:", name);
-    if (has_addresses (name))
+    if (message_mime_field_has_addresses (name))
         return append_addresses (out, body, length);
 
     if (has_parameters (name))
-        append_parameters (out, body, length);
+        message_mime_parameters_append (out, body, length);
+    else if (is_trace (name))
+        append_trace (out, body, length);
     else
         append_text (out, body, length);
 

@@ -7,7 +7,7 @@
  * message_notice_text:
  * @utf8: whether the notice may hold UTF-8
  * @subject: (nullable): the original's subject, fit to be shown
- * @returned: (nullable): what of the original comes with the notice, "your message" or "the header of your message"
+ * @returned: (nullable): what people are to call what comes of the original with the notice
  *
  * Returns: (transfer full): the part for people, CRLF line ends, no line longer than people like to read
  */

@@ -12,7 +12,11 @@
  * speaks of others: the text for people is encoded, addresses have the ASCII form of RFC 6533 3, and an original that
  * only SMTPUTF8 could carry is a message/global, which may be encoded (RFC 6532 3.7). Only the sender of an original who
  * has an address beyond ASCII gets the "global" parts of RFC 6533: a notice reaches that address by SMTPUTF8 or not at
- * all. What stays 8-bit is an original of plain 8BITMIME, since nobody may encode a message/rfc822.
+ * all. What stays 8-bit is an original that can be converted like any other message when the notice is sent, since nobody
+ * may encode a message/rfc822 as a whole. One that cannot, or whose lines are too long and cannot be broken, is returned as
+ * its header, which is said in ASCII.
+ *
+ * A notice that is refused all the same can be made again without the original: message_notice_shorten ().
  *
  * A notice must never be answered by a program: Auto-Submitted says so (RFC 3834 5), and the caller sends it with
  * the null reverse-path, so that it is never notified about in turn.
@@ -25,6 +29,7 @@
 #include "message/eight-bit.h"
 #include "message/header.h"
 #include "message/identifier.h"
+#include "message/line-check.h"
 #include "message/mime-encoder.h"
 #include "message/mime-survey.h"
 #include "message/notice-report.h"
@@ -34,12 +39,17 @@
 /* A msg-id that is repeated has to fit on a line. */
 #define MESSAGE_ID_LONGEST_BYTES 900
 
+/* How a part starts that is a message. */
+#define PART_MESSAGE "Content-Type: message/rfc822\r\n\r\n"
+
+/* What people are told that there is: it stays true when a notice is made smaller. */
+#define WORDS_RETURNED "what is returned of your message"
+
 /* What of the original is returned; @type is NULL if it is nothing. */
 typedef struct {
     const gchar *data;
     gsize length;
     const gchar *type;
-    const gchar *words;    /* what people call it */
     gboolean is_encodable; /* the type is one that may be encoded */
 } Returned;
 
@@ -86,43 +96,84 @@ notice_action (const MessageNotice *notice)
     return g_array_index (notice->recipients, MessageNoticeRecipient, 0).action;
 }
 
-/* Whether the original can travel as it is: in 7-bit, or converted to it where a server wants that. */
-static gboolean
-can_travel (const gchar *data, gsize length)
+/* Whether the original can be a part of the notice, and be converted there for whatever server comes: its own signature no
+ * longer counts. */
+static MessageConversion
+survey_original (const gchar *data, gsize length, gboolean *is_sound)
 {
-    g_autoptr (MessageSurvey) survey = message_survey_new ();
+    g_autoptr (MessageSurvey) survey = message_survey_new (MESSAGE_DEMAND_NO_UTF8 | MESSAGE_DEMAND_ASCII);
+    g_autofree gchar *remark = NULL;
+    MessageConversion conversion;
 
+    message_survey_feed (survey, PART_MESSAGE, strlen (PART_MESSAGE));
     message_survey_feed (survey, data, length);
-    return message_survey_end (survey, NULL) <= MESSAGE_CONVERSION_POSSIBLE;
+    conversion = message_survey_end (survey, NULL);
+    remark = message_survey_remark (survey);
+    *is_sound = remark == NULL;
+    return conversion;
+}
+
+/* All of the original, as a message/rfc822, which has to be one for every server, or as a message/global; @length 0: neither
+ * would do. */
+static Returned
+return_whole (const MessageNotice *notice, const gchar *data, gsize length)
+{
+    Returned returned = {.data = data};
+    gboolean is_8bit = message_has_8bit (data, length);
+    gboolean is_sound;
+    MessageConversion conversion = survey_original (data, length, &is_sound);
+
+    if (!is_sound)
+        return returned;
+
+    if (is_8bit && (conversion == MESSAGE_CONVERSION_FOREIGN || is_global (notice) ||
+                    (has_utf8 (notice) && conversion > MESSAGE_CONVERSION_POSSIBLE)))
+        returned.type = "message/global";
+    else if (conversion <= MESSAGE_CONVERSION_POSSIBLE)
+        returned.type = "message/rfc822";
+
+    returned.is_encodable = g_strcmp0 (returned.type, "message/global") == 0;
+    returned.length = returned.type != NULL ? length : 0;
+    return returned;
+}
+
+/* The original's header, in ASCII if there is a way to say it; @ascii: where it is put then */
+static Returned
+return_header (gboolean global, const gchar *data, gsize length, GString *ascii)
+{
+    const MessageMimeChange change = {.form = MESSAGE_MIME_HEADER_ASCII};
+    Returned returned = {
+        .data = data, .length = length, .type = length > 0 ? "text/rfc822-headers" : NULL, .is_encodable = TRUE};
+
+    if (message_has_8bit (data, length) &&
+        (global || (message_mime_entity_write (data, length, &change, ascii) & MESSAGE_MIME_LEFT_ADDRESS))) {
+        returned.type = "message/global-headers";
+    } else {
+        g_string_truncate (ascii, 0);
+        message_mime_entity_write (data, length, &change, ascii);
+        returned.data = ascii->str;
+        returned.length = ascii->len;
+    }
+
+    return returned;
 }
 
 static Returned
-choose_returned (const MessageNotice *notice)
+choose_returned (const MessageNotice *notice, GString *ascii)
 {
     Returned returned = {0};
+    const gchar *data;
     gsize length;
-    gsize header;
 
     if (notice->original == NULL)
         return returned;
 
-    returned.data = g_bytes_get_data (notice->original, &length);
-    header = header_length (notice, returned.data, length);
-
+    data = g_bytes_get_data (notice->original, &length);
     if (notice->original_complete && notice->envelope->ret != MESSAGE_RETURN_HEADERS &&
-        notice_action (notice) == MESSAGE_ACTION_FAILED &&
-        (has_utf8 (notice) || can_travel (returned.data, length))) {
-        returned.length = length;
-        returned.is_encodable = has_utf8 (notice) && message_has_8bit (returned.data, length);
-        returned.type = returned.is_encodable ? "message/global" : "message/rfc822";
-        returned.words = "your message";
-    } else if (header > 0) {
-        returned.length = header;
-        returned.is_encodable = TRUE;
-        returned.type = has_utf8 (notice) && message_has_8bit (returned.data, header) ? "message/global-headers"
-                                                                                      : "text/rfc822-headers";
-        returned.words = "the header of your message";
-    }
+        notice_action (notice) == MESSAGE_ACTION_FAILED)
+        returned = return_whole (notice, data, length);
+    if (returned.length == 0)
+        returned = return_header (is_global (notice), data, header_length (notice, data, length), ascii);
 
     return returned;
 }
@@ -232,22 +283,32 @@ append_quoted (GString *out, const gchar *data, gsize length)
     message_mime_encoder_end (&encoder, TRUE, out);
 }
 
-/* @encode: where it is not ASCII, it is to be */
+static gboolean
+has_long_lines (const gchar *data, gsize length)
+{
+    MessageLineCheck lines = {0};
+
+    message_line_check_feed (&lines, data, length);
+    return message_line_check_end (&lines);
+}
+
+/* @encode: where it is not ASCII in lines of lawful length, it is to be */
 static void
 append_part (GString *out, const gchar *boundary, const gchar *type, const gchar *data, gsize length, gboolean encode)
 {
     gboolean is_8bit = message_has_8bit (data, length);
 
+    encode = encode && (is_8bit || has_long_lines (data, length));
     g_string_append_printf (out,
                             "--%s\r\n"
                             "Content-Type: %s\r\n"
                             "Content-Transfer-Encoding: %s\r\n"
                             "\r\n",
                             boundary, type,
-                            !is_8bit ? "7bit"
-                            : encode ? "quoted-printable"
-                                     : "8bit");
-    if (is_8bit && encode)
+                            encode    ? "quoted-printable"
+                            : is_8bit ? "8bit"
+                                      : "7bit");
+    if (encode)
         append_quoted (out, data, length);
     else
         g_string_append_len (out, data, (gssize) length);
@@ -277,6 +338,7 @@ message_notice_build (const MessageNotice *notice)
     g_autofree gchar *token = message_identifier_token ();
     g_autofree gchar *boundary = g_strconcat ("=_", token, NULL);
     GString *out;
+    g_autoptr (GString) ascii = NULL;
     Returned returned;
     gboolean utf8;
     gboolean global;
@@ -288,8 +350,9 @@ message_notice_build (const MessageNotice *notice)
     global = is_global (notice);
     original = original_header (notice);
     subject = original_subject (original);
-    returned = choose_returned (notice);
-    text = message_notice_text (notice, utf8, subject, returned.words);
+    ascii = g_string_new (NULL);
+    returned = choose_returned (notice, ascii);
+    text = message_notice_text (notice, utf8, subject, returned.type != NULL ? WORDS_RETURNED : NULL);
     report = message_notice_report (notice, global);
 
     out = g_string_sized_new (returned.length + text->len + report->len + 2048);
@@ -301,6 +364,106 @@ message_notice_build (const MessageNotice *notice)
     if (returned.type != NULL)
         append_part (out, boundary, returned.type, returned.data, returned.length, returned.is_encodable && !global);
     g_string_append_printf (out, "--%s--\r\n", boundary);
+
+    return g_string_free_to_bytes (out);
+}
+
+/* ---- Once more, with the header alone ---- */
+
+/* Returns: (transfer full) (nullable): the delimiter of the parts of a notice that was made here, with its line ends */
+static gchar *
+find_delimiter (const gchar *data, gsize length)
+{
+    static const gchar before[] = "\tboundary=\"";
+    const gchar *start = memmem (data, length, before, strlen (before));
+    const gchar *end;
+
+    if (start == NULL)
+        return NULL;
+
+    start += strlen (before);
+    end = memchr (start, '"', (gsize) (data + length - start));
+    return end != NULL ? g_strdup_printf ("\r\n--%.*s", (gint) (end - start), start) : NULL;
+}
+
+/* The part of a notice that returns the original. */
+typedef struct {
+    const gchar *start; /* its header */
+    const gchar *body;
+    const gchar *end; /* the delimiter behind it */
+} Part;
+
+static gboolean
+find_part (const gchar *data, gsize length, const gchar *delimiter, Part *part)
+{
+    const gchar *end = data + length;
+    const gchar *at = data;
+
+    /* Text, report, original. */
+    for (guint i = 0; i < 3; i++) {
+        at = memmem (at, (gsize) (end - at), delimiter, strlen (delimiter));
+        if (at == NULL)
+            return FALSE;
+        at += strlen (delimiter);
+    }
+
+    if (end - at < 2 || memcmp (at, "\r\n", 2) != 0)
+        return FALSE;
+    part->start = at + 2;
+    part->end = memmem (part->start, (gsize) (end - part->start), delimiter, strlen (delimiter));
+    part->body = memmem (part->start, (gsize) (end - part->start), "\r\n\r\n", 4);
+    if (part->end == NULL || part->body == NULL || part->body > part->end)
+        return FALSE;
+
+    part->body += 4;
+    return TRUE;
+}
+
+static gboolean
+is_part_of (const Part *part, const gchar *type)
+{
+    g_autofree gchar *field = g_strdup_printf ("Content-Type: %s\r\n", type);
+
+    return g_str_has_prefix (part->start, field);
+}
+
+GBytes *
+message_notice_shorten (GBytes *notice)
+{
+    gsize length;
+    const gchar *data = g_bytes_get_data (notice, &length);
+    g_autoptr (GString) copy = g_string_new_len (data, (gssize) length);
+    const gchar *text = copy->str;
+    g_autofree gchar *delimiter = find_delimiter (text, length);
+    g_autoptr (GString) ascii = g_string_new (NULL);
+    GString *out;
+    Returned returned;
+    Part part;
+
+    if (delimiter == NULL || !find_part (text, length, delimiter, &part))
+        return NULL;
+
+    out = g_string_sized_new (length);
+    g_string_append_len (out, text, part.start - text);
+    if (is_part_of (&part, "message/rfc822")) {
+        gsize header = message_header_end_of_complete (part.body, (gsize) (part.end - part.body));
+
+        g_string_truncate (out, out->len - strlen (delimiter + 2) - 2);
+        returned = return_header (FALSE, part.body, header, ascii);
+        append_part (out, delimiter + 4, returned.type, returned.data, returned.length, TRUE);
+    } else if (is_part_of (&part, "message/global")) {
+        /* It may be encoded, which leaves empty lines empty, and stays so. */
+        const gchar *body = memmem (part.body, (gsize) (part.end - part.body), "\r\n\r\n", 4);
+
+        g_string_append (out, "Content-Type: message/global-headers\r\n");
+        part.start = strstr (part.start, "\r\n") + 2;
+        g_string_append_len (out, part.start, (body != NULL ? body + 2 : part.end) - part.start);
+        g_string_append (out, "\r\n");
+    } else {
+        g_string_free (out, TRUE);
+        return NULL;
+    }
+    g_string_append (out, part.end + 2);
 
     return g_string_free_to_bytes (out);
 }

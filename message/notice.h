@@ -48,3 +48,13 @@ typedef struct {
  * Returns: (transfer full): the content of the notice, CRLF line ends
  */
 GBytes *message_notice_build (const MessageNotice *notice);
+
+/**
+ * message_notice_shorten:
+ * @notice: the content of a notice that this relay has made, as it came out of the queue
+ *
+ * Takes from a notice all of the original but its header.
+ *
+ * Returns: (transfer full) (nullable): the content of a smaller one; %NULL if there is nothing to be taken
+ */
+GBytes *message_notice_shorten (GBytes *notice);

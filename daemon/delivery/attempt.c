@@ -88,6 +88,7 @@ delivery_attempt_free (DeliveryAttempt *attempt)
     g_free (attempt->answers);
     g_free (attempt->host);
     g_free (attempt->address);
+    g_free (attempt->remark);
     g_free (attempt);
 }
 
@@ -99,9 +100,28 @@ delivery_attempt_start (DeliveryAttempt *attempt, const gchar *host, const gchar
     g_free (attempt->address);
     attempt->host = g_strdup (host);
     attempt->address = g_strdup (address);
+    g_clear_pointer (&attempt->remark, g_free);
     attempt->passes_dsn = passes_dsn;
+    attempt->size_most_bytes = 0;
     attempt->hint = 0;
     attempt->wait = DELIVERY_WAIT_BACKOFF;
+}
+
+void
+delivery_attempt_remark (DeliveryAttempt *attempt, const gchar *remark)
+{
+    g_free (attempt->remark);
+    attempt->remark = g_strdup (remark);
+}
+
+const gchar *
+delivery_attempt_get_remark (const DeliveryAttempt *attempt)
+{
+    for (guint i = 0; attempt->remark && i < attempt->job->n_recipients; i++)
+        if (attempt->answers[i].quotes)
+            return attempt->remark;
+
+    return NULL;
 }
 
 static DeliveryAnswer *
@@ -141,7 +161,8 @@ answer_twins (DeliveryAttempt *attempt, const DeliveryAnswer *answer)
 
     for (guint i = 0; i < job->n_recipients; i++)
         if (&attempt->answers[i] != answer && g_str_equal (address_of (job, i), address))
-            answer_set (&attempt->answers[i], answer->outcome, answer->status, g_strdup (answer->reply), TRUE);
+            answer_set (&attempt->answers[i], answer->outcome, answer->status, g_strdup (answer->reply),
+                        answer->quotes);
 }
 
 void
@@ -151,6 +172,7 @@ delivery_attempt_answer (DeliveryAttempt *attempt, guint recipient, const SmtpRe
     DeliveryAnswer *answer = find_answer (attempt, recipient);
     QueueOutcome outcome = QUEUE_OUTCOME_DELIVERED;
     const gchar *status = reply->status;
+    g_autofree gchar *line = NULL;
 
     g_return_if_fail (answer);
 
@@ -161,7 +183,11 @@ delivery_attempt_answer (DeliveryAttempt *attempt, guint recipient, const SmtpRe
     if (!status[0])
         status = plain_status[outcome == QUEUE_OUTCOME_DELIVERED ? 0 : outcome == QUEUE_OUTCOME_DEFERRED ? 1 : 2];
 
-    answer_set (answer, outcome, status, smtp_reply_line (reply), TRUE);
+    line = smtp_reply_line (reply);
+    if (reply->is_ours)
+        answer_set (answer, outcome, status, g_strdup_printf ("not sent to %s: %s", attempt->address, line), FALSE);
+    else
+        answer_set (answer, outcome, status, g_steal_pointer (&line), TRUE);
     if (attempt->addressed)
         answer_twins (attempt, answer);
 }
@@ -230,6 +256,14 @@ is_given_up (const DeliveryAnswer *answer)
     return answer->outcome == QUEUE_OUTCOME_FAILED || answer->outcome == QUEUE_OUTCOME_EXPIRED;
 }
 
+/* Returns: (transfer full): the reply in words of our own, which must say whose it is */
+static gchar *
+name_source (const DeliveryAttempt *attempt, const DeliveryAnswer *answer)
+{
+    return answer->quotes ? g_strdup_printf ("%s said: %s", attempt->address, answer->reply)
+                          : g_strdup (answer->reply);
+}
+
 void
 delivery_attempt_take_back (DeliveryAttempt *attempt, const gchar *reason)
 {
@@ -241,9 +275,10 @@ delivery_attempt_take_back (DeliveryAttempt *attempt, const gchar *reason)
 
         answer->outcome = QUEUE_OUTCOME_DEFERRED;
         if (reason) {
-            g_autofree gchar *reply = g_steal_pointer (&answer->reply);
+            g_autofree gchar *said = name_source (attempt, answer);
 
-            answer->reply = g_strdup_printf ("%s; %s", reason, reply);
+            g_free (answer->reply);
+            answer->reply = g_strdup_printf ("%s; %s", reason, said);
             answer->quotes = FALSE;
         }
     }
@@ -276,12 +311,14 @@ expire (DeliveryAttempt *attempt, guint expire_seconds)
 
     for (guint i = 0; i < attempt->job->n_recipients; i++) {
         DeliveryAnswer *answer = &attempt->answers[i];
+        g_autofree gchar *said = NULL;
         gchar *reply;
 
         if (answer->outcome != QUEUE_OUTCOME_DEFERRED)
             continue;
 
-        reply = g_strdup_printf ("could not be delivered within %s; the last reason: %s", span, answer->reply);
+        said = name_source (attempt, answer);
+        reply = g_strdup_printf ("could not be delivered within %s; the last reason: %s", span, said);
         answer_set (answer, QUEUE_OUTCOME_EXPIRED, STATUS_EXPIRED, reply, FALSE);
     }
 }
@@ -362,6 +399,13 @@ recorded_outcome (const DeliveryAttempt *attempt, QueueOutcome outcome)
     return outcome;
 }
 
+/* The remote that it is, or was last, tried at; what is given up by our own decision has none that had a part in it. */
+static const gchar *
+responsible_remote (const DeliveryAttempt *attempt, const DeliveryAnswer *answer)
+{
+    return is_given_up (answer) && !answer->quotes ? NULL : attempt->address;
+}
+
 void
 delivery_attempt_settle (DeliveryAttempt *attempt, Queue *queue)
 {
@@ -371,9 +415,10 @@ delivery_attempt_settle (DeliveryAttempt *attempt, Queue *queue)
     for (guint i = 0; i < n_recipients; i++)
         results[i] = (QueueResult){.outcome = recorded_outcome (attempt, attempt->answers[i].outcome),
                                    .delay_notified = attempt->answers[i].delay_notified,
-                                   .remote = attempt->address,
+                                   .remote = responsible_remote (attempt, &attempt->answers[i]),
                                    .status = attempt->answers[i].status,
-                                   .reply = attempt->answers[i].reply};
+                                   .reply = attempt->answers[i].reply,
+                                   .is_ours = !attempt->answers[i].quotes};
 
     queue_settle (queue, g_steal_pointer (&attempt->job), results, attempt->next_usec, attempt->hold);
 

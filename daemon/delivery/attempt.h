@@ -29,8 +29,10 @@ typedef struct {
     gchar *host;             /* (nullable) of the remote that it is, or was last, tried at */
     gchar *address;          /* (nullable) the same as "host:port" */
     gboolean passes_dsn;     /* that remote offers DSN (RFC 3461) */
+    guint64 size_most_bytes; /* the largest message that it takes; 0: it told of no limit, or was not asked */
     GArray *addressed;       /* (nullable) of guint: the recipients without those whose address comes twice */
     guint returns;           /* sessions that turned out to be closed when it was to go over them */
+    gchar *remark;           /* (nullable) what is not as it should be in what was sent */
     gboolean is_told;        /* its sender need not hear of it */
     gboolean passed_over;    /* no remote was tried: what is deferred was no attempt */
     DeliveryWait wait;
@@ -49,6 +51,12 @@ void delivery_attempt_put_back (QueueJob *job, Queue *queue);
 
 /* It goes to this remote now: what another said before is forgotten. */
 void delivery_attempt_start (DeliveryAttempt *attempt, const gchar *host, const gchar *address, gboolean passes_dsn);
+
+/* What is not as it should be in what is sent to this remote: see delivery_content_remark (). */
+void delivery_attempt_remark (DeliveryAttempt *attempt, const gchar *remark);
+
+/* Returns: (nullable): the remark, if the remote was really sent something */
+const gchar *delivery_attempt_get_remark (const DeliveryAttempt *attempt);
 
 /* Recipients that it is to be sent to, indexes into the envelope: of those that were redirected to one address, one; and not more
  * than @most, the others stay untried. */

@@ -273,12 +273,22 @@ heed (DeliveryConnection *self, DeliveryParcelStep step)
 }
 
 static void
+tell_remark (DeliveryConnection *self)
+{
+    g_autofree gchar *remark = delivery_content_remark (self->parcel.content);
+
+    if (remark && self->events->remark && !self->freed)
+        self->events->remark (remark, self->user_data);
+}
+
+static void
 pump_content (DeliveryConnection *self)
 {
     if (delivery_parcel_is_closed (&self->parcel)) {
         self->progressed = TRUE; /* by its own work, which the remote is not to pay for */
         if (!heed (self, delivery_parcel_begin (&self->parcel, self->client)))
             return;
+        tell_remark (self);
     }
 
     while (self->stage == STAGE_BUSY && smtp_channel_backlog (self->channel) < BACKLOG_LOW_BYTES &&
@@ -609,6 +619,12 @@ delivery_connection_quit (DeliveryConnection *self)
     self->depth++;
     smtp_client_quit (self->client);
     leave (self);
+}
+
+guint64
+delivery_connection_size_most (const DeliveryConnection *self)
+{
+    return smtp_client_size_most (self->client);
 }
 
 gboolean

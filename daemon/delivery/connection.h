@@ -28,6 +28,9 @@ typedef struct {
     /* What became of recipient @recipient, an index into the envelope. Must not free the connection. */
     void (*result) (guint recipient, const SmtpReply *reply, gpointer user_data);
 
+    /* (nullable) What is not as it should be in what is about to be sent. Must not free the connection. */
+    void (*remark) (const gchar *remark, gpointer user_data);
+
     /* All results of the message are told. */
     void (*done) (gpointer user_data);
 
@@ -73,6 +76,7 @@ void delivery_connection_probe (DeliveryConnection *connection, const gchar *sen
 void delivery_connection_quit (DeliveryConnection *connection);
 
 /* Whether the remote takes over what NOTIFY= asks for (RFC 3461). Once it was ready. */
+guint64 delivery_connection_size_most (const DeliveryConnection *connection); /* see smtp_client_size_most () */
 gboolean delivery_connection_offers_dsn (const DeliveryConnection *connection);
 
 /* How many recipients the remote takes in one transaction, as it announced or has shown in this session; 0: not known. */

@@ -9,9 +9,9 @@
  * The size is known, so the last piece is known for the last one: the end of the content goes out together with
  * it, in one packet for a small message.
  *
- * For a server without 8BITMIME the message is read twice: once to see what of it must be converted, and whether it can
- * be, once to be converted on its way (see message/mime-survey.h). Where the bytes turn out to be ASCII after all, it
- * goes out as it is.
+ * What has bytes beyond ASCII, or lines that are too long, may be more than the server takes. Such a message is read twice:
+ * once to see what of it must be converted, and whether it can be, once to be converted on its way (see
+ * message/mime-survey.h). Where it turns out that nothing must, it goes out as it is.
  */
 
 #include "delivery/content.h"
@@ -112,6 +112,7 @@ end_survey (DeliveryContent *self)
         return;
     case MESSAGE_CONVERSION_PROHIBITED:
     case MESSAGE_CONVERSION_IMPOSSIBLE:
+    case MESSAGE_CONVERSION_FOREIGN:
         self->state = DELIVERY_CONTENT_REFUSED;
         return;
     }
@@ -138,8 +139,8 @@ survey_some (DeliveryContent *self)
 }
 
 DeliveryContent *
-delivery_content_new (Queue *queue, const QueueMessage *message, gboolean convert, DeliveryContentArrived arrived,
-                      gpointer user_data)
+delivery_content_new (Queue *queue, const QueueMessage *message, gboolean survey, MessageDemands demands,
+                      DeliveryContentArrived arrived, gpointer user_data)
 {
     DeliveryContent *self = g_new0 (DeliveryContent, 1);
 
@@ -148,12 +149,12 @@ delivery_content_new (Queue *queue, const QueueMessage *message, gboolean conver
     self->size = message->size;
     self->arrived = arrived;
     self->user_data = user_data;
-    if (!convert) {
+    if (!survey) {
         open_content (self);
         return self;
     }
 
-    self->survey = message_survey_new ();
+    self->survey = message_survey_new (demands);
     self->reader = queue_reader_new (queue, message->id);
     self->left = message->size;
     survey_some (self);
@@ -180,9 +181,34 @@ delivery_content_state (const DeliveryContent *self)
 SmtpReply *
 delivery_content_refusal (const DeliveryContent *self)
 {
-    return smtp_reply_new (554, self->conversion == MESSAGE_CONVERSION_PROHIBITED ? "5.6.2" : "5.6.3",
-                           "The server takes no 8-bit content (8BITMIME), and the message cannot be converted: %s",
-                           self->reason);
+    if (self->conversion == MESSAGE_CONVERSION_FOREIGN)
+        return smtp_reply_new_ours (
+            554, "5.6.7",
+            "the server takes no internationalized mail (SMTPUTF8), and the message cannot be "
+            "converted: %s",
+            self->reason);
+
+    return smtp_reply_new_ours (
+        554, self->conversion == MESSAGE_CONVERSION_PROHIBITED ? "5.6.2" : "5.6.3",
+        "the server takes no 8-bit content (8BITMIME), and the message cannot be converted: %s", self->reason);
+}
+
+gboolean
+delivery_content_needs_utf8 (const DeliveryContent *self)
+{
+    return self->survey && message_survey_needs_utf8 (self->survey);
+}
+
+gboolean
+delivery_content_is_7bit (const DeliveryContent *self)
+{
+    return self->survey && !message_survey_stays_8bit (self->survey);
+}
+
+gchar *
+delivery_content_remark (const DeliveryContent *self)
+{
+    return self->survey ? message_survey_remark (self->survey) : NULL;
 }
 
 guint64

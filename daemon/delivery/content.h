@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "message/mime-survey.h"
 #include "queue/queue.h"
 #include "smtp/reply.h"
 
-/* The content of a message on its way out, read one piece ahead of what is sent; converted to 7-bit where it must be. */
+/* The content of a message on its way out, read one piece ahead of what is sent; converted where the server does not take it
+ * as it is. */
 
 typedef struct _DeliveryContent DeliveryContent;
 
@@ -19,12 +21,13 @@ typedef void (*DeliveryContentArrived) (gpointer user_data);
 
 /**
  * delivery_content_new:
- * @convert: the server takes 7-bit only; the content is surveyed first, then
+ * @survey: something in it may have to be converted: it is surveyed first
+ * @demands: what the server does not take
  *
  * Starts to read. @arrived may be called from within this function and delivery_content_take ().
  */
-DeliveryContent *delivery_content_new (Queue *queue, const QueueMessage *message, gboolean convert,
-                                       DeliveryContentArrived arrived, gpointer user_data);
+DeliveryContent *delivery_content_new (Queue *queue, const QueueMessage *message, gboolean survey,
+                                       MessageDemands demands, DeliveryContentArrived arrived, gpointer user_data);
 void delivery_content_free (DeliveryContent *content);
 
 DeliveryContentState delivery_content_state (const DeliveryContent *content);
@@ -34,6 +37,15 @@ SmtpReply *delivery_content_refusal (const DeliveryContent *content);
 
 /* Returns: how many bytes it will be, 0 if that is not known. */
 guint64 delivery_content_size (const DeliveryContent *content);
+
+/* Whether SMTPUTF8 must be asked for, for what is in the header. Only when OPEN. */
+gboolean delivery_content_needs_utf8 (const DeliveryContent *content);
+
+/* Whether it is known that nothing beyond ASCII is sent. Only when OPEN. */
+gboolean delivery_content_is_7bit (const DeliveryContent *content);
+
+/* Returns: (transfer full) (nullable): what is not as it should be in what is sent, for the log. Only when OPEN. */
+gchar *delivery_content_remark (const DeliveryContent *content);
 
 /**
  * delivery_content_take:

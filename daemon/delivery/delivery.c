@@ -163,7 +163,10 @@ static void
 finish (Delivery *self, DeliveryRemote *remote, DeliveryAttempt *attempt)
 {
     gint64 now_usec = g_get_real_time ();
+    const gchar *remark = delivery_attempt_get_remark (attempt);
 
+    if (remark)
+        self->listener.remark (attempt->job->message, attempt->address, remark, self->user_data);
     delivery_attempt_judge (attempt, self->settings, now_usec, g_random_double ());
     if (remote)
         delivery_remote_count (remote, attempt);

@@ -41,6 +41,9 @@ typedef struct {
     /* A remote changed its state. */
     void (*remote) (const DeliveryRemoteInfo *remote, gpointer user_data);
 
+    /* The message was sent to @remote ("host:port"), but something in it is not as it should be: @remark says what, and why. */
+    void (*remark) (const QueueMessage *message, const gchar *remote, const gchar *remark, gpointer user_data);
+
     /* Paused, resumed, restrained or not any more, or the network came or went. */
     void (*changed) (gpointer user_data);
 } DeliveryListener;

@@ -13,22 +13,51 @@
 
 #include "message/address.h"
 
-/* SMTPUTF8 comes with 8BITMIME (RFC 6531 3.1); a message that needs it and cannot have it is refused by the engine. A
- * server that offers it alone is given what it can take. */
+/* Whether an address of the envelope needs SMTPUTF8; all of the message goes by it then, as it is. */
 static gboolean
-must_convert (const DeliveryParcel *parcel, const SmtpClient *client)
+goes_by_utf8 (const DeliveryParcel *parcel, const SmtpClient *client)
 {
     const MessageEnvelope *envelope = parcel->message->envelope;
 
-    if (envelope->body != MESSAGE_BODY_8BITMIME || smtp_client_offers_8bitmime (client) ||
-        !message_address_is_ascii (envelope->sender))
+    if (!smtp_client_offers_smtputf8 (client))
         return FALSE;
+    if (!message_address_is_ascii (envelope->sender))
+        return TRUE;
 
     for (guint i = 0; i < parcel->n_recipients; i++)
         if (!message_address_is_ascii (message_envelope_recipient (envelope, parcel->recipients[i])->address))
-            return FALSE;
+            return TRUE;
 
-    return TRUE;
+    return FALSE;
+}
+
+/* SMTPUTF8 is not asked for if it can be helped: the servers behind this one may lack it. It comes with 8BITMIME (RFC 6531
+ * 3.1); a server that offers it alone is given what it can take. */
+static MessageDemands
+find_demands (const DeliveryParcel *parcel, const SmtpClient *client)
+{
+    MessageDemands demands = MESSAGE_DEMAND_NO_UTF8;
+
+    if (goes_by_utf8 (parcel, client))
+        return 0;
+
+    if (!smtp_client_offers_8bitmime (client))
+        demands |= MESSAGE_DEMAND_ASCII;
+    if (smtp_client_offers_smtputf8 (client))
+        demands |= MESSAGE_DEMAND_MAY_BE_UTF8;
+    return demands;
+}
+
+static DeliveryContent *
+open_content (const DeliveryParcel *parcel, Queue *queue, const SmtpClient *client, DeliveryContentArrived arrived,
+              gpointer user_data)
+{
+    const MessageEnvelope *envelope = parcel->message->envelope;
+    gboolean is_8bit = envelope->body == MESSAGE_BODY_8BITMIME;
+    MessageDemands demands = is_8bit ? find_demands (parcel, client) : 0;
+
+    return delivery_content_new (queue, parcel->message, demands != 0 || envelope->long_lines, demands, arrived,
+                                 user_data);
 }
 
 void
@@ -41,7 +70,7 @@ delivery_parcel_take (DeliveryParcel *parcel, Queue *queue, QueueMessage *messag
     *parcel = (DeliveryParcel){.message = queue_message_ref (message),
                                .recipients = g_memdup2 (recipients, n_recipients * sizeof *recipients),
                                .n_recipients = n_recipients};
-    parcel->content = delivery_content_new (queue, message, must_convert (parcel, client), arrived, user_data);
+    parcel->content = open_content (parcel, queue, client, arrived, user_data);
 }
 
 void
@@ -62,10 +91,10 @@ delivery_parcel_is_closed (const DeliveryParcel *parcel)
 DeliveryParcelStep
 delivery_parcel_begin (DeliveryParcel *parcel, SmtpClient *client)
 {
-    const SmtpTransaction transaction = {.envelope = parcel->message->envelope,
-                                         .recipients = parcel->recipients,
-                                         .n_recipients = parcel->n_recipients,
-                                         .size = delivery_content_size (parcel->content)};
+    SmtpTransaction transaction = {.envelope = parcel->message->envelope,
+                                   .recipients = parcel->recipients,
+                                   .n_recipients = parcel->n_recipients,
+                                   .size = delivery_content_size (parcel->content)};
 
     switch (delivery_content_state (parcel->content)) {
     case DELIVERY_CONTENT_SURVEYED:
@@ -76,6 +105,8 @@ delivery_parcel_begin (DeliveryParcel *parcel, SmtpClient *client)
         break;
     }
 
+    transaction.asks_utf8 = delivery_content_needs_utf8 (parcel->content);
+    transaction.is_7bit = delivery_content_is_7bit (parcel->content);
     smtp_client_begin (client, &transaction);
     g_clear_pointer (&parcel->recipients, g_free);
     return DELIVERY_PARCEL_MOVES;

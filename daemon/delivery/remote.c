@@ -195,6 +195,14 @@ learn_portion (Session *session)
 }
 
 static void
+on_remark (const gchar *remark, gpointer user_data)
+{
+    const Session *session = user_data;
+
+    delivery_attempt_remark (session->attempt, remark);
+}
+
+static void
 give_back (DeliveryRemote *self, DeliveryAttempt *attempt, const DeliveryFailure *failure)
 {
     if (delivery_attempt_count (attempt, QUEUE_OUTCOME_UNTRIED) == attempt->job->n_recipients) {
@@ -279,8 +287,12 @@ on_ended (const DeliveryFailure *failure, gpointer user_data)
     self->events->available (self, self->user_data);
 }
 
-static const DeliveryConnectionEvents connection_events = {
-    .ready = on_ready, .result = on_result, .done = on_done, .bored = on_bored, .ended = on_ended};
+static const DeliveryConnectionEvents connection_events = {.ready = on_ready,
+                                                           .result = on_result,
+                                                           .remark = on_remark,
+                                                           .done = on_done,
+                                                           .bored = on_bored,
+                                                           .ended = on_ended};
 
 /* ---- What the owner asks ---- */
 
@@ -500,6 +512,7 @@ delivery_remote_start (DeliveryRemote *self, DeliveryAttempt *attempt)
     self->moved_usec = now ();
     press (self);
     delivery_attempt_start (attempt, self->host, self->address, delivery_connection_offers_dsn (session->connection));
+    attempt->size_most_bytes = delivery_connection_size_most (session->connection);
     most = delivery_portion_most (&self->portion, self->smarthost->recipients_most, session->recipients_most, now ());
     recipients = delivery_attempt_recipients (attempt, most, &n_recipients);
     delivery_connection_begin (session->connection, self->queue, attempt->job->message, recipients, n_recipients);

@@ -287,6 +287,7 @@ queue_snapshot_change (QueueMessage *message, guint index)
     recipient->remote = g_strdup (old->remote);
     recipient->status = g_strdup (old->status);
     recipient->reply = g_strdup (old->reply);
+    recipient->is_ours = old->is_ours;
 
     if (!((Snapshot *) message)->own_recipients) {
         array_own (&message->recipients, recipient_unref);

@@ -50,6 +50,7 @@ typedef struct {
     gchar *remote;           /* (nullable) host[:port] of the last attempt */
     gchar *status;           /* (nullable) enhanced status code of the last reply or failure */
     gchar *reply;            /* (nullable) the last reply or failure, one line */
+    gboolean is_ours; /* @reply is this relay's word, not the remote's; not known of what an old version wrote */
 } QueueRecipient;
 
 /* Where a message came from. */

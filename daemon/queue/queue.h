@@ -219,6 +219,7 @@ typedef struct {
     const gchar *remote;     /* (nullable) */
     const gchar *status;     /* (nullable) */
     const gchar *reply;      /* (nullable) one line */
+    gboolean is_ours;        /* @reply is this relay's word, not the remote's */
 } QueueResult;
 
 /* As @next_usec: no time of its own, but as soon as the lane is open. */

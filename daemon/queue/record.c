@@ -17,13 +17,13 @@
  *
  * Message: u8 version 1, head, summary, text peer, text helo, text protocol, text sender, text envid, u8 RET (of
  *     MessageReturn), u8 BODY (of MessageBody), u8 SMTPUTF8, then for each recipient text address, text orcpt,
- *     u8 NOTIFY (of MessageNotify).
+ *     u8 NOTIFY (of MessageNotify). In version 2 u8 flags of the content (1: it has long lines) stand behind SMTPUTF8.
  *
  * State: u8 version 1, head, varint entries of history, each u64 µs and text; in version 3 the text of why somebody gave
- *     the message up; varint n recipients, each varint index
- *     within the segment, u8 state (of QueueRecipientState), u8 flags (1: delay notified; since version 2 also 2:
- *     redirected, then the text of the new address follows), varint attempts, i64 last
- *     attempt, then remote, status and reply, each either a text or, as the varint 1, "as the recipient before". The
+ *     the message up, or none; varint n recipients, each varint index
+ *     within the segment, u8 state (of QueueRecipientState), u8 flags (1: delay notified; from version 2 on also 2:
+ *     redirected, then the text of the new address follows; from version 3 on also 4: the reply is the relay's own), varint
+ *     attempts, i64 last attempt, then remote, status and reply, each either a text or, as the varint 1, "as the recipient before". The
  *     recipients that are not listed are as they were at the arrival.
  *
  *     A message of several segments has its history in each of them as it was when that segment was written; the
@@ -32,8 +32,9 @@
  *
  * A content chunk is its bytes. Heads are u64 id and head, repeated. A removal is u64 ids. A probe is empty.
  *
- *     Version 2 is written only of a segment that has redirected recipients, version 3 only of a message that was given up
- *     with a reason.
+ *     Of each the lowest version is written that can say it: version 2 of a message if it has one of the flags, of a state
+ *     if the segment has redirected recipients, version 3 if it has replies of the relay's own, or if the message was given
+ *     up with a reason.
  *
  * Versions: a reader refuses a version that it does not know. The order of fields of version 1 is fixed for good;
  * what comes later gets a new version, and this file goes on reading the old.
@@ -49,12 +50,16 @@
 #define MESSAGE_USUAL_BYTES 256
 
 #define MESSAGE_VERSION          1
+#define MESSAGE_VERSION_FLAGS    2
 #define STATE_VERSION            1
 #define STATE_VERSION_REDIRECTED 2
 #define STATE_VERSION_VERDICT    3
 
+#define LONG_LINES 1
+
 #define DELAY_NOTIFIED 1
 #define REDIRECTED     2
+#define OURS           4
 
 guint64
 queue_record_bits (const gchar *text)
@@ -146,7 +151,7 @@ queue_record_message (const QueueMessage *message, const QueueHead *head, const 
     const MessageEnvelope *envelope = message->envelope;
     GByteArray *bytes = g_byte_array_sized_new (MESSAGE_USUAL_BYTES);
 
-    queue_bytes_put_u8 (bytes, MESSAGE_VERSION);
+    queue_bytes_put_u8 (bytes, envelope->long_lines ? MESSAGE_VERSION_FLAGS : MESSAGE_VERSION);
     queue_record_put_head (bytes, head);
     queue_record_put_summary (bytes, summary);
     queue_bytes_put_text (bytes, message->origin.peer);
@@ -157,6 +162,8 @@ queue_record_message (const QueueMessage *message, const QueueHead *head, const 
     queue_bytes_put_u8 (bytes, (guint8) envelope->ret);
     queue_bytes_put_u8 (bytes, (guint8) envelope->body);
     queue_bytes_put_u8 (bytes, envelope->smtputf8 != FALSE);
+    if (envelope->long_lines)
+        queue_bytes_put_u8 (bytes, LONG_LINES);
     for (guint i = 0; i < envelope->recipients->len; i++) {
         const MessageRecipient *recipient = message_envelope_recipient (envelope, i);
 
@@ -178,7 +185,7 @@ span_of (GBytes *payload)
 }
 
 static MessageEnvelope *
-read_envelope (QueueSpan *span, guint n_recipients)
+read_envelope (QueueSpan *span, guint8 version, guint n_recipients)
 {
     g_autofree gchar *sender = queue_span_text (span);
     g_autoptr (MessageEnvelope) envelope = message_envelope_new (sender == NULL ? "" : sender);
@@ -187,6 +194,8 @@ read_envelope (QueueSpan *span, guint n_recipients)
     envelope->ret = queue_span_u8 (span);
     envelope->body = queue_span_u8 (span);
     envelope->smtputf8 = queue_span_u8 (span);
+    if (version == MESSAGE_VERSION_FLAGS)
+        envelope->long_lines = (queue_span_u8 (span) & LONG_LINES) != 0;
     for (guint i = 0; i < n_recipients && !span->bad; i++) {
         g_autofree gchar *address = queue_span_text (span);
         g_autofree gchar *orcpt = queue_span_text (span);
@@ -204,6 +213,12 @@ read_envelope (QueueSpan *span, guint n_recipients)
         return NULL;
 
     return g_steal_pointer (&envelope);
+}
+
+static gboolean
+is_message_version (guint8 version)
+{
+    return version == MESSAGE_VERSION || version == MESSAGE_VERSION_FLAGS;
 }
 
 GBytes *
@@ -227,7 +242,7 @@ queue_record_message_front (GBytes *payload, QueueHead *head, QueueSummary *summ
 {
     QueueSpan span = span_of (payload);
 
-    if (queue_span_u8 (&span) != MESSAGE_VERSION)
+    if (!is_message_version (queue_span_u8 (&span)))
         return FALSE;
     queue_span_head (&span, head);
     queue_span_summary (&span, summary);
@@ -242,8 +257,9 @@ queue_record_read_message (GBytes *payload, QueueId id, QueueHead *head, QueueSu
     QueueOrigin origin;
     MessageEnvelope *envelope;
     QueueMessage *message;
+    guint8 version = queue_span_u8 (&span);
 
-    if (queue_span_u8 (&span) != MESSAGE_VERSION)
+    if (!is_message_version (version))
         return NULL;
     queue_span_head (&span, head);
     queue_span_summary (&span, summary);
@@ -254,7 +270,7 @@ queue_record_read_message (GBytes *payload, QueueId id, QueueHead *head, QueueSu
     origin.peer = queue_span_text (&span);
     origin.helo = queue_span_text (&span);
     origin.protocol = queue_span_text (&span);
-    envelope = read_envelope (&span, summary->n_recipients);
+    envelope = read_envelope (&span, version, summary->n_recipients);
     if (envelope == NULL) {
         g_free (origin.peer);
         g_free (origin.helo);
@@ -322,7 +338,8 @@ put_recipients (GByteArray *bytes, const QueueMessage *message, guint segment)
         queue_bytes_put_varint (bytes, i - first);
         queue_bytes_put_u8 (bytes, (guint8) recipient->state);
         queue_bytes_put_u8 (bytes, (recipient->delay_notified ? DELAY_NOTIFIED : 0) |
-                                       (recipient->redirect != NULL ? REDIRECTED : 0));
+                                       (recipient->redirect != NULL ? REDIRECTED : 0) |
+                                       (recipient->is_ours ? OURS : 0));
         if (recipient->redirect != NULL)
             queue_bytes_put_text (bytes, recipient->redirect);
         queue_bytes_put_varint (bytes, recipient->attempts);
@@ -340,13 +357,21 @@ state_version (const QueueMessage *message, guint segment)
     guint first = segment * QUEUE_SEGMENT_RECIPIENTS;
     guint end = MIN (first + QUEUE_SEGMENT_RECIPIENTS, message->recipients->len);
 
+    guint8 version = STATE_VERSION;
+
     if (message->verdict != NULL)
         return STATE_VERSION_VERDICT;
-    for (guint i = first; i < end; i++)
-        if (queue_message_recipient (message, i)->redirect != NULL)
-            return STATE_VERSION_REDIRECTED;
 
-    return STATE_VERSION;
+    for (guint i = first; i < end; i++) {
+        const QueueRecipient *recipient = queue_message_recipient (message, i);
+
+        if (recipient->is_ours)
+            return STATE_VERSION_VERDICT;
+        if (recipient->redirect != NULL)
+            version = STATE_VERSION_REDIRECTED;
+    }
+
+    return version;
 }
 
 static gboolean
@@ -359,8 +384,9 @@ GBytes *
 queue_record_state (const QueueMessage *message, guint segment, const QueueHead *head)
 {
     GByteArray *bytes = g_byte_array_new ();
+    guint8 version = state_version (message, segment);
 
-    queue_bytes_put_u8 (bytes, state_version (message, segment));
+    queue_bytes_put_u8 (bytes, version);
     queue_record_put_head (bytes, head);
     queue_bytes_put_varint (bytes, message->history->len);
     for (guint i = 0; i < message->history->len; i++) {
@@ -369,7 +395,7 @@ queue_record_state (const QueueMessage *message, guint segment, const QueueHead 
         queue_bytes_put_u64 (bytes, (guint64) entry->usec);
         queue_bytes_put_text (bytes, entry->text);
     }
-    if (message->verdict != NULL)
+    if (version == STATE_VERSION_VERDICT)
         queue_bytes_put_text (bytes, message->verdict);
     put_recipients (bytes, message, segment);
 
@@ -460,16 +486,13 @@ read_history (QueueSpan *span, QueueMessage *message)
     }
 }
 
-static gboolean
+static void
 read_verdict (QueueSpan *span, QueueMessage *message)
 {
     g_autofree gchar *verdict = queue_span_text (span);
 
-    if (verdict == NULL)
-        return FALSE;
-    queue_snapshot_set_verdict (message, verdict);
-
-    return TRUE;
+    if (verdict != NULL)
+        queue_snapshot_set_verdict (message, verdict);
 }
 
 static gboolean
@@ -499,8 +522,8 @@ queue_record_apply_state (GBytes *payload, guint segment, QueueMessage *message)
         return FALSE;
     queue_span_head (&span, &head);
     read_history (&span, message);
-    if (version == STATE_VERSION_VERDICT && !read_verdict (&span, message))
-        return FALSE;
+    if (version == STATE_VERSION_VERDICT)
+        read_verdict (&span, message);
     n = queue_span_varint (&span);
     for (guint64 i = 0; i < n && !span.bad; i++) {
         guint64 index = queue_span_varint (&span);
@@ -519,6 +542,7 @@ queue_record_apply_state (GBytes *payload, guint segment, QueueMessage *message)
             !read_redirect (&span, first + (guint) index, message))
             return FALSE;
         recipient = queue_message_recipient (message, first + (guint) index);
+        recipient->is_ours = version >= STATE_VERSION_VERDICT && (flags & OURS) != 0;
         recipient->attempts = (guint) queue_span_varint (&span);
         recipient->last_usec = (gint64) queue_span_u64 (&span);
         recipient->remote = span_text_after (&span, before->remote);

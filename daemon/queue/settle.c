@@ -81,6 +81,7 @@ apply_result (QueueMessage *core, guint index, const QueueResult *result, gint64
     recipient->status = g_strdup (result->status);
     g_free (recipient->reply);
     recipient->reply = g_strdup (result->reply);
+    recipient->is_ours = result->is_ours;
 }
 
 static const gchar *
@@ -107,7 +108,8 @@ same_result (const QueueResult *a, const QueueResult *b)
     return a->outcome == b->outcome && g_strcmp0 (a->remote, b->remote) == 0 && g_strcmp0 (a->reply, b->reply) == 0;
 }
 
-/* "deferred by mx.example.org:25: 451 4.7.1 …", with the recipients if it is not all of the message. */
+/* "deferred by mx.example.org:25: 451 4.7.1 …", with the recipients if it is not all of the message. What the relay says
+ * itself names the remote where it has to do with it. */
 static gchar *
 history_text (const QueueMessage *core, const QueueJob *job, const QueueResult *result, guint first, guint n)
 {
@@ -118,7 +120,7 @@ history_text (const QueueMessage *core, const QueueJob *job, const QueueResult *
                                 message_envelope_recipient (core->envelope, job->recipients[first])->address);
     else if (core->recipients->len > 1)
         g_string_append_printf (text, " for %u recipients", n);
-    if (result->remote != NULL)
+    if (result->remote != NULL && !result->is_ours)
         g_string_append_printf (text, " by %s", result->remote);
     if (result->reply != NULL)
         g_string_append_printf (text, ": %s", result->reply);

@@ -72,9 +72,10 @@ typedef struct {
     guint n_refusals;      /* in a row that say that there are too many */
     SmtpReply *put_off_by; /* (nullable) the last of them */
     guint64 size;
-    gboolean utf8;  /* SMTPUTF8 is asked for */
-    gboolean begun; /* the server has accepted MAIL: it is in a transaction until that ends, or RSET */
-    gboolean data;  /* DATA was sent */
+    gboolean utf8;    /* SMTPUTF8 is asked for */
+    gboolean is_7bit; /* the content is */
+    gboolean begun;   /* the server has accepted MAIL: it is in a transaction until that ends, or RSET */
+    gboolean data;    /* DATA was sent */
     ClientContent content;
     guint n_chunks; /* BDAT commands not answered yet */
     SmtpDots dots;

@@ -26,6 +26,7 @@
 #include "smtp/client-private.h"
 #include "smtp/xtext.h"
 
+#include "message/a-label.h"
 #include "message/address.h"
 
 #include <string.h>
@@ -96,6 +97,19 @@ has_control_characters (const gchar *text)
     return FALSE;
 }
 
+/* Whether there is a form of the address that the server takes. */
+static gboolean
+can_be_named (const SmtpCapabilities *capabilities, const gchar *address)
+{
+    g_autofree gchar *ascii = NULL;
+
+    if (capabilities->smtputf8 || message_address_is_ascii (address))
+        return TRUE;
+
+    ascii = message_address_to_ascii (address);
+    return ascii != NULL;
+}
+
 /* Returns: (transfer full) (nullable): why the server cannot take the message for anybody */
 static SmtpReply *
 refuse_message (const SmtpCapabilities *capabilities, const ClientTransaction *transaction)
@@ -103,14 +117,15 @@ refuse_message (const SmtpCapabilities *capabilities, const ClientTransaction *t
     const MessageEnvelope *envelope = transaction->envelope;
 
     if (capabilities->size_most_bytes > 0 && transaction->size > capabilities->size_most_bytes)
-        return smtp_reply_new (552, "5.3.4",
-                               "The message has %" G_GUINT64_FORMAT " bytes, and the server takes no more than "
-                               "%" G_GUINT64_FORMAT,
-                               transaction->size, capabilities->size_most_bytes);
-    if (!capabilities->smtputf8 && (envelope->smtputf8 || !message_address_is_ascii (envelope->sender)))
-        return smtp_reply_new (550, "5.6.7", "The message is internationalized, and the server lacks SMTPUTF8");
+        return smtp_reply_new_ours (552, "5.3.4",
+                                    "the message has %" G_GUINT64_FORMAT " bytes, and the server takes no more than "
+                                    "%" G_GUINT64_FORMAT,
+                                    transaction->size, capabilities->size_most_bytes);
+    if (!can_be_named (capabilities, envelope->sender))
+        return smtp_reply_new_ours (550, "5.6.7",
+                                    "the sender's address is internationalized, and the server lacks SMTPUTF8");
     if (has_control_characters (envelope->sender))
-        return smtp_reply_new (553, "5.1.7", "The sender's address has control characters");
+        return smtp_reply_new_ours (553, "5.1.7", "the sender's address has control characters");
 
     return NULL;
 }
@@ -119,10 +134,10 @@ refuse_message (const SmtpCapabilities *capabilities, const ClientTransaction *t
 static SmtpReply *
 refuse_recipient (const SmtpCapabilities *capabilities, const MessageRecipient *recipient)
 {
-    if (!capabilities->smtputf8 && !message_address_is_ascii (recipient->address))
-        return smtp_reply_new (550, "5.6.7", "The address is internationalized, and the server lacks SMTPUTF8");
+    if (!can_be_named (capabilities, recipient->address))
+        return smtp_reply_new_ours (550, "5.6.7", "the address is internationalized, and the server lacks SMTPUTF8");
     if (has_control_characters (recipient->address))
-        return smtp_reply_new (553, "5.1.3", "The recipient's address has control characters");
+        return smtp_reply_new_ours (553, "5.1.3", "the recipient's address has control characters");
 
     return NULL;
 }
@@ -141,7 +156,7 @@ client_screen_recipients (SmtpClient *client, const SmtpTransaction *wanted)
 
         if (!reply) {
             transaction->recipients[transaction->n_recipients++].index = wanted->recipients[i];
-            transaction->utf8 |= !message_address_is_ascii (recipient->address);
+            transaction->utf8 |= client->capabilities.smtputf8 && !message_address_is_ascii (recipient->address);
         } else if (!client->freed && client->state == CLIENT_BUSY) {
             client->handlers->result (wanted->recipients[i], reply, client->user_data);
         }
@@ -149,6 +164,15 @@ client_screen_recipients (SmtpClient *client, const SmtpTransaction *wanted)
 }
 
 /* ---- Commands ---- */
+
+/* Without SMTPUTF8 an address goes by its form in ASCII: those that have none were refused. */
+static void
+append_path (GString *line, const gchar *command, const gchar *address, gboolean utf8)
+{
+    g_autofree gchar *ascii = utf8 || message_address_is_ascii (address) ? NULL : message_address_to_ascii (address);
+
+    g_string_append_printf (line, "%s:<%s>", command, ascii != NULL ? ascii : address);
+}
 
 static void
 client_send_mail (SmtpClient *client)
@@ -158,10 +182,10 @@ client_send_mail (SmtpClient *client)
     const SmtpCapabilities *capabilities = &client->capabilities;
     g_autoptr (GString) line = g_string_new (NULL);
 
-    g_string_append_printf (line, "MAIL FROM:<%s>", envelope->sender);
+    append_path (line, "MAIL FROM", envelope->sender, transaction->utf8);
     if (capabilities->size && transaction->size > 0)
         g_string_append_printf (line, " SIZE=%" G_GUINT64_FORMAT, transaction->size);
-    if (capabilities->eightbitmime && envelope->body == MESSAGE_BODY_8BITMIME)
+    if (capabilities->eightbitmime && envelope->body == MESSAGE_BODY_8BITMIME && !transaction->is_7bit)
         g_string_append (line, " BODY=8BITMIME");
     if (transaction->utf8)
         g_string_append (line, " SMTPUTF8");
@@ -178,11 +202,14 @@ client_send_mail (SmtpClient *client)
 void
 client_send_probe (SmtpClient *client, const gchar *sender)
 {
+    g_autoptr (GString) line = g_string_new (NULL);
+
+    append_path (line, "MAIL FROM", sender, FALSE);
     client->state = CLIENT_RESETTING;
     if (has_control_characters (sender))
         client_fail (client, SMTP_CLIENT_FAILED_REPLY, NULL, "the sender's address has control characters");
     else
-        client_command (client, CLIENT_EXPECTS_PROBE, "MAIL FROM:<%s>", sender);
+        client_command (client, CLIENT_EXPECTS_PROBE, "%s", line->str);
 }
 
 static void
@@ -231,7 +258,7 @@ client_send_rcpt (SmtpClient *client)
     const MessageRecipient *recipient = message_envelope_recipient (transaction->envelope, index);
     g_autoptr (GString) line = g_string_new (NULL);
 
-    g_string_append_printf (line, "RCPT TO:<%s>", recipient->address);
+    append_path (line, "RCPT TO", recipient->address, transaction->utf8);
     if (client->capabilities.dsn) {
         append_notify (line, recipient->notify);
         if (recipient->orcpt)
@@ -410,7 +437,9 @@ client_transaction_start (SmtpClient *client, const SmtpTransaction *wanted)
     client->transaction = transaction;
     transaction->envelope = wanted->envelope;
     transaction->size = wanted->size;
-    transaction->utf8 = wanted->envelope->smtputf8 || !message_address_is_ascii (wanted->envelope->sender);
+    transaction->utf8 =
+        client->capabilities.smtputf8 && (wanted->asks_utf8 || !message_address_is_ascii (wanted->envelope->sender));
+    transaction->is_7bit = wanted->is_7bit;
     transaction->recipients = g_new0 (ClientRecipient, wanted->n_recipients);
     client_screen_recipients (client, wanted);
 

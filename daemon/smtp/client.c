@@ -506,6 +506,18 @@ smtp_client_offers_8bitmime (const SmtpClient *client)
 }
 
 gboolean
+smtp_client_offers_smtputf8 (const SmtpClient *client)
+{
+    return client->capabilities.smtputf8;
+}
+
+guint64
+smtp_client_size_most (const SmtpClient *client)
+{
+    return client->capabilities.size_most_bytes;
+}
+
+gboolean
 smtp_client_is_authenticated (const SmtpClient *client)
 {
     return client->authenticated;

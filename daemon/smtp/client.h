@@ -83,7 +83,9 @@ typedef struct {
     const MessageEnvelope *envelope; /* must live until done or failed */
     const guint *recipients;         /* indexes into the envelope; copied */
     guint n_recipients;
-    guint64 size; /* of the content, bytes; 0: it is not known */
+    guint64 size;       /* of the content, bytes; 0: it is not known */
+    gboolean asks_utf8; /* the content needs SMTPUTF8, which the server offers */
+    gboolean is_7bit;   /* the content is, whatever the envelope says: it was converted */
 } SmtpTransaction;
 
 /* @parameters are copied, strings included; @handlers must outlive the client. Nothing is sent before the greeting came. */
@@ -103,11 +105,13 @@ void smtp_client_eof (SmtpClient *client, const gchar *reason);
  * smtp_client_begin:
  *
  * Starts a transaction; only when ready. MAIL, RCPT and DATA (or BDAT with the content, RFC 3030) are pipelined where the
- * server allows it (RFC 2920). A message larger than SIZE allows (RFC 1870), or one that needs SMTPUTF8 where it
- * is not offered (RFC 6531 3.4), gets its results without anything being sent.
+ * server allows it (RFC 2920). A message larger than SIZE allows (RFC 1870), or an address that needs SMTPUTF8 where it
+ * is not offered (RFC 6531 3.4), gets its results without anything being sent: replies of our own (is_ours).
  *
- * Content with 8-bit bytes goes out as it is, also where 8BITMIME is not offered: converting it (RFC 6152 3) is the
- * caller's business.
+ * SMTPUTF8 is asked for if an address of the envelope is beyond ASCII, or the content needs it. Where it is not offered, an
+ * address goes in its form in ASCII if it has one (see message_address_to_ascii ()).
+ *
+ * Content goes out as it is: converting it for a server that does not take it is the caller's business.
  */
 void smtp_client_begin (SmtpClient *client, const SmtpTransaction *transaction);
 
@@ -139,6 +143,12 @@ gboolean smtp_client_offers_8bitmime (const SmtpClient *client);
 
 /* How many recipients the server takes in one transaction, as it announced (RFC 9422) or as it has shown; 0: not known. */
 guint smtp_client_recipients_most (const SmtpClient *client);
+
+/* Whether the server takes UTF-8 in addresses and headers (RFC 6531). */
+gboolean smtp_client_offers_smtputf8 (const SmtpClient *client);
+
+/* The largest message that the server takes (RFC 1870), bytes; 0: it told of no limit. */
+guint64 smtp_client_size_most (const SmtpClient *client);
 
 /* Whether a mechanism was agreed and used. */
 gboolean smtp_client_is_authenticated (const SmtpClient *client);

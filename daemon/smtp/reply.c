@@ -43,27 +43,53 @@ make_printable (const gchar *text)
     }
 }
 
-SmtpReply *
-smtp_reply_new (guint code, const gchar *status, const gchar *format, ...)
+/* @text: (transfer full) */
+static SmtpReply *
+make_reply (guint code, const gchar *status, gchar *text)
 {
-    g_autofree gchar *text = NULL;
+    g_autofree gchar *given = text;
     SmtpReply *reply;
-    va_list arguments;
 
     g_return_val_if_fail (code >= 200 && code <= 599, NULL);
     g_return_val_if_fail (status == NULL || status[0] == (gchar) ('0' + code / 100), NULL);
     g_return_val_if_fail (status == NULL || strlen (status) < sizeof reply->status, NULL);
 
-    va_start (arguments, format);
-    text = g_strdup_vprintf (format, arguments);
-    va_end (arguments);
-
     reply = g_new0 (SmtpReply, 1);
     reply->code = code;
     if (status != NULL)
         g_strlcpy (reply->status, status, sizeof reply->status);
-    reply->text = is_plain (text) ? g_steal_pointer (&text) : make_printable (text);
+    reply->text = is_plain (given) ? g_steal_pointer (&given) : make_printable (given);
 
+    return reply;
+}
+
+SmtpReply *
+smtp_reply_new (guint code, const gchar *status, const gchar *format, ...)
+{
+    va_list arguments;
+    gchar *text;
+
+    va_start (arguments, format);
+    text = g_strdup_vprintf (format, arguments);
+    va_end (arguments);
+
+    return make_reply (code, status, text);
+}
+
+SmtpReply *
+smtp_reply_new_ours (guint code, const gchar *status, const gchar *format, ...)
+{
+    SmtpReply *reply;
+    va_list arguments;
+    gchar *text;
+
+    va_start (arguments, format);
+    text = g_strdup_vprintf (format, arguments);
+    va_end (arguments);
+
+    reply = make_reply (code, status, text);
+    if (reply != NULL)
+        reply->is_ours = TRUE;
     return reply;
 }
 
@@ -180,6 +206,9 @@ gchar *
 smtp_reply_line (const SmtpReply *reply)
 {
     g_autofree gchar *text = g_strdelimit (g_strdup (reply->text), "\n", ' ');
+
+    if (reply->is_ours)
+        return g_steal_pointer (&text);
 
     return g_strdup_printf ("%03u%s%s%s%s", reply->code, reply->status[0] != '\0' ? " " : "", reply->status,
                             text[0] != '\0' ? " " : "", text);

@@ -14,6 +14,7 @@ typedef struct {
     guint code;       /* 200 to 599 */
     gchar status[16]; /* "4.2.1"; "" where there is none (greeting, EHLO, HELO) */
     gchar *text;      /* without codes; lines are separated by "\n"; valid UTF-8, no other control characters */
+    gboolean is_ours; /* a verdict of this relay, which no server gave */
 } SmtpReply;
 
 /**
@@ -23,6 +24,9 @@ typedef struct {
  * @format: the text, printf-like
  */
 SmtpReply *smtp_reply_new (guint code, const gchar *status, const gchar *format, ...) G_GNUC_PRINTF (3, 4);
+
+/* The same, for a verdict that is made here in the place of a server's. */
+SmtpReply *smtp_reply_new_ours (guint code, const gchar *status, const gchar *format, ...) G_GNUC_PRINTF (3, 4);
 SmtpReply *smtp_reply_copy (const SmtpReply *reply);
 void smtp_reply_free (SmtpReply *reply);
 
@@ -36,7 +40,8 @@ void smtp_reply_free (SmtpReply *reply);
  */
 void smtp_reply_write (const SmtpReply *reply, GString *out);
 
-/* Returns: (transfer full): the reply as one line for logs and people, "550 5.1.1 No such user". */
+/* Returns: (transfer full): the reply as one line for logs and people, "550 5.1.1 No such user"; one of ours without the
+ * codes, which only servers give. */
 gchar *smtp_reply_line (const SmtpReply *reply);
 
 static inline gboolean

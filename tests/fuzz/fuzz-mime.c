@@ -141,7 +141,7 @@ decode (const GString *content)
 static MessageSurvey *
 survey_in_pieces (const GString *content, gsize step, MessageConversion *conversion, const gchar **reason)
 {
-    MessageSurvey *survey = message_survey_new ();
+    MessageSurvey *survey = message_survey_new (MESSAGE_DEMAND_NO_UTF8 | MESSAGE_DEMAND_ASCII);
 
     for (gsize at = 0; at < content->len; at += step) {
         g_autofree gchar *piece = g_memdup2 (content->str + at, MIN (step, content->len - at));

@@ -73,7 +73,7 @@ def test_log_tells_the_whole_story(relay, receiver, tmp_path):
     assert "queued mail of <sender@example.org>" in lines[1]
     assert any("delivered to <good@example.net>" in line for line in lines)
     assert "450 4.2.1 mailbox busy" in story and "550 5.1.1 no such user" in story
-    assert lines[-1].strip() == "Recipients: 1 delivered, 1 refused for good, 1 not delivered yet"
+    assert lines[-1].strip() == "Recipients: 1 delivered, 1 bounced, 1 not delivered yet"
 
     told = json.loads(run("log", "--json", f"--file={journal}", waiting["id"]))
     events = told[0]["events"]

@@ -64,7 +64,15 @@ on_changed (gpointer user_data)
 {
 }
 
-static const DeliveryListener delivery_listener = {.remote = on_remote, .changed = on_changed};
+static void
+on_remark (const QueueMessage *message, const gchar *remote, const gchar *remark, gpointer user_data)
+{
+    Office *office = user_data;
+
+    g_ptr_array_add (office->events, g_strdup_printf ("remark %s %s", remote, remark));
+}
+
+static const DeliveryListener delivery_listener = {.remote = on_remote, .remark = on_remark, .changed = on_changed};
 
 gboolean
 office_saw (Office *office, const gchar *text)

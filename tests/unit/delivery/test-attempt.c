@@ -24,7 +24,8 @@ queue_settle (Queue *queue, QueueJob *job, const QueueResult *results, gint64 ne
                                            .delay_notified = results[i].delay_notified,
                                            .status = g_intern_string (results[i].status),
                                            .remote = g_intern_string (results[i].remote),
-                                           .reply = g_intern_string (results[i].reply)};
+                                           .reply = g_intern_string (results[i].reply),
+                                           .is_ours = results[i].is_ours};
     settled.next_usec = next_usec;
     settled.hold = hold;
     queue_message_unref (job->message);
@@ -245,10 +246,36 @@ test_expired (Fixture *fixture, gconstpointer data)
 
     g_assert_cmpint (settled.results[0].outcome, ==, QUEUE_OUTCOME_EXPIRED);
     g_assert_cmpstr (settled.results[0].status, ==, "4.4.7");
-    g_assert_cmpstr (settled.results[0].reply, ==,
-                     "could not be delivered within 5 days; the last reason: 451 4.2.1 words");
+    g_assert_cmpstr (
+        settled.results[0].reply, ==,
+        "could not be delivered within 5 days; the last reason: mx.example.org:25 said: 451 4.2.1 words");
+    g_assert_true (settled.results[0].is_ours);
+    g_assert_cmpstr (settled.results[0].remote, ==, NULL);
     g_assert_cmpint (settled.results[1].outcome, ==, QUEUE_OUTCOME_FAILED);
+    g_assert_false (settled.results[1].is_ours);
     g_assert_cmpint (settled.results[2].outcome, ==, QUEUE_OUTCOME_DELIVERED);
+}
+
+/* Who said what, for each way in which an attempt can end. */
+static void
+test_whose_verdict (Fixture *fixture, gconstpointer data)
+{
+    g_autoptr (SmtpReply) ours = smtp_reply_new_ours (550, "5.6.7", "it is in letters beyond ASCII");
+
+    delivery_attempt_answer (fixture->attempt, FIRST_ONE, ours);
+    answer (fixture, 1, 550, "5.1.1");
+    break_off (fixture, DELIVERY_WAIT_SHORT);
+    settle (fixture, 1);
+
+    g_assert_cmpint (settled.results[0].outcome, ==, QUEUE_OUTCOME_FAILED);
+    g_assert_cmpstr (settled.results[0].status, ==, "5.6.7");
+    g_assert_cmpstr (settled.results[0].reply, ==, "not sent to mx.example.org:25: it is in letters beyond ASCII");
+    g_assert_cmpstr (settled.results[0].remote, ==, NULL);
+    g_assert_true (settled.results[0].is_ours);
+    g_assert_cmpstr (settled.results[1].remote, ==, "mx.example.org:25");
+    g_assert_false (settled.results[1].is_ours);
+    g_assert_cmpstr (settled.results[2].remote, ==, "mx.example.org:25");
+    g_assert_true (settled.results[2].is_ours);
 }
 
 static void
@@ -306,7 +333,7 @@ test_taken_back (Fixture *fixture, gconstpointer data)
     delivery_attempt_settle (fixture->attempt, NULL);
 
     g_assert_cmpint (settled.results[0].outcome, ==, QUEUE_OUTCOME_DEFERRED);
-    g_assert_cmpstr (settled.results[0].reply, ==, "the disk is full; 550 5.1.1 words");
+    g_assert_cmpstr (settled.results[0].reply, ==, "the disk is full; mx.example.org:25 said: 550 5.1.1 words");
     g_assert_cmpint (settled.results[1].outcome, ==, QUEUE_OUTCOME_DELIVERED);
     g_assert_cmpint (settled.next_usec, >, ARRIVAL + SECOND);
 }
@@ -342,6 +369,7 @@ main (int argc, char **argv)
     ADD ("a-notification-is-not-held-before-all-were-tried", "", test_null_sender_portion);
     ADD ("what-was-only-looked-at-was-no-attempt", "a@example.org", test_passed_over);
     ADD ("what-is-deferred-beyond-its-lifetime-expires", "a@example.org", test_expired);
+    ADD ("a-verdict-says-whose-it-is", "a@example.org", test_whose_verdict);
     ADD ("the-last-attempt-is-at-the-end-of-the-lifetime", "a@example.org", test_last_attempt);
     ADD ("a-notification-that-is-refused-is-held", "", test_null_sender_failed);
     ADD ("a-notification-that-expires-is-held", "", test_null_sender_expired);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * Converts messages to 7-bit, one after the other. Each comes on standard input behind a line with two numbers: in pieces of
- * how many bytes it is to be fed (0: all at once), and its length. The answer is a line with its length, and the answer,
- * whose first line is what the survey found: "needless", "possible", or why it cannot be.
+ * Converts messages, one after the other. Each comes on standard input behind a line with three numbers: what is demanded
+ * (MessageDemands), in pieces of how many bytes it is to be fed (0: all at once), and its length. The answer is a line with
+ * its length, and the answer, whose first line is what the survey found: "needless", "possible", or why it cannot be; then
+ * " utf8" if SMTPUTF8 is needed, " 8bit" if something beyond ASCII stays, and behind a tab the remark for the log.
  */
 
 #include <stdio.h>
@@ -13,19 +14,23 @@
 
 /* Both passes must come to the same, however the message is cut into pieces. */
 static void
-convert (const gchar *message, gsize length, gsize piece, GString *out)
+convert (MessageDemands demands, const gchar *message, gsize length, gsize piece, GString *out)
 {
-    g_autoptr (MessageSurvey) survey = message_survey_new ();
+    g_autoptr (MessageSurvey) survey = message_survey_new (demands);
     g_autoptr (MessageConverter) converter = NULL;
+    g_autofree gchar *remark = NULL;
     MessageConversion conversion;
     const gchar *reason;
 
     message_survey_feed (survey, message, length);
     conversion = message_survey_end (survey, &reason);
-    g_string_append_printf (out, "%s\n",
+    remark = message_survey_remark (survey);
+    g_string_append_printf (out, "%s%s%s\t%s\n",
                             conversion == MESSAGE_CONVERSION_NEEDLESS ? "needless"
                             : reason != NULL                          ? reason
-                                                                      : "possible");
+                                                                      : "possible",
+                            message_survey_needs_utf8 (survey) ? " utf8" : "",
+                            message_survey_stays_8bit (survey) ? " 8bit" : "", remark != NULL ? remark : "");
     if (conversion == MESSAGE_CONVERSION_NEEDLESS)
         g_string_append_len (out, message, (gssize) length);
     if (conversion != MESSAGE_CONVERSION_POSSIBLE)
@@ -45,15 +50,15 @@ convert (const gchar *message, gsize length, gsize piece, GString *out)
 int
 main (void)
 {
-    gsize piece, length;
+    gsize demands, piece, length;
 
-    while (scanf ("%zu %zu", &piece, &length) == 2 && getchar () == '\n') {
+    while (scanf ("%zu %zu %zu", &demands, &piece, &length) == 3 && getchar () == '\n') {
         g_autofree gchar *message = g_malloc (MAX (length, 1));
         g_autoptr (GString) out = g_string_new (NULL);
 
         if (fread (message, 1, length, stdin) != length)
             return EXIT_FAILURE;
-        convert (message, length, piece, out);
+        convert ((MessageDemands) demands, message, length, piece, out);
         printf ("%zu\n", out->len);
         fwrite (out->str, 1, out->len, stdout);
         fflush (stdout);

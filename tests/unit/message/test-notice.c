@@ -314,8 +314,102 @@ original_that_nobody_can_convert_is_not_returned_whole (void)
     built = notice_sample_build (sample);
 
     g_assert_true (g_str_is_ascii (built));
-    expect_in (built, "Content-Type: text/rfc822-headers\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
-                      "Subject: Gr=FC=DF\r\n");
+    expect_in (built, "Content-Type: text/rfc822-headers\r\nContent-Transfer-Encoding: 7bit\r\n\r\n"
+                      "Subject: =?unknown-8bit?Q?Gr=FC=DF?=\r\n");
+}
+
+/* What is returned, and how it is labelled, for originals that not every server takes. */
+static void
+original_is_labelled_by_what_it_is (void)
+{
+    g_autofree gchar *word = g_strnfill (2000, 'x');
+    g_autofree gchar *blanks = g_strdup_printf ("Subject: %s\r\n\r\nx\r\n", "wort wort wort");
+    g_autofree gchar *long_text = g_strdup_printf ("Subject: x\r\n\r\n%s\r\n", word);
+    g_autofree gchar *long_field = g_strdup_printf ("X-Word: %s\r\n\r\nx\r\n", word);
+    g_autofree gchar *sealed = g_strdup_printf ("Content-Type: multipart/signed; boundary=b\r\n\r\n%s\r\n", word);
+    const struct {
+        const gchar *original;
+        const gchar *type;
+        const gchar *label;
+    } cases[] = {
+        {blanks, "message/rfc822", "7bit"},
+        {"Subject: gr\xc3\xbc\xc3\x9f\x65\r\n\r\nx\r\n", "message/rfc822", "8bit"}, /* encoded words say it */
+        {"To: \xc3\xbc@x.example\r\n\r\nx\r\n", "message/global", "quoted-printable"},
+        {"To: x@\xc3\xbc.example\r\n\r\nx\r\n", "message/rfc822", "8bit"}, /* an A-label says it */
+        {long_text, "message/rfc822", "7bit"},                             /* it will be encoded on its way */
+        {long_field, "text/rfc822-headers", "quoted-printable"},
+        {sealed, "text/rfc822-headers", "7bit"},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+        g_autoptr (NoticeSample) sample = notice_sample_new ();
+        g_autofree gchar *built = NULL;
+        g_autofree gchar *wanted = g_strdup_printf ("Content-Type: %s\r\nContent-Transfer-Encoding: %s\r\n\r\n",
+                                                    cases[i].type, cases[i].label);
+
+        notice_sample_add (sample, "user@example.net", MESSAGE_ACTION_FAILED, "5.1.1", "550 no");
+        notice_sample_set_original (sample, cases[i].original, TRUE);
+        built = notice_sample_build (sample);
+        expect_in (built, wanted);
+    }
+}
+
+static void
+smaller_notice_has_the_header_alone (void)
+{
+    static const struct {
+        const gchar *original;
+        const gchar *part;
+    } cases[] = {
+        {"Subject: x\r\n\r\nat eight\r\n",
+         "Content-Type: text/rfc822-headers\r\nContent-Transfer-Encoding: 7bit\r\n\r\nSubject: x\r\n\r\n\r\n--=_"},
+        {"Subject: gr\xc3\xbc\xc3\x9f\x65\r\n\r\nat eight",
+         "Content-Type: text/rfc822-headers\r\nContent-Transfer-Encoding: 7bit\r\n\r\n"
+         "Subject: =?UTF-8?Q?gr=C3=BC=C3=9Fe?=\r\n\r\n\r\n--=_"},
+        {"To: \xc3\xbc@x.example\r\n\r\nat eight\r\n",
+         "Content-Type: message/global-headers\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+         "To: =C3=BC@x.example\r\n\r\n--=_"},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+        g_autoptr (NoticeSample) sample = notice_sample_new ();
+        g_autofree gchar *built = NULL;
+        g_autoptr (GBytes) first = NULL;
+        g_autoptr (GBytes) second = NULL;
+        g_autoptr (GBytes) third = NULL;
+        g_autofree gchar *text = NULL;
+
+        notice_sample_add (sample, "user@example.net", MESSAGE_ACTION_FAILED, "5.1.1", "550 no");
+        notice_sample_set_original (sample, cases[i].original, TRUE);
+        built = notice_sample_build (sample);
+        expect_in (built, "at eight");
+        first = g_bytes_new (built, strlen (built));
+
+        second = message_notice_shorten (first);
+        text = g_strndup (g_bytes_get_data (second, NULL), g_bytes_get_size (second));
+        expect_in (text, cases[i].part);
+        expect_in (text, "Final-Recipient: rfc822; user@example.net\r\n");
+        expect_not_in (text, "at eight");
+        g_assert_true (g_str_has_suffix (text, "--\r\n"));
+
+        third = message_notice_shorten (second);
+        g_assert_null (third);
+    }
+}
+
+static void
+what_is_no_notice_is_not_made_smaller (void)
+{
+    static const gchar *const others[] = {
+        "", "Subject: x\r\n\r\nx\r\n", "\tboundary=\"", "\tboundary=\"b\"\r\n\r\n--b\r\n\r\n--b\r\n\r\n--b",
+        "\tboundary=\"b\"\r\n\r\n--b\r\n--b\r\n--b\r\nContent-Type: message/rfc822\r\n"};
+
+    for (guint i = 0; i < G_N_ELEMENTS (others); i++) {
+        g_autoptr (GBytes) content = g_bytes_new (others[i], strlen (others[i]));
+        g_autoptr (GBytes) smaller = message_notice_shorten (content);
+
+        g_assert_null (smaller);
+    }
 }
 
 static void
@@ -377,6 +471,9 @@ main (gint argc, gchar **argv)
     g_test_add_func ("/message/notice/plain-8bit-original-stays", plain_8bit_original_stays);
     g_test_add_func ("/message/notice/original-that-nobody-can-convert-is-not-returned-whole",
                      original_that_nobody_can_convert_is_not_returned_whole);
+    g_test_add_func ("/message/notice/original-is-labelled-by-what-it-is", original_is_labelled_by_what_it_is);
+    g_test_add_func ("/message/notice/smaller-one-has-the-header-alone", smaller_notice_has_the_header_alone);
+    g_test_add_func ("/message/notice/what-is-none-is-not-made-smaller", what_is_no_notice_is_not_made_smaller);
     g_test_add_func ("/message/notice/long-utf8-is-folded-between-characters",
                      long_utf8_is_folded_between_characters);
     g_test_add_func ("/message/notice/thousands-of-recipients-are-all-named", thousands_of_recipients_are_all_named);

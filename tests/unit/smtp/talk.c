@@ -90,7 +90,9 @@ talk_begin (Talk *talk)
     const SmtpTransaction transaction = {.envelope = talk->setup->envelope,
                                          .recipients = recipients,
                                          .n_recipients = n_recipients,
-                                         .size = content_size (talk->setup)};
+                                         .size = content_size (talk->setup),
+                                         .asks_utf8 = talk->setup->asks_utf8,
+                                         .is_7bit = talk->setup->is_7bit};
 
     for (guint i = 0; i < n_recipients; i++)
         recipients[i] = i;
@@ -146,7 +148,9 @@ on_result (guint recipient, const SmtpReply *reply, gpointer user_data)
 {
     Talk *talk = user_data;
     g_autofree gchar *line = smtp_reply_line (reply);
-    g_autofree gchar *event = g_strdup_printf ("result %u %s", recipient, line);
+    g_autofree gchar *event = reply->is_ours
+                                  ? g_strdup_printf ("result %u ours %s: %s", recipient, reply->status, line)
+                                  : g_strdup_printf ("result %u %s", recipient, line);
 
     if (recipient < 64) {
         g_assert_cmpuint (talk->told & (G_GUINT64_CONSTANT (1) << recipient), ==, 0);

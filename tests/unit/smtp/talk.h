@@ -21,6 +21,8 @@ typedef struct {
     const gchar *const *pieces;      /* of its content, given when wanted; NULL: by A: */
     guint64 size;                    /* 0: as long as the pieces */
     guint messages;
+    gboolean asks_utf8;
+    gboolean is_7bit;
     gboolean by_hand; /* transactions are begun by A: */
 } TalkSetup;
 

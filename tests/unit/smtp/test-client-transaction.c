@@ -337,8 +337,8 @@ test_a_message_over_the_size_is_not_sent (void)
     talk_play (&setup,
                OPENING "S: 250 SIZE 1000\n"
                        "E: ready\n"
-                       "E: result 0 552 5.3.4 The message has 1001 bytes, and the server takes no more than 1000\n"
-                       "E: result 1 552 5.3.4 The message has 1001 bytes, and the server takes no more than 1000\n"
+                       "E: result 0 ours 5.3.4: the message has 1001 bytes, and the server takes no more than 1000\n"
+                       "E: result 1 ours 5.3.4: the message has 1001 bytes, and the server takes no more than 1000\n"
                        "E: done\n"
                        "E: ready\n");
     talk_play (&fits, OPENING "S: 250 SIZE 1000\n"
@@ -350,31 +350,76 @@ test_a_message_over_the_size_is_not_sent (void)
 }
 
 static void
-test_an_internationalized_message_needs_smtputf8 (void)
+test_an_internationalized_sender_needs_smtputf8 (void)
 {
-    g_autoptr (MessageEnvelope) declared = new_envelope (1);
-    g_autoptr (MessageEnvelope) by_sender = message_envelope_new ("m\303\274ller@example.org");
+    g_autoptr (MessageEnvelope) envelope = message_envelope_new ("m\303\274ller@example.org");
 
-    declared->smtputf8 = TRUE;
-    message_envelope_add (by_sender, "to0@example.net");
-    play (declared, short_content,
-          PIPELINING "E: ready\n"
-                     "E: result 0 550 5.6.7 The message is internationalized, and the server lacks SMTPUTF8\n"
-                     "E: done\n"
-                     "E: ready\n");
-    play (by_sender, short_content,
-          PIPELINING "E: ready\n"
-                     "E: result 0 550 5.6.7 The message is internationalized, and the server lacks SMTPUTF8\n"
-                     "E: done\n"
-                     "E: ready\n");
-    play (declared, short_content,
-          OPENING "S: 250 SMTPUTF8\n"
-                  "E: ready\n"
-                  "C: MAIL FROM:<from@example.org> SMTPUTF8\n");
-    play (by_sender, short_content,
+    message_envelope_add (envelope, "to0@example.net");
+    play (envelope, short_content,
+          PIPELINING
+          "E: ready\n"
+          "E: result 0 ours 5.6.7: the sender's address is internationalized, and the server lacks SMTPUTF8\n"
+          "E: done\n"
+          "E: ready\n");
+    play (envelope, short_content,
           OPENING "S: 250 SMTPUTF8\n"
                   "E: ready\n"
                   "C: MAIL FROM:<m\303\274ller@example.org> SMTPUTF8\n");
+}
+
+/* What was said when the message came in does not count: the next server may not be so able. */
+static void
+test_smtputf8_is_asked_for_where_it_is_needed (void)
+{
+    g_autoptr (MessageEnvelope) envelope = new_envelope (1);
+    const TalkSetup needed = {.envelope = envelope, .pieces = short_content, .asks_utf8 = TRUE};
+
+    envelope->smtputf8 = TRUE;
+    play (envelope, short_content,
+          OPENING "S: 250 SMTPUTF8\n"
+                  "E: ready\n"
+                  "C: MAIL FROM:<from@example.org>\n");
+    talk_play (&needed, OPENING "S: 250 SMTPUTF8\n"
+                                "E: ready\n"
+                                "C: MAIL FROM:<from@example.org> SMTPUTF8\n");
+}
+
+static void
+test_converted_content_is_not_called_8bit (void)
+{
+    g_autoptr (MessageEnvelope) envelope = new_envelope (1);
+    const TalkSetup converted = {.envelope = envelope, .pieces = short_content, .is_7bit = TRUE};
+
+    envelope->body = MESSAGE_BODY_8BITMIME;
+    talk_play (&converted, OPENING "S: 250 8BITMIME\n"
+                                   "E: ready\n"
+                                   "C: MAIL FROM:<from@example.org>\n");
+}
+
+static void
+test_a_domain_goes_by_its_a_label (void)
+{
+    g_autoptr (MessageEnvelope) envelope = message_envelope_new ("from@b\303\274cher.example");
+
+    message_envelope_add (envelope, "\"a b\"@\345\205\254\345\217\270.example");
+    message_envelope_add (envelope, "stra\303\237e@example.net");
+    message_envelope_add (envelope, "to@stra\303\237e.example");
+    play (envelope, short_content,
+          PIPELINING "E: ready\n"
+                     "E: result 1 ours 5.6.7: the address is internationalized, and the server lacks SMTPUTF8\n"
+                     "C: MAIL FROM:<from@xn--bcher-kva.example>\n"
+                     "C: RCPT TO:<\"a b\"@xn--55qx5d.example>\n"
+                     "C: RCPT TO:<to@xn--strae-oqa.example>\n"
+                     "C: DATA\n");
+    play (envelope, short_content,
+          OPENING "S: 250-PIPELINING\n"
+                  "S: 250 SMTPUTF8\n"
+                  "E: ready\n"
+                  "C: MAIL FROM:<from@b\303\274cher.example> SMTPUTF8\n"
+                  "C: RCPT TO:<\"a b\"@\345\205\254\345\217\270.example>\n"
+                  "C: RCPT TO:<stra\303\237e@example.net>\n"
+                  "C: RCPT TO:<to@stra\303\237e.example>\n"
+                  "C: DATA\n");
 }
 
 /* The others get theirs. */
@@ -387,7 +432,7 @@ test_an_internationalized_recipient_needs_smtputf8 (void)
     message_envelope_add (envelope, "to2@example.net");
     play (envelope, short_content,
           CHUNKING "E: ready\n"
-                   "E: result 1 550 5.6.7 The address is internationalized, and the server lacks SMTPUTF8\n"
+                   "E: result 1 ours 5.6.7: the address is internationalized, and the server lacks SMTPUTF8\n"
                    "C: MAIL FROM:<from@example.org>\n"
                    "C: RCPT TO:<to0@example.net>\n"
                    "C: RCPT TO:<to2@example.net>\n"
@@ -425,12 +470,12 @@ test_addresses_cannot_smuggle_commands (void)
     message_envelope_add (bad_recipient, "x@example.net>\r\nRSET\r\nMAIL FROM:<y@example.net");
     play (bad_sender, short_content,
           PIPELINING "E: ready\n"
-                     "E: result 0 553 5.1.7 The sender's address has control characters\n"
+                     "E: result 0 ours 5.1.7: the sender's address has control characters\n"
                      "E: done\n"
                      "E: ready\n");
     play (bad_recipient, short_content,
           PIPELINING "E: ready\n"
-                     "E: result 0 553 5.1.3 The recipient's address has control characters\n"
+                     "E: result 0 ours 5.1.3: the recipient's address has control characters\n"
                      "E: done\n"
                      "E: ready\n");
 }
@@ -1202,7 +1247,10 @@ main (int argc, char *argv[])
          test_parameters_are_left_out_where_they_are_not_offered);
     ADD ("the-null-sender-is-spoken", test_the_null_sender_is_spoken);
     ADD ("a-message-over-the-size-is-not-sent", test_a_message_over_the_size_is_not_sent);
-    ADD ("an-internationalized-message-needs-smtputf8", test_an_internationalized_message_needs_smtputf8);
+    ADD ("an-internationalized-sender-needs-smtputf8", test_an_internationalized_sender_needs_smtputf8);
+    ADD ("smtputf8-is-asked-for-where-it-is-needed", test_smtputf8_is_asked_for_where_it_is_needed);
+    ADD ("converted-content-is-not-called-8bit", test_converted_content_is_not_called_8bit);
+    ADD ("a-domain-goes-by-its-a-label", test_a_domain_goes_by_its_a_label);
     ADD ("an-internationalized-recipient-needs-smtputf8", test_an_internationalized_recipient_needs_smtputf8);
     ADD ("addresses-cannot-smuggle-commands", test_addresses_cannot_smuggle_commands);
     ADD ("some-recipients-are-refused", test_some_recipients_are_refused);
