@@ -267,14 +267,13 @@ warn_of_names (const Config *config, const ConfigSources *sources, GPtrArray *wa
     if (!identity_is_useful (config->domain))
         g_ptr_array_add (warnings,
                          g_strdup_printf ("nobody can answer mail from root@%s: addresses without a domain get "
-                                          "“%s”; set Domain= in the group [Relay] of %s, or put the domain "
-                                          "into %s",
-                                          config->domain, config->domain, sources->path, sources->mail_name_file));
+                                          "“%s”; set Domain= in the group [Relay], or put the domain into %s",
+                                          config->domain, config->domain, sources->mail_name_file));
     if (!identity_is_useful (config->host_name))
         g_ptr_array_add (warnings,
                          g_strdup_printf ("this machine greets servers as “%s”, which is no full name, and some "
-                                          "refuse that; set HostName= in the group [Relay] of %s",
-                                          config->host_name, sources->path));
+                                          "refuse that; set HostName= in the group [Relay]",
+                                          config->host_name));
 }
 
 /* The names that the configuration leaves to the machine: of several the best. */

@@ -85,7 +85,7 @@ def test_bad_table_is_an_error_of_the_configuration(make_rewriting, receiver, tm
     relay.reload()
     relay.wait_line(r"senders:2: “root…”: expected a pattern and its replacement")
     relay.wait_line(r"senders:3: “y@z@” is not an address")
-    relay.wait_line(r"the one that was in force stays")
+    relay.wait_line(r"the last good one is in force")
     relay.sendmail("-f", "root", "x@example.net")
     assert receiver.wait_messages(1)[0].sender == "boss@x.example"
     (tmp_path / "senders").write_text("root other@x.example\n")
