@@ -316,6 +316,8 @@ end (DeliveryConnection *self)
 {
     g_autoptr (DeliveryFailure) failure = delivery_failure_copy (self->failure);
 
+    /* Who sends what is no SMTP may send it for ever, and is owed no leave. */
+    self->broken |= failure->kind == DELIVERY_FAILURE_PROTOCOL;
     delivery_parcel_drop (&self->parcel);
     if (self->channel && !self->broken)
         smtp_channel_finish (g_steal_pointer (&self->channel));

@@ -20,7 +20,8 @@
  *
  * Closing a socket that has unread input makes the kernel reset the connection, and then the peer may lose the reply
  * that was sent last. So smtp_channel_finish () closes only the sending side, and waits a little for the peer to
- * close its own.
+ * close its own. What the peer still sends meanwhile is read and forgotten, as far as it can have been on its way; a peer
+ * that goes on is cut off.
  */
 
 #include "smtp/channel.h"
@@ -39,6 +40,9 @@
 
 /* Long enough for the last reply over a slow link; short, because the peer has no further claim. */
 #define FINISH_SECONDS 5
+
+/* What a peer sent before it could know of the end: as much as sockets hold, not what a flood brings in seconds. */
+#define FINISH_DISCARD_BYTES (1024 * 1024)
 
 /* Pieces in one system call; a message's chunks are few, and more than this fill any socket. */
 #define SEND_VECTORS 64
@@ -61,6 +65,8 @@ struct _SmtpChannel {
     SmtpOutput plain;   /* to be encrypted into wire; only with TLS */
     SmtpTlsStream *tls; /* (nullable) */
     GError *failure;    /* to be told as closed */
+
+    gsize discarded; /* bytes, since it is finishing */
 
     guint tcp : 1;
     guint secured : 1;     /* the handshake is complete */
@@ -376,7 +382,8 @@ channel_serve (SmtpChannel *channel, guint32 events)
         channel_tell_end (channel);
 }
 
-/* Reads and forgets, so that the connection is not reset before the peer has read the last reply. */
+/* Reads and forgets, so that the connection is not reset before the peer has read the last reply. Returns: whether there may
+ * be more to wait for */
 static gboolean
 channel_discard (SmtpChannel *channel)
 {
@@ -384,7 +391,11 @@ channel_discard (SmtpChannel *channel)
     gchar *buffer = smtp_poller_buffer (channel->poller, &size);
     gssize received = recv (channel->fd, buffer, size, 0);
 
-    return received > 0 || (received < 0 && (errno == EAGAIN || errno == EINTR));
+    if (received > 0)
+        channel->discarded += (gsize) received;
+
+    return channel->discarded < FINISH_DISCARD_BYTES &&
+           (received > 0 || (received < 0 && (errno == EAGAIN || errno == EINTR)));
 }
 
 /* Sends the rest and closes our side. Returns: whether the peer's side is to be waited for */

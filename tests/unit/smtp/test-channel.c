@@ -626,6 +626,25 @@ test_finish_gives_up_on_a_peer_that_does_not_read (void)
 }
 
 static void
+test_finish_cuts_off_a_flood (void)
+{
+    g_auto (Line) line;
+    g_autofree gchar *noise = g_strnfill (65536, 'x');
+    gsize sent = 0;
+    gssize length = 0;
+
+    line_init (&line);
+    end_finish_channel (&line.end);
+    while (length >= 0 || errno == EAGAIN) {
+        sent += (gsize) MAX (length, 0);
+        g_assert_cmpuint (sent, <, LARGE_BYTES);
+        run_what_is_ready ();
+        length = send (line.fd, noise, 65536, MSG_NOSIGNAL);
+    }
+    g_assert_cmpint (errno, ==, EPIPE);
+}
+
+static void
 test_an_endless_talker_leaves_others_their_turn (void)
 {
     g_auto (Line) loud;
@@ -1060,6 +1079,23 @@ test_tls_finish_says_goodbye (void)
 }
 
 static void
+test_tls_finish_cuts_off_a_flood (void)
+{
+    g_auto (Secure) secure;
+    g_autoptr (GBytes) flood = g_bytes_new_take (g_malloc0 (32 * 1024 * 1024), 32 * 1024 * 1024);
+
+    secure_init_and_shake_hands (&secure);
+    secure.server.on_input = answer_and_finish;
+    smtp_channel_send_bytes (secure.client.channel, flood);
+    run_until (&secure.client.closed);
+
+    /* Turns enough for all of it, if it were read. */
+    for (guint i = 0; i < 5000; i++)
+        g_main_context_iteration (NULL, FALSE);
+    g_assert_cmpuint (smtp_channel_backlog (secure.client.channel), >, 16 * 1024 * 1024);
+}
+
+static void
 test_tls_a_peer_that_stops_reading_bounds_memory (void)
 {
     g_auto (Secure) secure;
@@ -1120,6 +1156,7 @@ main (int argc, char *argv[])
     ADD ("finish-does-not-cost-the-peer-the-last-reply", test_finish_does_not_cost_the_peer_the_last_reply);
     ADD ("finish-sends-more-than-the-socket-takes", test_finish_sends_more_than_the_socket_takes);
     ADD ("finish-gives-up-on-a-peer-that-does-not-read", test_finish_gives_up_on_a_peer_that_does_not_read);
+    ADD ("finish-cuts-off-a-flood", test_finish_cuts_off_a_flood);
     ADD ("an-endless-talker-leaves-others-their-turn", test_an_endless_talker_leaves_others_their_turn);
     ADD ("tcp-does-not-wait-to-fill-segments", test_tcp_does_not_wait_to_fill_segments);
     ADD ("a-peer-with-small-writes-does-not-wait", test_a_peer_with_small_writes_does_not_wait);
@@ -1140,6 +1177,7 @@ main (int argc, char *argv[])
     ADD ("tls/can-be-freed-in-secured", test_tls_can_be_freed_in_secured);
     ADD ("tls/can-be-freed-in-input", test_tls_can_be_freed_in_input);
     ADD ("tls/finish-says-goodbye", test_tls_finish_says_goodbye);
+    ADD ("tls/finish-cuts-off-a-flood", test_tls_finish_cuts_off_a_flood);
     ADD ("tls/a-peer-that-stops-reading-bounds-memory", test_tls_a_peer_that_stops_reading_bounds_memory);
     ADD ("tls/an-idle-session-costs-little", test_tls_an_idle_session_costs_little);
 
