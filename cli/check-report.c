@@ -164,25 +164,21 @@ advice_for (const gchar *fault)
     return NULL;
 }
 
-/* A configuration that is tried before it is written has no place that a person could look at. */
-static const gchar *
-without_descriptor (const gchar *line)
-{
-    const gchar *end = g_str_has_prefix (line, CHECK_DESCRIPTORS) ? strstr (line, ": ") : NULL;
-
-    return end != NULL ? end + 2 : line;
-}
-
+/* @place: (nullable): of what was tried as a file in memory */
 static void
-print_lines (GVariant *lines)
+print_lines (GVariant *lines, const gchar *place)
 {
     GVariantIter iter;
     const gchar *line;
 
     g_variant_iter_init (&iter, lines);
     while (g_variant_iter_next (&iter, "&s", &line)) {
-        g_autofree gchar *escaped = text_escape (without_descriptor (line));
+        g_autoptr (GString) text = g_string_new (line);
+        g_autofree gchar *escaped = NULL;
 
+        if (place != NULL)
+            g_string_replace (text, CHECK_CONFIGURATION, place, 0);
+        escaped = text_escape (text->str);
         g_print ("  %s\n", escaped);
     }
 }
@@ -265,20 +261,20 @@ static void
 print_problems (GVariant *problems)
 {
     g_print ("%sThe configuration is bad%s:\n", style_begin (STYLE_BAD), style_end ());
-    print_lines (problems);
+    print_lines (problems, NULL);
     if (names_credential (problems))
         g_print ("  systemd hands over passwords when the service starts: put it there, then “systemctl restart "
                  "postern”.\n");
 }
 
 static void
-print_warnings (GVariant *report)
+print_warnings (GVariant *report, const gchar *place)
 {
     g_autoptr (GVariant) warnings = g_variant_get_child_value (report, 1);
 
     if (g_variant_n_children (warnings) > 0) {
         g_print ("%sThis works, but should not stay so:%s\n", style_begin (STYLE_WAITING), style_end ());
-        print_lines (warnings);
+        print_lines (warnings, place);
     }
 }
 
@@ -311,7 +307,7 @@ check_report_print (GVariant *report, gboolean verbose)
         print_problems (problems);
     else
         print_verdict (report);
-    print_warnings (report);
+    print_warnings (report, NULL);
 
     for (guint i = 0; i < check_report_count (report); i++) {
         CheckedSmarthost smarthost;
@@ -323,11 +319,11 @@ check_report_print (GVariant *report, gboolean verbose)
 
 /* Who is asked for another password wants the reason, and not what led to it. */
 void
-check_report_print_trial (GVariant *report)
+check_report_print_trial (GVariant *report, const gchar *place)
 {
     g_autoptr (GVariant) problems = g_variant_get_child_value (report, 0);
 
-    print_lines (problems);
+    print_lines (problems, place);
     for (guint i = 0; i < check_report_count (report); i++) {
         CheckedSmarthost smarthost;
         g_autofree gchar *error = NULL;
@@ -341,7 +337,7 @@ check_report_print_trial (GVariant *report)
             g_print ("%sIt takes mail.%s\n", style_begin (STYLE_GOOD), style_end ());
         }
     }
-    print_warnings (report);
+    print_warnings (report, place);
 }
 
 /* ---- For programs ---- */

@@ -12,8 +12,8 @@
 
 #define CHECK_REPORT_TYPE "(asasa(ssqsssss))"
 
-/* Where posternd finds what it inherits, and tells of it. */
-#define CHECK_DESCRIPTORS "/proc/self/fd/"
+/* Where posternd finds a configuration that it inherits. */
+#define CHECK_CONFIGURATION "/proc/self/fd/3"
 
 /* A row of the report. Strings belong to the report. */
 typedef struct {
@@ -55,6 +55,6 @@ gboolean check_report_has_problems (GVariant *report);
 /* On standard output, for people. @verbose: with the transcripts of those that take mail, too. */
 void check_report_print (GVariant *report, gboolean verbose);
 
-/* The same of a trial of one server that is not in a configuration yet. */
-void check_report_print_trial (GVariant *report);
+/* The same of a trial of one server, by a configuration that was CHECK_CONFIGURATION and is to be @place. */
+void check_report_print_trial (GVariant *report, const gchar *place);
 void check_report_add_json (JsonBuilder *builder, GVariant *report);

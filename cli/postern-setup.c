@@ -107,7 +107,7 @@ try_once (const Setup *setup, const ConfigPlaces *places)
     if (report == NULL)
         return client_explain (NULL, error);
 
-    check_report_print_trial (report);
+    check_report_print_trial (report, places->config);
     return check_report_is_good (report) ? EXIT_OK : EXIT_FAILED;
 }
 

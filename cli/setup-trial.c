@@ -18,7 +18,7 @@
 #include "cli/check-report.h"
 
 /* Of the child: the first that are free, and one for each password. */
-#define CONFIG_FD         3
+#define CONFIG_FD         3 /* of CHECK_CONFIGURATION */
 #define FIRST_PASSWORD_FD 4
 
 /* Returns: a file in memory with @length bytes from @data, -1 with an error */
@@ -65,7 +65,7 @@ trial_text (const ConfigPlan *plan)
         for (guint j = 0; lines[j] != NULL; j++)
             if (g_str_equal (lines[j], line)) {
                 g_free (lines[j]);
-                lines[j] = g_strdup_printf ("PasswordFile=" CHECK_DESCRIPTORS "%u", FIRST_PASSWORD_FD + i);
+                lines[j] = g_strdup_printf ("PasswordFile=/proc/self/fd/%u", FIRST_PASSWORD_FD + i);
             }
     }
 
@@ -95,7 +95,7 @@ GVariant *
 setup_try (const ConfigPlan *plan, const gchar *sender, GError **error)
 {
     g_autoptr (GSubprocessLauncher) launcher = g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_NONE);
-    g_autofree gchar *config = g_strdup_printf ("--config=" CHECK_DESCRIPTORS "%d", CONFIG_FD);
+    const gchar *const config = "--config=" CHECK_CONFIGURATION;
     g_autofree gchar *offered = g_strconcat ("--sender=", sender, NULL);
     const gchar *const arguments[] = {config, offered, NULL};
 
