@@ -354,6 +354,59 @@ next_attempt_usec (const DeliveryAttempt *attempt, const DeliverySettings *setti
     return MIN (next_usec, MAX (expiry_usec, now_usec + G_USEC_PER_SEC));
 }
 
+/* Whether it may be the content that was refused, by what the status says (RFC 3463 3): not the address, the mailbox or
+ * the way to it. */
+static gboolean
+is_about_content (const gchar *status)
+{
+    static const gchar *const others[] = {"5.1.", "5.2.0", "5.2.1", "5.2.2", "5.2.4", "5.4."};
+
+    for (guint i = 0; i < G_N_ELEMENTS (others); i++)
+        if (g_str_has_prefix (status, others[i]))
+            return FALSE;
+
+    return TRUE;
+}
+
+/* Whether it is a notice of our own, for which a smaller one can be sent to all who refused it. */
+static gboolean
+may_be_renewed (const DeliveryAttempt *attempt)
+{
+    if (g_strcmp0 (attempt->job->message->origin.protocol, QUEUE_PROTOCOL_NOTICE) != 0)
+        return FALSE;
+
+    for (guint i = 0; i < attempt->job->n_recipients; i++)
+        if (is_given_up (&attempt->answers[i]) &&
+            (attempt->answers[i].outcome != QUEUE_OUTCOME_FAILED || !is_about_content (attempt->answers[i].status)))
+            return FALSE;
+
+    return TRUE;
+}
+
+void
+delivery_attempt_renew (DeliveryAttempt *attempt, gboolean renewed)
+{
+    attempt->renew = FALSE;
+    attempt->hold = !renewed;
+    if (!renewed) {
+        delivery_attempt_take_back (attempt, NULL);
+        return;
+    }
+
+    for (guint i = 0; i < attempt->job->n_recipients; i++) {
+        DeliveryAnswer *answer = &attempt->answers[i];
+        g_autofree gchar *said = NULL;
+
+        if (!is_given_up (answer))
+            continue;
+
+        said = name_source (attempt, answer);
+        g_free (answer->reply);
+        answer->reply = g_strdup_printf ("%s; the notice is sent once more, with the header alone", said);
+        answer->quotes = FALSE;
+    }
+}
+
 void
 delivery_attempt_judge (DeliveryAttempt *attempt, const DeliverySettings *settings, gint64 now_usec, gdouble jitter)
 {
@@ -372,7 +425,9 @@ delivery_attempt_judge (DeliveryAttempt *attempt, const DeliverySettings *settin
                delivery_attempt_count (attempt, QUEUE_OUTCOME_EXPIRED);
     if (given_up > 0 && !message->envelope->sender[0]) {
         attempt->hold = delivery_attempt_count (attempt, QUEUE_OUTCOME_UNTRIED) == 0; /* these first */
-        delivery_attempt_take_back (attempt, NULL);
+        attempt->renew = attempt->hold && may_be_renewed (attempt);
+        if (!attempt->renew)
+            delivery_attempt_take_back (attempt, NULL);
     }
 
     attempt->next_usec = next_attempt_usec (attempt, settings, expiry_usec, now_usec, jitter);

@@ -38,6 +38,7 @@ typedef struct {
     DeliveryWait wait;
     gint64 next_usec; /* since the epoch, or QUEUE_NEXT_WITH_LANE; once it is judged */
     gboolean hold;    /* once it is judged */
+    gboolean renew;   /* once it is judged: it is a notice, and may be taken if it is smaller */
 } DeliveryAttempt;
 
 /* @job: (transfer full) */
@@ -88,10 +89,14 @@ void delivery_attempt_take_back (DeliveryAttempt *attempt, const gchar *reason);
  * @jitter: a random number in [0, 1)
  *
  * Draws the conclusions: what is deferred beyond its lifetime has expired; what a null sender's message cannot
- * deliver is held, because nobody can be told; and when the rest is tried again.
+ * deliver is held, because nobody can be told, unless it is a notice of our own that may be taken in a smaller form (renew);
+ * and when the rest is tried again.
  */
 void delivery_attempt_judge (DeliveryAttempt *attempt, const DeliverySettings *settings, gint64 now_usec,
                              gdouble jitter);
+
+/* The notice that was to be renewed is: @renewed; or cannot be, and is held. */
+void delivery_attempt_renew (DeliveryAttempt *attempt, gboolean renewed);
 
 /* How many answers have this outcome. */
 guint delivery_attempt_count (const DeliveryAttempt *attempt, QueueOutcome outcome);

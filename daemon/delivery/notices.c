@@ -18,6 +18,10 @@
  *
  * The notice returns the original's header, or all of a small original that failed (RET=FULL is a wish, RFC 3461
  * 4.3). An original that cannot be read is no reason to say nothing: the notice goes without.
+ *
+ * What made the original fail may make the notice fail that returns it: its size, a line, a word that a filter does not
+ * like. So a notice that is refused goes once more, with the header alone; a limit on sizes that is known is kept at once.
+ * There is never a notice about a notice: one that cannot be made smaller is held.
  */
 
 #include "delivery/notices.h"
@@ -26,7 +30,11 @@
 #include "message/address.h"
 #include "message/eight-bit.h"
 #include "message/header.h"
+#include "message/line-check.h"
 #include "message/notice.h"
+
+/* What a notice has beside the original, by a generous guess. */
+#define FRAME_BYTES (8 * 1024)
 
 struct _DeliveryNotices {
     Queue *queue;
@@ -47,9 +55,11 @@ typedef struct {
     GByteArray *original; /* what was read */
     gboolean whole;       /* all of the original is wanted */
     gboolean complete;    /* and there */
+    gboolean renews;      /* the message is a notice, and a smaller one is to go in its place */
 } Settlement;
 
 static void settlement_advance (Settlement *settlement);
+static void settlement_finish (Settlement *settlement);
 
 /* ---- Who is told what ---- */
 
@@ -178,15 +188,26 @@ build (Settlement *settlement)
     return message_notice_build (&notice);
 }
 
+static MessageEnvelope *
+new_envelope (const gchar *content, gsize size)
+{
+    MessageEnvelope *envelope = message_envelope_new ("");
+    MessageLineCheck lines = {0};
+
+    message_line_check_feed (&lines, content, size);
+    envelope->long_lines = message_line_check_end (&lines);
+    envelope->body = message_has_8bit (content, size) ? MESSAGE_BODY_8BITMIME : MESSAGE_BODY_7BIT;
+    return envelope;
+}
+
 /* What the notice needs of the servers that it passes is what is in it, not what the original needed. A sender who is a user
  * of this machine has no mailbox here: the notice goes where mail to that user goes. */
 static MessageEnvelope *
 address_notice (const MessageEnvelope *original, const DeliverySettings *settings, const gchar *content, gsize size)
 {
-    MessageEnvelope *envelope = message_envelope_new ("");
+    MessageEnvelope *envelope = new_envelope (content, size);
     g_autoptr (MessageEnvelope) named = message_envelope_new ("");
 
-    envelope->body = message_has_8bit (content, size) ? MESSAGE_BODY_8BITMIME : MESSAGE_BODY_7BIT;
     envelope->smtputf8 = !message_address_is_ascii (original->sender);
     if (settings->resolve == NULL) {
         message_envelope_add (envelope, original->sender)->notify = MESSAGE_NOTIFY_NEVER;
@@ -237,42 +258,93 @@ on_committed (QueueId id, const GError *error, gpointer user_data)
         return;
     }
 
-    if (error)
+    if (settlement->renews)
+        delivery_attempt_renew (settlement->attempt, error == NULL);
+    else if (error)
         give_up (settlement, error);
     else
         mark_told (settlement);
     settlement_advance (settlement);
 }
 
+/* Queues a notice. @envelope: (transfer full) */
 static void
-send_notice (Settlement *settlement)
+queue_notice (Settlement *settlement, MessageEnvelope *envelope, const gchar *content, gsize size)
 {
-    const QueueOrigin origin = {.uid = -1, .protocol = (gchar *) "notice"};
-    g_autoptr (GBytes) content = build (settlement);
-    gsize size;
-    const gchar *data = g_bytes_get_data (content, &size);
-    g_autoptr (MessageEnvelope) envelope =
-        address_notice (settlement->attempt->job->message->envelope, settlement->notices->settings, data, size);
+    const QueueOrigin origin = {.uid = -1, .protocol = (gchar *) QUEUE_PROTOCOL_NOTICE};
+    g_autoptr (MessageEnvelope) given = envelope;
     g_autoptr (GError) error = NULL;
     QueueIntake *intake = queue_intake_new (settlement->notices->queue, &origin, size, NULL, NULL, &error);
 
     if (!intake) {
-        give_up (settlement, error);
-        settlement_advance (settlement);
+        on_committed (0, error, settlement);
         return;
     }
 
-    queue_intake_write (intake, data, size);
-    queue_intake_commit (intake, g_steal_pointer (&envelope), FALSE, on_committed, settlement);
+    queue_intake_write (intake, content, size);
+    queue_intake_commit (intake, g_steal_pointer (&given), FALSE, on_committed, settlement);
+}
+
+static void
+send_notice (Settlement *settlement)
+{
+    g_autoptr (GBytes) content = build (settlement);
+    gsize size;
+    const gchar *data = g_bytes_get_data (content, &size);
+    MessageEnvelope *envelope =
+        address_notice (settlement->attempt->job->message->envelope, settlement->notices->settings, data, size);
+
+    queue_notice (settlement, envelope, data, size);
+}
+
+/* ---- The same once more ---- */
+
+/* To those who refused the first. */
+static MessageEnvelope *
+address_again (const DeliveryAttempt *attempt, const gchar *content, gsize size)
+{
+    const MessageEnvelope *first = attempt->job->message->envelope;
+    MessageEnvelope *envelope = new_envelope (content, size);
+
+    envelope->smtputf8 = first->smtputf8;
+    for (guint i = 0; i < attempt->job->n_recipients; i++) {
+        const gchar *address = message_envelope_recipient (first, attempt->job->recipients[i])->address;
+
+        if (attempt->answers[i].outcome == QUEUE_OUTCOME_FAILED)
+            message_envelope_add (envelope, address)->notify = MESSAGE_NOTIFY_NEVER;
+    }
+
+    return envelope;
+}
+
+static void
+renew_notice (Settlement *settlement)
+{
+    g_autoptr (GBytes) first = g_bytes_new (settlement->original->data, settlement->original->len);
+    g_autoptr (GBytes) content = settlement->complete ? message_notice_shorten (first) : NULL;
+    gsize size;
+    const gchar *data;
+
+    if (!content) {
+        delivery_attempt_renew (settlement->attempt, FALSE);
+        settlement_finish (settlement);
+        return;
+    }
+
+    data = g_bytes_get_data (content, &size);
+    queue_notice (settlement, address_again (settlement->attempt, data, size), data, size);
 }
 
 /* ---- The original ---- */
 
 static gboolean
-wants_whole (const DeliveryNotices *self, const QueueMessage *message, guint actions)
+wants_whole (const DeliveryNotices *self, const DeliveryAttempt *attempt, guint actions)
 {
+    const QueueMessage *message = attempt->job->message;
+
     return (actions & (1u << MESSAGE_ACTION_FAILED)) && message->envelope->ret != MESSAGE_RETURN_HEADERS &&
-           message->size <= self->settings->notice_content_bytes;
+           message->size <= self->settings->notice_content_bytes &&
+           (attempt->size_most_bytes == 0 || message->size + FRAME_BYTES <= attempt->size_most_bytes);
 }
 
 static gboolean
@@ -336,6 +408,11 @@ settlement_advance (Settlement *settlement)
 {
     static const MessageAction order[] = {MESSAGE_ACTION_RELAYED, MESSAGE_ACTION_DELAYED, MESSAGE_ACTION_FAILED};
 
+    if (settlement->attempt->renew) {
+        renew_notice (settlement);
+        return;
+    }
+
     for (guint i = 0; i < G_N_ELEMENTS (order); i++)
         if (settlement->actions & (1u << order[i])) {
             settlement->action = order[i];
@@ -367,7 +444,9 @@ settlement_break (Settlement *settlement)
     DeliveryAttempt *attempt = settlement->attempt;
     gboolean committing = settlement->reader == NULL;
 
-    if (settlement->actions & (1u << MESSAGE_ACTION_FAILED))
+    if (attempt->renew)
+        delivery_attempt_renew (attempt, FALSE);
+    else if (settlement->actions & (1u << MESSAGE_ACTION_FAILED))
         delivery_attempt_take_back (attempt, "the relay was stopped before the sender could be told");
 
     settlement_clear (settlement);
@@ -412,7 +491,7 @@ delivery_notices_settle (DeliveryNotices *self, DeliveryAttempt *attempt, gint64
     guint actions = find_actions (self, attempt, now_usec);
     Settlement *settlement;
 
-    if (actions == 0) {
+    if (actions == 0 && !attempt->renew) {
         delivery_attempt_settle (attempt, self->queue);
         self->settled (attempt, self->user_data);
         return;
@@ -424,7 +503,8 @@ delivery_notices_settle (DeliveryNotices *self, DeliveryAttempt *attempt, gint64
     settlement->now_usec = now_usec;
     settlement->actions = actions;
     settlement->original = g_byte_array_new ();
-    settlement->whole = wants_whole (self, attempt->job->message, actions);
+    settlement->renews = attempt->renew;
+    settlement->whole = attempt->renew || wants_whole (self, attempt, actions);
     settlement->reader = queue_reader_new (self->queue, attempt->job->message->id);
     g_hash_table_add (self->settlements, settlement);
     queue_reader_next (settlement->reader, on_original, settlement);

@@ -142,10 +142,6 @@ gboolean queue_may_take (Queue *queue);
 
 /* ---- intake.c ---- */
 
-/* What the relay's own notices say of their origin. They are taken whatever the limits say, and wait for a disk that is
- * in trouble as a settle does. */
-#define QUEUE_PROTOCOL_NOTICE "notice"
-
 /* All sessions together: beyond it each of them is slowed down, however little it has itself. */
 #define QUEUE_BACKLOG_MOST_BYTES (32 * 1024 * 1024)
 

@@ -124,6 +124,10 @@ void queue_set_route (Queue *queue, QueueRoute route, gpointer user_data);
 
 /* ---- Taking mail in ---- */
 
+/* What the relay's own notices say of their origin. They are taken whatever the limits say, and wait for a disk that is
+ * in trouble as a settle does. */
+#define QUEUE_PROTOCOL_NOTICE "notice"
+
 typedef struct _QueueIntake QueueIntake;
 
 /* @id is the new message, 0 with @error. */

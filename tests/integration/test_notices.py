@@ -168,3 +168,76 @@ def test_a_bounce_of_utf8_addresses_reaches_a_sender_in_ascii(relay, receiver):
     assert received.recipients == ["sender@example.org"]
     assert "SMTPUTF8" not in received.mail_options and received.content.isascii()
     assert "用户@example.net" in next(mail.parse(received).iter_parts()).get_content()
+
+
+# ---- what made the message fail does not stop the notice ----
+
+FILTERED = "554 5.7.1 a word that nobody wants to read"
+
+
+def refuse_content(receiver, word, reply=FILTERED):
+    """Answers so at the end of each message that has the word in it."""
+    receiver.on("END", lambda session, text: reply if word in session.envelope.original_content else None)
+
+
+def test_a_notice_that_a_filter_refuses_goes_with_the_header_alone(relay, receiver):
+    refuse_content(receiver, b"buy now")
+    relay.send(message=mail.text("offer", body="buy now\n"))
+    notice = mail.Notice(receiver.wait_messages(1)[0])
+    assert notice.returned_type == "text/rfc822-headers" and notice.returned["Subject"] == "offer"
+    fields = notice.recipient("recipient@example.net")
+    assert fields["Status"] == "5.7.1" and fields["Diagnostic-Code"].startswith("smtp; 554 5.7.1")
+    relay.wait_line("the notice is sent once more, with the header alone")
+    relay.wait_empty()
+
+
+def test_a_notice_that_is_refused_twice_is_held(relay, receiver):
+    refuse_content(receiver, b"offer")
+    relay.send(message=mail.text("offer", body="buy now\n"))
+    relay.wait_line("held: .*554 5.7.1")
+    held = json.loads(relay.postern("list", "--state=held", "--json"))
+    assert len(held) == 1 and held[0]["sender"] == ""
+    assert len(receiver.commands("DATA")) == 3, "the message, its notice, and the smaller one"
+    assert not receiver.messages
+
+
+def test_a_notice_to_nobody_is_not_sent_again(relay, receiver):
+    receiver.on("RCPT", NO_SUCH_USER)
+    relay.send()
+    relay.wait_line("held")
+    assert len(receiver.commands("MAIL")) == 2
+
+
+def test_a_size_that_is_known_is_kept_at_once(make_relay, make_receiver):
+    receiver = make_receiver(size_limit=20000)
+    relay = make_relay(receiver)
+    relay.send(message=mail.text("large", body=("x" * 70 + "\n") * 400))
+    notice = mail.Notice(receiver.wait_messages(1)[0])
+    assert notice.returned_type == "text/rfc822-headers" and notice.returned["Subject"] == "large"
+    fields = notice.recipient("recipient@example.net")
+    assert fields["Status"] == "5.3.4" and fields["Remote-MTA"] is None
+    assert fields["Diagnostic-Code"].startswith("x-postern; not sent to 127.0.0.1:")
+    assert "20000" in fields["Diagnostic-Code"] and "The server" not in notice.text
+    assert len(receiver.commands("MAIL")) == 1
+    relay.wait_line("bounced: not sent to 127.0.0.1:.*POSTERN_DECIDED_BY=relay")
+
+
+def test_a_size_that_nobody_told_is_found_out(relay, receiver):
+    receiver.on("END", lambda session, text: "552 5.3.4 too big" if len(session.envelope.original_content) > 9000 else None)
+    relay.send(message=mail.text("large", body=("x" * 70 + "\n") * 200))
+    notice = mail.Notice(receiver.wait_messages(1)[0])
+    assert notice.returned_type == "text/rfc822-headers"
+    assert notice.recipient("recipient@example.net")["Diagnostic-Code"].startswith("smtp; 552 5.3.4")
+
+
+def test_a_notice_has_lawful_lines_though_its_message_had_none(make_relay, make_receiver):
+    receiver = make_receiver()
+    receiver.on("RCPT", NO_SUCH_USER, match="recipient@")
+    relay = make_relay(receiver)
+    signed = ("Subject: x\r\nX-Word: " + "x" * 3000 + "\r\nContent-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n" +
+              "y" * 3000 + "\r\n--b--\r\n")
+    for message in (signed, "Subject: x\r\n\r\n" + "z" * 3000 + "\r\n"):
+        relay.send(message=message)
+    for received in receiver.wait_messages(2):
+        assert max(map(len, received.content.split(b"\r\n"))) <= 998
+        assert mail.Notice(received).returned["Subject"] == "x"
