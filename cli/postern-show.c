@@ -82,8 +82,32 @@ print_origin (GVariant *properties)
         print_field ("Came", "by %s", protocol);
 }
 
+/* What stands in front of a reply, so that nobody takes for a server's what is the relay's. */
+static const gchar *
+words_before_reply (const gchar *state, const gchar *decided_by)
+{
+    if (g_str_equal (decided_by, "remote"))
+        return "answered: ";
+
+    /* Why it has to wait needs no judge. */
+    return g_str_equal (decided_by, "relay") && !g_str_equal (state, "pending") ? "decided here: " : "";
+}
+
+/* Returns: whose word the reply of that recipient is; "" if it is not known, from a relay of an older version */
+static const gchar *
+find_decider (GVariant *properties, gsize index)
+{
+    g_autoptr (GVariant) deciders = g_variant_lookup_value (properties, "DecidedBy", G_VARIANT_TYPE_STRING_ARRAY);
+    const gchar *decider = "";
+
+    if (deciders != NULL && index < g_variant_n_children (deciders))
+        g_variant_get_child (deciders, index, "&s", &decider);
+
+    return decider;
+}
+
 static void
-print_recipient (const Show *show, GVariant *recipient)
+print_recipient (const Show *show, GVariant *recipient, const gchar *decided_by)
 {
     const gchar *address, *state, *remote, *status, *reply;
     guint32 attempts;
@@ -104,7 +128,7 @@ print_recipient (const Show *show, GVariant *recipient)
     if (*reply != '\0') {
         g_autofree gchar *escaped_reply = text_escape (reply);
 
-        g_print ("      %s\n", escaped_reply);
+        g_print ("      %s%s\n", words_before_reply (state, decided_by), escaped_reply);
     }
 }
 
@@ -120,7 +144,7 @@ print_recipients (const Show *show, GVariant *properties)
     for (gsize i = 0; i < count; i++) {
         g_autoptr (GVariant) recipient = g_variant_get_child_value (recipients, i);
 
-        print_recipient (show, recipient);
+        print_recipient (show, recipient, find_decider (properties, i));
     }
 }
 
@@ -188,6 +212,7 @@ add_json_recipients (JsonBuilder *builder, GVariant *properties)
         json_add_text (builder, "remote", remote);
         json_add_text (builder, "status", status);
         json_add_text (builder, "reply", reply);
+        json_add_text (builder, "decided-by", find_decider (properties, i));
         json_builder_end_object (builder);
     }
     json_builder_end_array (builder);

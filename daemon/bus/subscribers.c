@@ -239,9 +239,10 @@ static void
 add_result (GVariantBuilder *builder, const QueueEvent *event)
 {
     const QueueRecipient *result = event->result;
+    const gchar *remote = result == NULL || result->is_ours ? NULL : result->remote; /* who said it */
 
     g_variant_builder_add_value (builder, bus_variant_text (event->recipient));
-    g_variant_builder_add_value (builder, bus_variant_text (result == NULL ? NULL : result->remote));
+    g_variant_builder_add_value (builder, bus_variant_text (remote));
     g_variant_builder_add_value (builder, bus_variant_text (result == NULL ? NULL : result->status));
     g_variant_builder_add_value (builder, bus_variant_text (result == NULL ? NULL : result->reply));
 }

@@ -163,6 +163,27 @@ get_recipients (const QueueMessage *message)
     return g_variant_builder_end (&builder);
 }
 
+/* Whose word a recipient's reply is. What an old version wrote of its own does not say so, if it named a remote. */
+static const gchar *
+decider (const QueueRecipient *recipient)
+{
+    if (recipient->reply == NULL)
+        return "";
+
+    return recipient->is_ours || recipient->remote == NULL ? "relay" : "remote";
+}
+
+static GVariant *
+get_decided_by (const QueueMessage *message)
+{
+    GVariantBuilder builder;
+
+    g_variant_builder_init (&builder, G_VARIANT_TYPE ("as"));
+    for (guint i = 0; i < message->recipients->len; i++)
+        g_variant_builder_add (&builder, "s", decider (queue_message_recipient (message, i)));
+    return g_variant_builder_end (&builder);
+}
+
 static GVariant *
 get_pending (const QueueMessage *message)
 {
@@ -253,6 +274,7 @@ static const struct {
     {"Reason", get_reason},
     {"Sender", get_sender},
     {"Recipients", get_recipients},
+    {"DecidedBy", get_decided_by},
     {"Pending", get_pending},
     {"Size", get_size},
     {"Arrived", get_arrived},

@@ -241,3 +241,32 @@ def test_a_notice_has_lawful_lines_though_its_message_had_none(make_relay, make_
     for received in receiver.wait_messages(2):
         assert max(map(len, received.content.split(b"\r\n"))) <= 998
         assert mail.Notice(received).returned["Subject"] == "x"
+
+
+# ---- whose verdict it is ----
+
+def own_verdicts(relay, message_id):
+    """Who decided about each recipient, as the bus has it."""
+    return json.loads(relay.postern("show", "--json", message_id))["recipients"]
+
+
+def test_a_server_is_quoted_and_the_relay_speaks_for_itself(make_relay, make_receiver):
+    receiver = make_receiver(extensions=("PIPELINING", "8BITMIME"))
+    receiver.on("RCPT", "450 4.2.1 busy", match="busy@")
+    relay = make_relay(receiver)
+    with relay.smtp() as session:
+        session.ehlo()
+        session.sendmail("sender@example.org", ["用户@example.net", "busy@example.net"], "Subject: x\r\n\r\nx\r\n",
+                         ["SMTPUTF8"])
+    received = receiver.wait_messages(1)[0]
+    report = [part for part in mail.parse(received).walk() if part.get_content_type() == "message/delivery-status"][0]
+    fields = report.get_payload()[1]
+    assert fields["Status"] == "5.6.7" and fields["Remote-MTA"] is None
+    assert fields["Diagnostic-Code"].startswith("x-postern; ")
+    waiting = json.loads(relay.postern("list", "--json"))[0]["id"]
+    relay.wait_line("deferred by 127.0.0.1:.*450 4.2.1")
+    relay.wait_line("bounced: not sent to 127.0.0.1:")
+    for recipients in (own_verdicts(relay, waiting), own_verdicts(relay.restart() or relay, waiting)):
+        assert [r["decided-by"] for r in recipients] == ["relay", "remote"]
+    shown = relay.postern("show", waiting)
+    assert "decided here: not sent to" in shown and "answered: 450 4.2.1 busy" in shown
