@@ -3,6 +3,7 @@
 
 #include "config.h"
 #include "listen-socket.h"
+#include "peer.h"
 #include "queue/queue.h"
 #include "smtp/poller.h"
 #include "users.h"
@@ -20,6 +21,7 @@ typedef struct {
     Queue *queue;
     SmtpPoller *poller;
     Users *users;
+    PeerFinder *peers;
     GString *scratch; /* for what is to be sent; empty between uses */
 
     /* The session is over; free it. */

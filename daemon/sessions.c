@@ -49,6 +49,7 @@ sessions_new (Queue *queue, SmtpPoller *poller, Users *users, Config *config)
     self->host = (SessionHost){.queue = queue,
                                .poller = poller,
                                .users = users,
+                               .peers = peer_finder_new (),
                                .scratch = g_string_new (NULL),
                                .ended = session_ended,
                                .user_data = self};
@@ -66,6 +67,7 @@ sessions_free (Sessions *self)
         session_free (link->data);
 
     g_string_free (self->host.scratch, TRUE);
+    peer_finder_free (self->host.peers);
     config_unref (self->config);
     g_free (self);
 }

@@ -36,6 +36,7 @@ struct _SmtpServer {
     GString *output;    /* not taken yet */
     SmtpReply *goodbye; /* (nullable) to be said as soon as that is possible */
     guint errors;
+    guint64 turns; /* commands and contents that have come to their end */
 
     SmtpLineReader lines;
     const SmtpCommand *command; /* (nullable) the one being executed */

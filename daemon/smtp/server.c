@@ -248,6 +248,7 @@ step_data (SmtpServer *server, const gchar *data, gsize length)
     check_for_bare (server);
     if (!server->content.ended)
         return taken;
+    server->turns++;
 
     if (server->verdict != NULL)
         give_verdict (server);
@@ -260,6 +261,7 @@ step_data (SmtpServer *server, const gchar *data, gsize length)
 static void
 end_chunk (SmtpServer *server)
 {
+    server->turns++;
     if (server->verdict == NULL && server->chunk_last) {
         smtp_content_finish (&server->content, take_content, server);
         check_for_bare (server);
@@ -335,8 +337,10 @@ step_command (SmtpServer *server, const gchar *data, gsize length)
     const gchar *line;
     gsize line_length;
     gsize consumed;
+    SmtpLineResult result = smtp_line_read (&server->lines, data, length, &consumed, &line, &line_length);
 
-    switch (smtp_line_read (&server->lines, data, length, &consumed, &line, &line_length)) {
+    server->turns += result != SMTP_LINE_MORE;
+    switch (result) {
     case SMTP_LINE_MORE:
         break;
     case SMTP_LINE_COMPLETE:
@@ -507,6 +511,18 @@ smtp_server_is_busy (const SmtpServer *server)
         return TRUE;
     }
     g_assert_not_reached ();
+}
+
+guint64
+smtp_server_turns (const SmtpServer *server)
+{
+    return server->turns;
+}
+
+gboolean
+smtp_server_in_content (const SmtpServer *server)
+{
+    return server->state == SMTP_SERVER_DATA || server->state == SMTP_SERVER_CHUNK;
 }
 
 gboolean

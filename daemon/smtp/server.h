@@ -96,6 +96,12 @@ void smtp_server_eof (SmtpServer *server);
 /* Appends what is to be sent to @out; returns how many bytes. */
 gsize smtp_server_take_output (SmtpServer *server, GString *out);
 
+/* How many command lines, contents and chunks of content have come to their end: what a client that is at work adds to. */
+guint64 smtp_server_turns (const SmtpServer *server);
+
+/* Whether content is what comes next. */
+gboolean smtp_server_in_content (const SmtpServer *server);
+
 /* Whether the session is over: send the output, then close. */
 gboolean smtp_server_is_over (const SmtpServer *server);
 
