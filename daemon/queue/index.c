@@ -37,6 +37,7 @@ queue_entry_new (QueueId id, const QueueSummary *summary, const QueueHead *head)
     entry->arrival_usec = summary->arrival_usec;
     entry->size = summary->size;
     entry->uid = summary->uid < 0 ? QUEUE_ENTRY_NOBODY : (guint32) summary->uid;
+    entry->flags = summary->uid == QUEUE_UID_RELAY ? QUEUE_ENTRY_OWN : 0;
     entry->sender = summary->sender;
     entry->n_recipients = summary->n_recipients;
     entry->n_chunks = summary->n_chunks;
@@ -62,7 +63,13 @@ queue_entry_free (QueueEntry *entry)
 gint64
 queue_entry_uid (const QueueEntry *entry)
 {
-    return entry->uid == QUEUE_ENTRY_NOBODY ? -1 : (gint64) entry->uid;
+    return entry->uid == QUEUE_ENTRY_NOBODY ? QUEUE_UID_UNKNOWN : (gint64) entry->uid;
+}
+
+gint64
+queue_entry_owner (const QueueEntry *entry)
+{
+    return entry->flags & QUEUE_ENTRY_OWN ? QUEUE_UID_RELAY : queue_entry_uid (entry);
 }
 
 void
@@ -70,7 +77,7 @@ queue_entry_summary (const QueueEntry *entry, QueueSummary *summary)
 {
     *summary = (QueueSummary){.arrival_usec = entry->arrival_usec,
                               .size = entry->size,
-                              .uid = queue_entry_uid (entry),
+                              .uid = queue_entry_owner (entry),
                               .sender = entry->sender,
                               .n_recipients = entry->n_recipients,
                               .n_chunks = entry->n_chunks};

@@ -17,9 +17,10 @@ typedef union {
 } QueuePlaces;
 
 typedef enum {
-    QUEUE_ENTRY_BUSY = 1 << 0,   /* there is a QueueWork for it: in a delivery's hands, or records are under way */
-    QUEUE_ENTRY_TAKEN = 1 << 1,  /* in a delivery's hands */
-    QUEUE_ENTRY_DAMAGED = 1 << 2 /* its record cannot be read: only to be looked at and deleted */
+    QUEUE_ENTRY_BUSY = 1 << 0,    /* there is a QueueWork for it: in a delivery's hands, or records are under way */
+    QUEUE_ENTRY_TAKEN = 1 << 1,   /* in a delivery's hands */
+    QUEUE_ENTRY_DAMAGED = 1 << 2, /* its record cannot be read: only to be looked at and deleted */
+    QUEUE_ENTRY_OWN = 1 << 3      /* the relay made it */
 } QueueEntryFlags;
 
 /* A message. The places are guarded by the catalog's lock, as the sealer moves them; the rest belongs to the main
@@ -49,6 +50,7 @@ QueueEntry *queue_entry_new (QueueId id, const QueueSummary *summary, const Queu
 void queue_entry_free (QueueEntry *entry);
 void queue_entry_summary (const QueueEntry *entry, QueueSummary *summary);
 gint64 queue_entry_uid (const QueueEntry *entry);
+gint64 queue_entry_owner (const QueueEntry *entry); /* the same, or QUEUE_UID_RELAY */
 QueuePlace *queue_entry_state (QueueEntry *entry, guint segment);
 QueuePlace *queue_entry_chunk (QueueEntry *entry, guint chunk);
 

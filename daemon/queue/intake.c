@@ -240,12 +240,19 @@ end_upload (QueueIntake *intake, QueueEntry *entry)
     queue_catalog_unlock (catalog);
 }
 
+/* Whose share it counts to. */
+static gint64
+owner_of (const QueueIntake *intake)
+{
+    return intake->privileged ? QUEUE_UID_RELAY : intake->origin.uid;
+}
+
 static QueueSummary
 summarize (const QueueIntake *intake)
 {
     return (QueueSummary){.arrival_usec = intake->core->arrival_usec,
                           .size = intake->size,
-                          .uid = intake->origin.uid,
+                          .uid = owner_of (intake),
                           .sender = queue_bytes_hash_text (intake->core->envelope->sender),
                           .n_recipients = intake->core->recipients->len,
                           .n_chunks = intake->n_chunks};
@@ -279,7 +286,7 @@ commit_done (QueueCommand *command, const GError *error, gpointer user_data)
     QueueIntake *intake = user_data;
     Queue *queue = intake->queue;
 
-    queue_shares_count (queue->shares, intake->origin.uid, intake->size, -1);
+    queue_shares_count (queue->shares, owner_of (intake), intake->size, -1);
     if (error == NULL) {
         QueueEntry *entry = enter_message (intake, command);
         g_autoptr (QueueMessage) view = NULL;
@@ -406,7 +413,7 @@ queue_intake_commit (QueueIntake *intake, MessageEnvelope *envelope, gboolean ho
         refuse (intake);
         return;
     }
-    queue_shares_count (queue->shares, intake->core->origin.uid, intake->size, 1);
+    queue_shares_count (queue->shares, owner_of (intake), intake->size, 1);
     queue_push (queue, command);
 }
 

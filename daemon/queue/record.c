@@ -12,7 +12,7 @@
  *    16 u64 bits of pending recipients  24 u32 hash of the remote    28 u32 attempts
  *
  * Summary, 36 bytes:
- *     0 i64 arrival, µs since the epoch  8 u64 size  16 i64 uid or -1  24 u32 hash of the sender
+ *     0 i64 arrival, µs since the epoch  8 u64 size  16 i64 uid, or -1, or -2  24 u32 hash of the sender
  *    28 u32 recipients                  32 u32 chunks
  *
  * Message: u8 version 1, head, summary, text peer, text helo, text protocol, text sender, text envid, u8 RET (of
@@ -266,7 +266,7 @@ queue_record_read_message (GBytes *payload, QueueId id, QueueHead *head, QueueSu
     if (span.bad)
         return NULL;
 
-    origin.uid = summary->uid;
+    origin.uid = MAX (summary->uid, QUEUE_UID_UNKNOWN);
     origin.peer = queue_span_text (&span);
     origin.helo = queue_span_text (&span);
     origin.protocol = queue_span_text (&span);

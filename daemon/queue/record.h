@@ -54,11 +54,15 @@ typedef struct {
 typedef struct {
     gint64 arrival_usec;
     guint64 size;
-    gint64 uid;
+    gint64 uid;     /* or one of those below */
     guint32 sender; /* hash */
     guint32 n_recipients;
     guint32 n_chunks;
 } QueueSummary;
+
+/* Whose a message is that is no user's. */
+#define QUEUE_UID_UNKNOWN -1 /* those of whom nothing is known */
+#define QUEUE_UID_RELAY   -2 /* our own: a notice */
 
 /* The bits that an address or a domain sets in a head's recipients. A pending recipient sets both. */
 guint64 queue_record_bits (const gchar *text);

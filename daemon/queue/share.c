@@ -8,10 +8,12 @@
  * had come evenly: it may run ahead of the clock by as much as the whole allowance, so that this many messages may come at
  * once, and after that one whenever a part of the period is over. It is not kept across a restart.
  *
- * Mail that came over TCP belongs to nobody here: who sent it is not known.
+ * All of whom nothing is known, because they are on other machines, are one user here. The relay's own notices are nobody's.
  */
 
 #include "queue/share.h"
+
+#include "queue/record.h"
 
 typedef struct {
     guint64 messages;
@@ -43,7 +45,7 @@ queue_shares_free (QueueShares *shares)
 static Share *
 find (QueueShares *shares, gint64 uid)
 {
-    return uid < 0 ? NULL : g_hash_table_lookup (shares->by_uid, GUINT_TO_POINTER ((guint32) uid));
+    return g_hash_table_lookup (shares->by_uid, GUINT_TO_POINTER ((guint32) uid));
 }
 
 static Share *
@@ -64,7 +66,7 @@ queue_shares_count (QueueShares *shares, gint64 uid, guint64 bytes, gint by)
 {
     Share *share;
 
-    if (uid < 0)
+    if (uid == QUEUE_UID_RELAY)
         return;
     share = get (shares, uid);
     share->messages += by;
@@ -91,6 +93,14 @@ queue_shares_add (QueueShares *shares, const QueueShares *more)
     }
 }
 
+/* Returns: (transfer full): "user 1000 has" */
+static gchar *
+name_of (gint64 uid)
+{
+    return uid >= 0 ? g_strdup_printf ("user %" G_GINT64_FORMAT " has", uid)
+                    : g_strdup ("clients that no user of this machine is known for have together");
+}
+
 static gint64
 usec_each (const QueueRate *rate)
 {
@@ -107,6 +117,7 @@ even_after (const Share *share, const QueueRate *rate, gint64 now_usec)
 static gboolean
 rate_allows (const Share *share, const QueueRate *rate, gint64 uid, gint64 now_usec, GError **error)
 {
+    g_autofree gchar *name = NULL;
     gint64 ahead_usec;
 
     if (rate->messages == 0)
@@ -116,11 +127,11 @@ rate_allows (const Share *share, const QueueRate *rate, gint64 uid, gint64 now_u
     ahead_usec = even_after (share, rate, now_usec) - now_usec - (gint64) rate->seconds * G_USEC_PER_SEC;
     if (ahead_usec <= 0)
         return TRUE;
+    name = name_of (uid);
     g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_RATE,
-                 "user %" G_GINT64_FORMAT
-                 " has sent the %u messages that are allowed in %u seconds; the next may come in "
+                 "%s sent the %u messages that are allowed in %u seconds; the next may come in "
                  "%" G_GINT64_FORMAT " seconds",
-                 uid, rate->messages, rate->seconds, ahead_usec / G_USEC_PER_SEC + 1);
+                 name, rate->messages, rate->seconds, ahead_usec / G_USEC_PER_SEC + 1);
 
     return FALSE;
 }
@@ -131,23 +142,24 @@ queue_shares_allow (QueueShares *shares, const QueueLimits *limits, gint64 uid, 
 {
     const Share nothing = {0};
     const Share *share = find (shares, uid);
+    g_autofree gchar *name = NULL;
 
-    if (uid < 0)
+    if (uid == QUEUE_UID_RELAY)
         return TRUE;
     if (share == NULL)
         share = &nothing;
     if (limits->user_messages_most != 0 && share->messages >= limits->user_messages_most) {
-        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_LIMIT,
-                     "user %" G_GINT64_FORMAT " has %" G_GUINT64_FORMAT " messages in the queue", uid,
+        name = name_of (uid);
+        g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_LIMIT, "%s %" G_GUINT64_FORMAT " messages in the queue", name,
                      share->messages);
         return FALSE;
     }
     if (limits->user_bytes_most != 0 &&
         (share->bytes > limits->user_bytes_most || bytes > limits->user_bytes_most - share->bytes)) {
+        name = name_of (uid);
         g_set_error (error, QUEUE_ERROR, QUEUE_ERROR_LIMIT,
-                     "user %" G_GINT64_FORMAT " has %" G_GUINT64_FORMAT
-                     " bytes in the queue, and may have %" G_GUINT64_FORMAT,
-                     uid, share->bytes, limits->user_bytes_most);
+                     "%s %" G_GUINT64_FORMAT " bytes in the queue, and may have %" G_GUINT64_FORMAT, name,
+                     share->bytes, limits->user_bytes_most);
         return FALSE;
     }
 
@@ -159,7 +171,7 @@ queue_shares_spend (QueueShares *shares, const QueueLimits *limits, gint64 uid, 
 {
     Share *share;
 
-    if (uid < 0 || limits->user_rate.messages == 0)
+    if (uid == QUEUE_UID_RELAY || limits->user_rate.messages == 0)
         return;
     share = get (shares, uid);
     share->even_usec = even_after (share, &limits->user_rate, now_usec);

@@ -11,7 +11,8 @@ typedef struct _QueueShares QueueShares;
 QueueShares *queue_shares_new (void);
 void queue_shares_free (QueueShares *shares);
 
-/* Messages and bytes that came (@by 1) or went (@by -1). @uid: -1 is nobody, and not counted */
+/* Messages and bytes that came (@by 1) or went (@by -1). @uid: or one of those in record.h; what is the relay's own is not
+ * counted */
 void queue_shares_count (QueueShares *shares, gint64 uid, guint64 bytes, gint by);
 
 /* Adds what users have in @more, of which no rate is known. */

@@ -195,7 +195,7 @@ void
 queue_count (QueueTally *tally, QueueShares *shares, const QueueEntry *entry)
 {
     tally->bytes += entry->size;
-    queue_shares_count (shares, queue_entry_uid (entry), entry->size, 1);
+    queue_shares_count (shares, queue_entry_owner (entry), entry->size, 1);
     tally_state (tally, entry, 1);
 }
 
@@ -205,7 +205,7 @@ queue_forget (Queue *queue, QueueEntry *entry, guint32 removal_generation)
     queue_unsort_message (queue, entry);
     queue_tally (queue, entry, -1);
     queue->tally.bytes -= entry->size;
-    queue_shares_count (queue->shares, queue_entry_uid (entry), entry->size, -1);
+    queue_shares_count (queue->shares, queue_entry_owner (entry), entry->size, -1);
     queue_cache_drop (queue->cache, entry->id);
     queue_catalog_lock (queue->catalog);
     queue_catalog_remove (queue->catalog, entry, removal_generation);

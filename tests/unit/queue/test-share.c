@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "queue/record.h"
 #include "queue/share.h"
 
 #include "fixture.h"
@@ -27,9 +28,13 @@ a_rate_allows_a_burst_and_then_one_at_a_time (void)
     g_assert_nonnull (strstr (error->message, "user 1000"));
     g_clear_error (&error);
 
-    /* Another user's is not touched, and who came over TCP is nobody. */
+    /* Another user's is not touched, nor is that of all who are not known, and the relay's own notices have none. */
     g_assert_true (queue_shares_allow (shares, &limits, 1001, 1, now, &error));
-    g_assert_true (queue_shares_allow (shares, &limits, -1, 1, now, &error));
+    g_assert_true (queue_shares_allow (shares, &limits, QUEUE_UID_UNKNOWN, 1, now, &error));
+    for (guint i = 0; i < 1000; i++) {
+        queue_shares_spend (shares, &limits, QUEUE_UID_RELAY, now);
+        g_assert_true (queue_shares_allow (shares, &limits, QUEUE_UID_RELAY, 1, now, &error));
+    }
 
     g_assert_false (queue_shares_allow (shares, &limits, 1000, 1, now + 35 * G_USEC_PER_SEC, NULL));
     now += 36 * G_USEC_PER_SEC;
@@ -158,6 +163,27 @@ a_share_is_known_after_a_restart (Fixture *fixture)
     fixture_commit (fixture, 1000, "a@one.example", "some content");
 }
 
+/* Whoever they are, wherever they come from, and also after a restart; what the relay has made itself does not count. */
+static void
+those_who_are_not_known_share_one_share (Fixture *fixture)
+{
+    const QueueOrigin notice = {.uid = -1, .protocol = (gchar *) QUEUE_PROTOCOL_NOTICE};
+    const QueueOrigin stranger = {.uid = -1, .peer = (gchar *) "192.0.2.1", .protocol = (gchar *) "ESMTP"};
+    g_autoptr (GError) error = NULL;
+
+    for (guint i = 0; i < 5; i++)
+        g_assert_cmpuint (fixture_commit_full (fixture, &notice, "a@one.example", "x", 1, FALSE, &error), !=, 0);
+    fixture->limits.user_messages_most = 1;
+    fixture_reopen (fixture);
+    g_assert_cmpuint (fixture_commit_full (fixture, &stranger, "a@one.example", "x", 1, FALSE, &error), !=, 0);
+    fixture_reopen (fixture);
+    g_assert_null (queue_intake_new (fixture->queue, &stranger, 0, NULL, NULL, &error));
+    g_assert_error (error, QUEUE_ERROR, QUEUE_ERROR_LIMIT);
+    g_clear_error (&error);
+    g_assert_cmpuint (fixture_commit_full (fixture, &notice, "a@one.example", "x", 1, FALSE, &error), !=, 0);
+    fixture_commit (fixture, 1000, "a@one.example", "x");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -168,6 +194,7 @@ main (int argc, char **argv)
     fixture_add ("/queue/share/many-at-once-do-not-pass-a-limit-together", many_at_once_do_not_pass_a_limit_together);
     fixture_add ("/queue/share/a-message-that-grew-too-large-leaves-nothing",
                  a_message_that_grew_too_large_leaves_nothing);
+    fixture_add ("/queue/share/those-who-are-not-known-share-one-share", those_who_are_not_known_share_one_share);
     fixture_add ("/queue/share/is-known-after-a-restart", a_share_is_known_after_a_restart);
 
     return g_test_run ();
