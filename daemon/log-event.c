@@ -56,6 +56,7 @@ static const Kind kinds[LOG_N_EVENTS] = {
     [LOG_EVENT_RECOVERED] = {"5bac150e99ed4f729ff00b388764fac2", PRIORITY (LOG_NOTICE)},
     [LOG_EVENT_LISTENING] = {"5ee8a27f840a4a6f8ed0bb5ef11b4c92", PRIORITY (LOG_INFO)},
     [LOG_EVENT_SESSIONS_FULL] = {"65a9894be4a3419b9f32b4ce4da5da3f", PRIORITY (LOG_WARNING)},
+    [LOG_EVENT_SHARE_TAKEN] = {"b14796fc32c149d8b49cc051b65800d7", PRIORITY (LOG_WARNING)},
     [LOG_EVENT_NOT_STARTED] = {"cebf953f98ee489a97a8d676fcf455ae", PRIORITY (LOG_ERR)},
     [LOG_EVENT_RELOADED] = {"718163831a5646ed81b2e72ea01d3513", PRIORITY (LOG_NOTICE)},
     [LOG_EVENT_CONFIGURATION_BAD] = {"77775d1055854cb8ba960d475b471262", PRIORITY (LOG_ERR)},
@@ -472,11 +473,12 @@ log_event_refused (const LogRefusal *refusal)
     g_autoptr (GString) sentence = g_string_new ("refused ");
     Entry entry;
 
+    if (refusal->uid >= 0)
+        g_string_append_printf (sentence, "user %" G_GINT64_FORMAT "%s", refusal->uid,
+                                refusal->peer != NULL ? " at " : "");
     if (refusal->peer != NULL)
         g_string_append (sentence, refusal->peer);
-    else if (refusal->uid >= 0)
-        g_string_append_printf (sentence, "user %" G_GINT64_FORMAT, refusal->uid);
-    else
+    else if (refusal->uid < 0)
         g_string_append (sentence, "a local client");
     if (refusal->helo != NULL)
         g_string_append_printf (sentence, " (%s)", refusal->helo);
@@ -524,6 +526,22 @@ log_event_sessions_full (guint most)
         most);
 
     log_sentence (LOG_EVENT_SESSIONS_FULL, sentence);
+}
+
+void
+log_event_share_taken (const gchar *whom, gint64 uid, const gchar *peer, guint has, guint most)
+{
+    g_autofree gchar *sentence = g_strdup_printf (
+        "%s ha%s %u of %u sessions, which is as many as one may have, and gets no more: “ss -xp” and "
+        "“ss -tnp” show which programs hold them",
+        whom, uid >= 0 || peer != NULL ? "s" : "ve", has, most);
+    Entry entry;
+
+    entry_begin (&entry, LOG_EVENT_SHARE_TAKEN, sentence);
+    if (uid >= 0)
+        entry_add_number (&entry, "POSTERN_SUBMITTER_UID", (guint64) uid);
+    entry_add (&entry, "POSTERN_PEER", peer);
+    entry_send (&entry);
 }
 
 void

@@ -26,6 +26,7 @@ typedef enum {
     LOG_EVENT_RECOVERED,
     LOG_EVENT_LISTENING,
     LOG_EVENT_SESSIONS_FULL,
+    LOG_EVENT_SHARE_TAKEN,
     LOG_EVENT_NOT_STARTED,
     LOG_EVENT_RELOADED,
     LOG_EVENT_CONFIGURATION_BAD,
@@ -55,7 +56,7 @@ void log_event_remote (const DeliveryRemoteInfo *remote);
 /* Somebody who was refused. */
 typedef struct {
     const gchar *peer; /* (nullable) address of a TCP client */
-    gint64 uid;        /* of a local one; -1 if not known */
+    gint64 uid;        /* -1 if not known */
     const gchar *helo; /* (nullable) */
     const gchar *what; /* what was refused, printable */
     const SmtpReply *reply;
@@ -69,6 +70,10 @@ void log_event_recovered (const QueueStatistics *statistics);
 /* @kind: "local", "smtp", …; @address: "127.0.0.1:25" or a path */
 void log_event_listening (const gchar *kind, const gchar *address);
 void log_event_sessions_full (guint most);
+
+/* Somebody has as many sessions as one may have. @uid: -1 if not known; @peer: (nullable) */
+void log_event_share_taken (const gchar *whom, gint64 uid, const gchar *peer, guint has, guint most);
+
 void log_event_not_started (const GError *error);
 void log_event_reloaded (void);
 

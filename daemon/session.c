@@ -4,28 +4,26 @@
  * Sessions
  *
  * A session joins three things that know nothing of each other: the channel, which carries bytes; the protocol engine, which
- * knows what they mean; and the submission, which takes a message into the queue. It decides who the client is: on the
- * local socket the user that the kernel tells (SO_PEERCRED), on TCP whoever connects from a network that the
- * configuration trusts.
+ * knows what they mean; and the submission, which takes a message into the queue. It is told who the client is, as far as
+ * that is known, and asks for the name. Whom it trusts is another question: everybody on the local socket, and on TCP whoever
+ * connects from a network that the configuration trusts.
  *
  * Nothing here waits. Instead the input is paused: while the user is being looked up, while a message is being
  * committed, while the queue has more in hand than the disk has taken, and while the client does not read its replies.
  * A client that is faster than the disk is slowed down by TCP, and costs no memory.
  *
- * Every wait ends: a client that says nothing for too long is told so (RFC 5321 4.5.3.2.7). The time that the queue
- * takes to commit does not count, it is not the client's.
+ * Every wait ends: a client that says nothing for too long, or too little, is told so (RFC 5321 4.5.3.2.7). The time that the
+ * queue takes to store and to commit does not count, it is not the client's.
  */
 
 #include "session.h"
 
 #include "log-event.h"
+#include "pace.h"
+#include "peer.h"
 #include "smtp/channel.h"
 #include "smtp/server.h"
 #include "submission.h"
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <string.h>
 
 /* Beyond this much unread output the client is left alone until it has read it. Replies are short: it has pipelined
  * hundreds of commands. */
@@ -52,12 +50,15 @@ struct _Session {
     SmtpServer *server;
     gboolean starts_tls; /* the engine has accepted STARTTLS */
     gboolean is_paused;  /* the channel's input is */
+    Pace pace;
+    gint64 paused_usec; /* monotonic; 0: not paused, or by the client's own doing */
 
     gint64 uid;
     gchar *user;      /* (nullable) */
     gchar *full_name; /* (nullable) */
     gchar *peer;      /* (nullable) */
     UsersLookup *lookup;
+    BudgetShare *share; /* what the session was taken from */
 
     SubmissionOrigin origin; /* of the message under way */
     guint64 declared_bytes;  /* its SIZE= */
@@ -90,6 +91,7 @@ session_free (Session *self)
     g_free (self->user);
     g_free (self->full_name);
     g_free (self->peer);
+    budget_give_back (self->share, 1);
     g_free (self);
 }
 
@@ -109,12 +111,27 @@ send_output (Session *self)
     g_string_truncate (scratch, 0);
 }
 
+/* Whether it is us whom the client waits for. */
+static gboolean
+is_our_turn (const Session *self)
+{
+    return self->is_committing ||
+           (self->submission != NULL && submission_backlog (self->submission) >= QUEUE_INTAKE_BACKLOG_BYTES);
+}
+
 static gboolean
 should_pause (const Session *self)
 {
-    return self->state != SESSION_OPEN || smtp_server_is_busy (self->server) ||
-           (self->submission != NULL && submission_backlog (self->submission) >= QUEUE_INTAKE_BACKLOG_BYTES) ||
+    return self->state != SESSION_OPEN || smtp_server_is_busy (self->server) || is_our_turn (self) ||
            smtp_channel_backlog (self->channel) > OUTPUT_BACKLOG_BYTES;
+}
+
+static void
+set_deadline (Session *self)
+{
+    guint left = pace_left (&self->pace, self->config->idle_seconds, g_get_monotonic_time ());
+
+    smtp_channel_set_deadline (self->channel, MAX (1, left));
 }
 
 static void
@@ -127,6 +144,13 @@ set_pause (Session *self)
 
     self->is_paused = pause;
     smtp_channel_pause_input (self->channel, pause);
+    if (pause) {
+        self->paused_usec = is_our_turn (self) ? g_get_monotonic_time () : 0;
+    } else if (self->paused_usec > 0) {
+        pace_forgive (&self->pace, g_get_monotonic_time () - self->paused_usec);
+        self->paused_usec = 0;
+        set_deadline (self);
+    }
 }
 
 static void
@@ -167,20 +191,52 @@ static void
 open_session (Session *self)
 {
     self->state = SESSION_OPEN;
-    smtp_channel_set_deadline (self->channel, self->config->idle_seconds);
+    pace_begin (&self->pace, g_get_monotonic_time ());
+    set_deadline (self);
     serve (self);
 }
 
+/* The first that happens to a client of whom all is known: a greeting, or TLS. */
+static void
+welcome (Session *self)
+{
+    if (self->kind == LISTEN_SUBMISSIONS)
+        start_tls (self);
+    else
+        open_session (self);
+}
+
 /* ---- Events of the channel ---- */
+
+/* Gives the client its time, by what has come of what it is saying. Returns: whether it has any left */
+static gboolean
+keep_pace (Session *self, guint64 turns_before, gsize length)
+{
+    gint64 now = g_get_monotonic_time ();
+
+    if (smtp_server_turns (self->server) != turns_before)
+        pace_begin (&self->pace, now);
+    else if (smtp_server_in_content (self->server))
+        pace_add (&self->pace, length);
+    set_deadline (self);
+
+    return is_our_turn (self) || smtp_server_is_busy (self->server) ||
+           pace_left (&self->pace, self->config->idle_seconds, now) > 0;
+}
 
 static void
 channel_input (const gchar *data, gsize length, gpointer user_data)
 {
     Session *self = user_data;
+    guint64 turns_before = smtp_server_turns (self->server);
 
-    smtp_channel_set_deadline (self->channel, self->config->idle_seconds);
     smtp_server_feed (self->server, data, length);
-    serve (self);
+    if (keep_pace (self, turns_before, length))
+        serve (self);
+    else if (smtp_server_in_content (self->server))
+        close_with (self, "4.4.2", "The message comes too slowly, closing");
+    else
+        close_with (self, "4.4.2", "The command does not come to its end, closing");
 }
 
 static void
@@ -222,13 +278,13 @@ channel_expired (gpointer user_data)
     switch (self->state) {
     case SESSION_WAITING:
         g_clear_pointer (&self->lookup, users_lookup_cancel);
-        open_session (self);
+        welcome (self);
         return;
     case SESSION_SECURING:
         session_end (self);
         return;
     case SESSION_OPEN:
-        if (self->is_committing)
+        if (is_our_turn (self))
             smtp_channel_set_deadline (self->channel, self->config->idle_seconds);
         else if (smtp_server_awaits_dot (self->server))
             close_with (self, "4.4.2", "The message did not end: CRLF, a dot and CRLF do that, not LF; closing");
@@ -376,7 +432,8 @@ message_committed (QueueId id, const GError *error, gpointer user_data)
 
     /* When the submission was refused at once, the engine is still at work, and is served behind it. */
     if (is_late) {
-        smtp_channel_set_deadline (self->channel, self->config->idle_seconds);
+        pace_begin (&self->pace, g_get_monotonic_time ());
+        set_deadline (self);
         serve (self);
     }
 }
@@ -415,36 +472,6 @@ static const SmtpServerHandlers server_handlers = {.mail = server_mail,
 
 /* ---- The beginning ---- */
 
-/* "192.0.2.1" or "2001:db8::1"; an IPv4 address in IPv6 form is shown as what it is. */
-static gchar *
-describe_peer (const struct sockaddr *peer)
-{
-    const struct sockaddr_in *ipv4 = (const void *) peer;
-    const struct sockaddr_in6 *ipv6 = (const void *) peer;
-    gchar text[INET6_ADDRSTRLEN];
-
-    if (peer->sa_family == AF_INET)
-        inet_ntop (AF_INET, &ipv4->sin_addr, text, sizeof text);
-    else if (peer->sa_family != AF_INET6)
-        return NULL;
-    else if (IN6_IS_ADDR_V4MAPPED (&ipv6->sin6_addr))
-        inet_ntop (AF_INET, ipv6->sin6_addr.s6_addr + 12, text, sizeof text);
-    else
-        inet_ntop (AF_INET6, &ipv6->sin6_addr, text, sizeof text);
-
-    return g_strdup (text);
-}
-
-/* The user at the other end of a UNIX socket; -1 if the kernel does not know. */
-static gint64
-peer_uid (int fd)
-{
-    struct ucred credentials;
-    socklen_t length = sizeof credentials;
-
-    return getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) == 0 ? (gint64) credentials.uid : -1;
-}
-
 /* A UsersFound: at once, or when the session waits for it */
 static void
 user_found (const User *user, gpointer user_data)
@@ -456,7 +483,7 @@ user_found (const User *user, gpointer user_data)
     self->user = g_strdup (user->name);
     self->full_name = g_strdup (user->full_name);
     if (is_late)
-        open_session (self);
+        welcome (self);
 }
 
 static SmtpServer *
@@ -490,29 +517,27 @@ begin (Session *self)
 
     if (self->lookup != NULL)
         smtp_channel_set_deadline (self->channel, USER_WAIT_SECONDS);
-    else if (self->kind == LISTEN_SUBMISSIONS)
-        start_tls (self);
     else
-        open_session (self);
+        welcome (self);
 }
 
 Session *
-session_new (const SessionHost *host, Config *config, ListenKind kind, int fd, const struct sockaddr *peer,
-             GError **error)
+session_new (const SessionHost *host, Config *config, const SessionClient *client, GError **error)
 {
     g_autoptr (Session) self = g_new0 (Session, 1);
 
     self->host = host;
     self->config = config_ref (config);
-    self->kind = kind;
+    self->kind = client->kind;
     self->link.data = self;
-    self->peer = describe_peer (peer);
-    self->uid = kind == LISTEN_LOCAL ? peer_uid (fd) : -1;
-    self->channel = smtp_channel_new (host->poller, fd, &channel_events, self, error);
+    self->peer = peer_describe (client->peer);
+    self->uid = client->uid;
+    self->share = client->share;
+    self->channel = smtp_channel_new (host->poller, client->fd, &channel_events, self, error);
     if (self->channel == NULL)
         return NULL;
 
-    self->server = make_server (self, peer);
+    self->server = make_server (self, client->peer);
     begin (self);
     return g_steal_pointer (&self);
 }

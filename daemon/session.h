@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "budget.h"
 #include "config.h"
 #include "listen-socket.h"
-#include "peer.h"
 #include "queue/queue.h"
 #include "smtp/poller.h"
 #include "users.h"
@@ -21,7 +21,6 @@ typedef struct {
     Queue *queue;
     SmtpPoller *poller;
     Users *users;
-    PeerFinder *peers;
     GString *scratch; /* for what is to be sent; empty between uses */
 
     /* The session is over; free it. */
@@ -29,15 +28,21 @@ typedef struct {
     gpointer user_data;
 } SessionHost;
 
+/* Who is at the other end. */
+typedef struct {
+    ListenKind kind;
+    int fd;                      /* connected, non-blocking; (transfer full) */
+    const struct sockaddr *peer; /* its address */
+    gint64 uid;                  /* its user; -1 if not known */
+    BudgetShare *share;          /* what the session was taken from; (transfer full) */
+} SessionClient;
+
 /**
  * session_new:
- * @fd: (transfer full): connected, non-blocking
- * @peer: the client's address
  *
- * Returns: (transfer full): or %NULL with an error
+ * Returns: (transfer full): or %NULL with an error; what was handed over is given back then too
  */
-Session *session_new (const SessionHost *host, Config *config, ListenKind kind, int fd, const struct sockaddr *peer,
-                      GError **error);
+Session *session_new (const SessionHost *host, Config *config, const SessionClient *client, GError **error);
 
 /* Tells the client that the service stops (421 4.3.2); ended follows, now or once a message being committed is answered. */
 void session_stop (Session *session);

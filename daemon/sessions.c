@@ -3,27 +3,41 @@
 /*
  * All sessions
  *
- * Owns the sessions and holds their number to the limit. Over it, a client is not left waiting in the backlog, nor is
- * its connection broken: it gets the reply that every SMTP client understands, for the price of one system call.
+ * Owns the sessions and holds their number to the limit, and that of each user, or of each address that connects from elsewhere,
+ * to its share. Beyond it, a client is not left waiting in the backlog, nor is its connection broken: it gets the reply that
+ * every SMTP client understands, for the price of one system call.
+ *
+ * Each session takes a descriptor. Half of what the process may have is theirs at most, whatever the configuration says;
+ * the rest is for the queue, deliveries and the bus.
  */
 
 #include "sessions.h"
 
 #include "log-event.h"
+#include "peer.h"
 #include "session.h"
 
 #include <gio/gio.h>
 #include <glib/gstdio.h>
+#include <sys/resource.h>
 
-/* The limit may be hit thousands of times in an hour; the log tells it once in this time. */
-#define FULL_LOG_USEC (60 * (gint64) G_USEC_PER_SEC)
+/* A limit may be hit thousands of times in an hour, and by many; the log tells it once in this time of each, and of so many. */
+#define TOLD_USEC (60 * (gint64) G_USEC_PER_SEC)
+#define TOLD_MOST 16
+
+/* Of the process's descriptors. */
+#define DESCRIPTORS_PART 2
 
 struct _Sessions {
     SessionHost host;
     Config *config;
     GQueue list;      /* of Session, by their own links */
     gint64 used_usec; /* monotonic; of sessions_used_usec () */
-    gint64 full_usec; /* monotonic; when the log was last told that all are taken */
+    PeerFinder *peers;
+    Budget *budget;
+    GHashTable
+        *told; /* of gchar: of whom the log was told since then that there is no session for them; "" for all */
+    gint64 told_usec; /* monotonic */
 
     void (*ended) (gpointer user_data); /* (nullable) not stopping */
     gpointer user_data;
@@ -41,19 +55,33 @@ session_ended (Session *session, gpointer user_data)
         self->ended (self->user_data);
 }
 
+static guint
+sessions_most (const Config *config)
+{
+    struct rlimit limit;
+
+    if (getrlimit (RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return config->sessions_most;
+
+    return (guint) MAX (1, MIN (config->sessions_most, limit.rlim_cur / DESCRIPTORS_PART));
+}
+
 Sessions *
 sessions_new (Queue *queue, SmtpPoller *poller, Users *users, Config *config)
 {
+    const BudgetLimits limits = budget_limits_share (sessions_most (config));
     Sessions *self = g_new0 (Sessions, 1);
 
     self->host = (SessionHost){.queue = queue,
                                .poller = poller,
                                .users = users,
-                               .peers = peer_finder_new (),
                                .scratch = g_string_new (NULL),
                                .ended = session_ended,
                                .user_data = self};
     self->config = config_ref (config);
+    self->peers = peer_finder_new ();
+    self->budget = budget_new (&limits);
+    self->told = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
     g_queue_init (&self->list);
     return self;
 }
@@ -67,7 +95,9 @@ sessions_free (Sessions *self)
         session_free (link->data);
 
     g_string_free (self->host.scratch, TRUE);
-    peer_finder_free (self->host.peers);
+    peer_finder_free (self->peers);
+    g_hash_table_unref (self->told);
+    budget_free (self->budget);
     config_unref (self->config);
     g_free (self);
 }
@@ -75,51 +105,102 @@ sessions_free (Sessions *self)
 void
 sessions_set_config (Sessions *self, Config *config)
 {
+    const BudgetLimits limits = budget_limits_share (sessions_most (config));
+
+    budget_set_limits (self->budget, &limits);
     config_unref (self->config);
     self->config = config_ref (config);
 }
 
-/* A new connection has room for this in its buffer. TLS clients cannot be told anything yet. */
-static void
-refuse (Sessions *self, ListenKind kind, int fd)
+/* Whether the log is to be told of @whom. */
+static gboolean
+is_news (Sessions *self, const gchar *whom)
 {
-    g_autofree gchar *line =
-        g_strdup_printf ("421 4.7.0 %s Too many sessions, try again later\r\n", self->config->host_name);
     gint64 now = g_get_monotonic_time ();
 
-    if (kind != LISTEN_SUBMISSIONS)
-        (void) send (fd, line, strlen (line), MSG_DONTWAIT | MSG_NOSIGNAL);
-    g_close (fd, NULL);
-
-    if (self->full_usec == 0 || now - self->full_usec > FULL_LOG_USEC) {
-        self->full_usec = now;
-        log_event_sessions_full (self->config->sessions_most);
+    if (now - self->told_usec > TOLD_USEC) {
+        g_hash_table_remove_all (self->told);
+        self->told_usec = now;
     }
+
+    return g_hash_table_size (self->told) < TOLD_MOST && g_hash_table_add (self->told, g_strdup (whom));
+}
+
+/* A new connection has room for this in its buffer. TLS clients cannot be told anything yet. */
+static void
+tell_client (const Sessions *self, const SessionClient *client, const gchar *status, const gchar *text)
+{
+    g_autofree gchar *line = g_strdup_printf ("421 %s %s %s\r\n", status, self->config->host_name, text);
+
+    if (client->kind != LISTEN_SUBMISSIONS)
+        (void) send (client->fd, line, strlen (line), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void
+refuse (Sessions *self, const SessionClient *client, const BudgetOwner *owner, BudgetAnswer answer)
+{
+    guint most = sessions_most (self->config);
+    guint has = (guint) budget_taken_by (self->budget, owner);
+    g_autofree gchar *peer = peer_describe (client->peer);
+    g_autofree gchar *whom = NULL;
+
+    if (answer == BUDGET_ALL_TAKEN) {
+        tell_client (self, client, "4.3.2", "All sessions are taken, try again later");
+        if (is_news (self, ""))
+            log_event_sessions_full (most);
+        return;
+    }
+
+    whom = client->uid >= 0 ? g_strdup_printf ("user %" G_GINT64_FORMAT, client->uid)
+                            : g_strdup (owner->kind == BUDGET_ADDRESS ? peer : "unknown users");
+    tell_client (self, client, "4.7.0", "You have too many sessions, end some of them or try again later");
+    if (is_news (self, whom))
+        log_event_share_taken (whom, client->uid, peer, has, most);
+}
+
+/* Whose the session is. Of those who connect from this machine, and could not be found, nothing is known. */
+static BudgetOwner
+owner_of (const SessionClient *client)
+{
+    if (client->uid >= 0 || client->kind == LISTEN_LOCAL || peer_is_loopback (client->peer))
+        return budget_user (client->uid);
+
+    return budget_address (client->peer);
+}
+
+static void
+begin (Sessions *self, SessionClient *client)
+{
+    g_autoptr (GError) error = NULL;
+    BudgetOwner owner = owner_of (client);
+    BudgetAnswer answer = budget_take (self->budget, &owner, 1, &client->share);
+    Session *session;
+
+    if (answer != BUDGET_TAKEN) {
+        refuse (self, client, &owner, answer);
+        g_close (client->fd, NULL);
+        return;
+    }
+
+    session = session_new (&self->host, self->config, client, &error);
+    if (session != NULL)
+        g_queue_push_tail_link (&self->list, session_link (session));
+    else
+        g_warning ("a connection cannot be served: %s", error->message);
 }
 
 void
 sessions_accept (Sessions *self, ListenKind kind, int fd, const struct sockaddr *peer)
 {
-    g_autoptr (GError) error = NULL;
-    Session *session;
+    SessionClient client = {.kind = kind, .fd = fd, .peer = peer, .uid = peer_finder_uid (self->peers, fd, peer)};
 
     self->used_usec = g_get_monotonic_time ();
-    if (self->list.length >= self->config->sessions_most) {
-        refuse (self, kind, fd);
-        return;
-    }
 
     /* Which the start has complained about. */
-    if (kind == LISTEN_SUBMISSIONS && self->config->tls == NULL) {
+    if (kind == LISTEN_SUBMISSIONS && self->config->tls == NULL)
         g_close (fd, NULL);
-        return;
-    }
-
-    session = session_new (&self->host, self->config, kind, fd, peer, &error);
-    if (session != NULL)
-        g_queue_push_tail_link (&self->list, session_link (session));
     else
-        g_warning ("a connection cannot be served: %s", error->message);
+        begin (self, &client);
 }
 
 guint

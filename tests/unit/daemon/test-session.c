@@ -395,23 +395,55 @@ test_a_client_that_never_reads_is_given_up (Fixture *fixture, gconstpointer data
     }
 }
 
+/* The next session of an address is refused with @reply; when @first ends there is one. */
+static void
+check_share (Fixture *fixture, int first, const gchar *peer, const gchar *reply)
+{
+    guint n = sessions_count (fixture->sessions);
+
+    fixture->client = open_session (fixture, LISTEN_SMTP, peer);
+    hear (fixture, reply);
+    hear_end (fixture);
+    g_assert_cmpuint (sessions_count (fixture->sessions), ==, n);
+
+    close (first);
+    wait_sessions (fixture, n - 1);
+    close_client (fixture);
+    fixture->is_over = FALSE;
+    fixture->client = open_session (fixture, LISTEN_SMTP, peer);
+    hear (fixture, "220 ");
+}
+
 static void
 test_one_too_many_is_told_to_come_again (Fixture *fixture, gconstpointer data)
 {
+    int first = open_session (fixture, LISTEN_SMTP, "192.0.2.1");
+    int second = open_session (fixture, LISTEN_SMTP, "192.0.2.2");
+
+    check_share (fixture, first, "192.0.2.3", "421 4.3.2 relay.example.org All sessions are taken");
+    close (second);
+}
+
+static void
+test_one_address_gets_no_more_than_its_share (Fixture *fixture, gconstpointer data)
+{
+    int first = open_session (fixture, LISTEN_SMTP, "192.0.2.1");
+    int second = open_session (fixture, LISTEN_SMTP, "192.0.2.1");
+    int other = open_session (fixture, LISTEN_SMTP, "192.0.2.2");
+
+    check_share (fixture, first, "192.0.2.1", "421 4.7.0 relay.example.org You have too many sessions");
+    close (second);
+    close (other);
+}
+
+/* Whoever they are, on this machine. */
+static void
+test_unknown_users_share_one_share (Fixture *fixture, gconstpointer data)
+{
     int first = open_session (fixture, LISTEN_SMTP, "127.0.0.1");
-    int second = open_session (fixture, LISTEN_SMTP, "127.0.0.1");
+    int second = open_session (fixture, LISTEN_SMTP, "127.0.0.2");
 
-    fixture->client = open_session (fixture, LISTEN_SMTP, "127.0.0.1");
-    hear (fixture, "421 4.7.0 ");
-    hear_end (fixture);
-    g_assert_cmpuint (sessions_count (fixture->sessions), ==, 2);
-
-    close (first);
-    wait_sessions (fixture, 1);
-    close_client (fixture);
-    fixture->is_over = FALSE;
-    fixture->client = open_session (fixture, LISTEN_SMTP, "127.0.0.1");
-    hear (fixture, "220 ");
+    check_share (fixture, first, "127.0.0.3", "421 4.7.0 relay.example.org You have too many sessions");
     close (second);
 }
 
@@ -517,6 +549,9 @@ main (int argc, char **argv)
     add ("a-client-that-never-reads-is-given-up", test_a_client_that_never_reads_is_given_up,
          "[Server]\nIdleTimeout=1\n");
     add ("one-too-many-is-told-to-come-again", test_one_too_many_is_told_to_come_again, "[Server]\nMaxSessions=2\n");
+    add ("one-address-gets-no-more-than-its-share", test_one_address_gets_no_more_than_its_share,
+         "[Server]\nMaxSessions=4\n");
+    add ("unknown-users-share-one-share", test_unknown_users_share_one_share, "[Server]\nMaxSessions=4\n");
     add ("stopping-tells-idle-clients", test_stopping_tells_idle_clients, NULL);
     add ("stopping-answers-a-commit-first", test_stopping_answers_a_commit_first, NULL);
     add ("stopping-without-sessions-is-over-at-once", test_stopping_without_sessions_is_over_at_once, NULL);
