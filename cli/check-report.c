@@ -141,8 +141,7 @@ static const struct {
     {"connect",
      "Are Host= and Port= right? Many networks let nothing out on port 25; providers take mail on port 587 "
      "(TLS=starttls) or 465 (TLS=implicit)."},
-    {"tls", "Do Port= and TLS= fit together? 587 goes with TLS=starttls, 465 with TLS=implicit. An authority that is "
-            "not public is named in TrustFile=."},
+    {"tls", "Do Port= and TLS= fit together? 587 goes with TLS=starttls, 465 with TLS=implicit."},
     {"login",
      "Are User= and the password right? Many providers want an app password here, which their web site makes, "
      "and not the one that you log in with yourself. systemd hands over passwords when the service starts: "

@@ -60,6 +60,8 @@ fault_name (DeliveryFailureKind kind)
         return "lookup";
     case DELIVERY_FAILURE_CONNECT:
         return "connect";
+    case DELIVERY_FAILURE_CERTIFICATE:
+        return "certificate";
     case DELIVERY_FAILURE_TLS:
         return "tls";
     case DELIVERY_FAILURE_LOGIN:

@@ -27,6 +27,7 @@ status_of_kind (DeliveryFailureKind kind)
     case DELIVERY_FAILURE_CONNECT:
         return "4.4.1";
     case DELIVERY_FAILURE_TLS:
+    case DELIVERY_FAILURE_CERTIFICATE:
         return "4.7.5";
     case DELIVERY_FAILURE_LOGIN:
         return "4.7.8";
@@ -62,6 +63,7 @@ kind_of_session (SmtpClientFailure failure)
 {
     switch (failure) {
     case SMTP_CLIENT_FAILED_REPLY:
+    case SMTP_CLIENT_FAILED_NAME:
         return DELIVERY_FAILURE_REFUSED;
     case SMTP_CLIENT_FAILED_TLS:
         return DELIVERY_FAILURE_TLS;
@@ -88,21 +90,42 @@ delivery_failure_of_session (const gchar *address, const gchar *user, SmtpClient
                                 smtp_reply_is_permanent (reply) ? "; check the password of User=" : "",
                                 smtp_reply_is_permanent (reply) ? user : "");
     else if (quote && !strstr (reason, quote))
-        text = g_strdup_printf ("%s: %s: %s", address, reason, quote);
+        text = g_strdup_printf ("%s: %s: %s%s", address, reason, quote,
+                                failure == SMTP_CLIENT_FAILED_NAME ? "; see HostName=" : "");
     else
         text = g_strdup_printf ("%s: %s", address, reason);
 
     return delivery_failure_new (kind_of_session (failure), reply, text);
 }
 
+/* What can be done here about a certificate's fault, if anything. */
+static const gchar *
+advice_for_tls (SmtpTlsError error)
+{
+    switch (error) {
+    case SMTP_TLS_ERROR_NAME:
+        return "; is Host= right? It has to be a name that the certificate is for";
+    case SMTP_TLS_ERROR_TIME:
+        return "; unless the clock of this machine is wrong, only who runs the server can renew it";
+    case SMTP_TLS_ERROR_AUTHORITY:
+        return "; if the host is the right one, name its authority in TrustFile=";
+    case SMTP_TLS_ERROR_SETUP:
+    case SMTP_TLS_ERROR_HANDSHAKE:
+    case SMTP_TLS_ERROR_CERTIFICATE:
+        return "";
+    }
+
+    g_return_val_if_reached ("");
+}
+
 DeliveryFailure *
 delivery_failure_of_tls (const gchar *address, const GError *error)
 {
-    gboolean distrust = g_error_matches (error, SMTP_TLS_ERROR, SMTP_TLS_ERROR_CERTIFICATE);
-    const gchar *hint = distrust ? "; if the host is the right one, name its authority in TrustFile=" : "";
+    SmtpTlsError code = (SmtpTlsError) error->code;
+    gboolean certificate = code != SMTP_TLS_ERROR_SETUP && code != SMTP_TLS_ERROR_HANDSHAKE;
 
-    return delivery_failure_new (DELIVERY_FAILURE_TLS, NULL,
-                                 g_strdup_printf ("%s: %s%s", address, error->message, hint));
+    return delivery_failure_new (certificate ? DELIVERY_FAILURE_CERTIFICATE : DELIVERY_FAILURE_TLS, NULL,
+                                 g_strdup_printf ("%s: %s%s", address, error->message, advice_for_tls (code)));
 }
 
 static const gchar *

@@ -5,16 +5,17 @@
 
 /* How a session with a remote came to its end. */
 typedef enum {
-    DELIVERY_FAILURE_NONE,     /* both sides were done */
-    DELIVERY_FAILURE_LOOKUP,   /* the host's name gives no address */
-    DELIVERY_FAILURE_CONNECT,  /* no connection to any address */
-    DELIVERY_FAILURE_TLS,      /* no TLS, or a certificate that is not trusted */
-    DELIVERY_FAILURE_LOGIN,    /* authentication refused, or not possible */
-    DELIVERY_FAILURE_REFUSED,  /* the greeting or EHLO was answered by 4xx or 5xx */
-    DELIVERY_FAILURE_CLOSED,   /* 421, or the connection broke */
-    DELIVERY_FAILURE_TIMEOUT,  /* no answer in time */
-    DELIVERY_FAILURE_PROTOCOL, /* what came is no SMTP */
-    DELIVERY_FAILURE_LOCAL     /* this machine's trouble: descriptors, the queue's disk */
+    DELIVERY_FAILURE_NONE,        /* both sides were done */
+    DELIVERY_FAILURE_LOOKUP,      /* the host's name gives no address */
+    DELIVERY_FAILURE_CONNECT,     /* no connection to any address */
+    DELIVERY_FAILURE_TLS,         /* no TLS */
+    DELIVERY_FAILURE_CERTIFICATE, /* a certificate that is not acceptable */
+    DELIVERY_FAILURE_LOGIN,       /* authentication refused, or not possible */
+    DELIVERY_FAILURE_REFUSED,     /* the greeting or EHLO was answered by 4xx or 5xx */
+    DELIVERY_FAILURE_CLOSED,      /* 421, or the connection broke */
+    DELIVERY_FAILURE_TIMEOUT,     /* no answer in time */
+    DELIVERY_FAILURE_PROTOCOL,    /* what came is no SMTP */
+    DELIVERY_FAILURE_LOCAL        /* this machine's trouble: descriptors, the queue's disk */
 } DeliveryFailureKind;
 
 typedef struct {

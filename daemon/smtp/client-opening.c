@@ -7,6 +7,9 @@
  * what the configuration asked for, or it has failed: a required TLS that is not offered, or a login that does not
  * succeed, never leads to mail being sent without.
  *
+ * A server that knows EHLO and refuses it gave a reason, mostly the name that it was told. HELO may do nevertheless; if it does
+ * not, whatever fails then, that reason is the one to be told.
+ *
  * What was learned in plain is forgotten once TLS is up (RFC 3207 4.2), and bytes that come in plain behind the
  * server's consent to STARTTLS end the session: they can only be put there to be taken for encrypted ones.
  *
@@ -37,14 +40,32 @@ client_take_greeting (SmtpClient *client, const SmtpReply *reply)
 void
 client_take_ehlo (SmtpClient *client, const SmtpReply *reply)
 {
+    g_clear_pointer (&client->ehlo_refusal, smtp_reply_free);
     if (client_reply_is_success (reply)) {
         smtp_capabilities_read (&client->capabilities, reply);
         client_open_further (client);
-    } else if (smtp_reply_is_permanent (reply)) {
+        return;
+    }
+
+    /* 500, 502: the command is not known. */
+    if (reply->code != 500 && reply->code != 502)
+        client->ehlo_refusal = smtp_reply_copy (reply);
+    if (smtp_reply_is_permanent (reply)) {
         client_command (client, CLIENT_EXPECTS_HELO, "HELO %s", client->host_name);
     } else {
-        client_fail (client, SMTP_CLIENT_FAILED_REPLY, reply, "the server refuses EHLO");
+        client_fail_for_ehlo (client, NULL);
     }
+}
+
+gboolean
+client_fail_for_ehlo (SmtpClient *client, const gchar *consequence)
+{
+    if (!client->ehlo_refusal)
+        return FALSE;
+
+    client_fail (client, SMTP_CLIENT_FAILED_NAME, client->ehlo_refusal, "the server refuses EHLO %s%s%s",
+                 client->host_name, consequence ? ", and " : "", consequence ? consequence : "");
+    return TRUE;
 }
 
 void
@@ -52,8 +73,8 @@ client_take_helo (SmtpClient *client, const SmtpReply *reply)
 {
     if (client_reply_is_success (reply))
         client_open_further (client);
-    else
-        client_fail (client, SMTP_CLIENT_FAILED_REPLY, reply, "the server refuses HELO");
+    else if (!client_fail_for_ehlo (client, NULL))
+        client_fail (client, SMTP_CLIENT_FAILED_NAME, reply, "the server refuses HELO %s", client->host_name);
 }
 
 /* ---- STARTTLS ---- */
@@ -71,7 +92,7 @@ client_start_tls (SmtpClient *client)
 
     if (client->capabilities.starttls)
         client_command (client, CLIENT_EXPECTS_STARTTLS, "STARTTLS");
-    else
+    else if (!client_fail_for_ehlo (client, "offers no TLS by HELO"))
         client_fail (client, SMTP_CLIENT_FAILED_TLS, NULL, "the server does not offer TLS");
 
     return TRUE;
@@ -99,6 +120,7 @@ client_take_secured (SmtpClient *client)
         return;
 
     client->state = CLIENT_OPENING;
+    client->auth_in_plain = g_steal_pointer (&client->capabilities.auth);
     smtp_capabilities_clear (&client->capabilities);
     smtp_reply_parser_reset (client->parser);
     client_command (client, CLIENT_EXPECTS_EHLO, "EHLO %s", client->host_name);
@@ -156,6 +178,20 @@ client_authenticate_by (SmtpClient *client, const gchar *mechanism)
 }
 
 static void
+client_fail_without_login (SmtpClient *client)
+{
+    if (client_fail_for_ehlo (client, "offers no login by HELO"))
+        return;
+
+    if (client->auth_in_plain)
+        client_fail (client, SMTP_CLIENT_FAILED_AUTH, NULL,
+                     "the server offers no login with TLS; before it, it offered %s", client->auth_in_plain);
+    else
+        client_fail (client, SMTP_CLIENT_FAILED_AUTH, NULL, "the server offers no login%s",
+                     client->secure ? "" : " without TLS");
+}
+
+static void
 client_authenticate (SmtpClient *client)
 {
     const gchar *offered = client->capabilities.auth;
@@ -167,8 +203,7 @@ client_authenticate (SmtpClient *client)
         return;
     }
     if (!offered) {
-        client_fail (client, SMTP_CLIENT_FAILED_AUTH, NULL, "the server offers no login%s",
-                     client->secure ? "" : " without TLS");
+        client_fail_without_login (client);
         return;
     }
 

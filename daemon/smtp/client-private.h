@@ -102,6 +102,7 @@ struct _SmtpClient {
     guint recipients_shown; /* the last transaction that had too many recipients had so many; 0: none had */
     gboolean secure;        /* TLS is up */
     gboolean tls_refused;
+    SmtpReply *ehlo_refusal; /* (nullable) for a reason: HELO was sent in its place */
 
     gboolean authenticated;
     SmtpSasl *sasl;          /* (nullable) */
@@ -109,6 +110,7 @@ struct _SmtpClient {
     GString *tried;          /* mechanisms that the server did not want after all */
     gchar *initial_response; /* (nullable) did not fit the AUTH command */
     gchar *auth_fault;       /* (nullable) why we broke it off */
+    gchar *auth_in_plain;    /* (nullable) mechanisms that were offered before TLS */
 
     ClientTransaction *transaction; /* (nullable) */
 
@@ -161,6 +163,10 @@ void client_take_starttls (SmtpClient *client, const SmtpReply *reply);
 void client_take_auth (SmtpClient *client, const SmtpReply *reply);
 void client_take_auth_cancel (SmtpClient *client, const SmtpReply *reply);
 void client_take_secured (SmtpClient *client);
+
+/* The session is over; if EHLO was refused for a reason that is why. @consequence: (nullable): what it led to. Returns: FALSE if
+ * it was not */
+gboolean client_fail_for_ehlo (SmtpClient *client, const gchar *consequence);
 
 /* ---- client-transaction.c ---- */
 

@@ -114,6 +114,8 @@ client_destroy (SmtpClient *client)
     g_free (client->mechanisms);
     g_free (client->initial_response);
     g_free (client->auth_fault);
+    g_free (client->auth_in_plain);
+    smtp_reply_free (client->ehlo_refusal);
     g_free (client->failure_reason);
     smtp_reply_free (client->failure_reply);
     smtp_reply_parser_free (client->parser);
@@ -306,12 +308,21 @@ client_next_expectation (SmtpClient *client, ClientExpectation *expectation)
     return TRUE;
 }
 
+static gboolean
+client_awaits_helo (const SmtpClient *client)
+{
+    return client->answered < client->expected->len &&
+           g_array_index (client->expected, ClientExpectation, client->answered) == CLIENT_EXPECTS_HELO;
+}
+
 static void
 client_take_reply (SmtpClient *client, const SmtpReply *reply)
 {
     ClientExpectation expectation;
 
     client_trace_reply (client, reply);
+    if (reply->code == 421 && client_awaits_helo (client) && client_fail_for_ehlo (client, NULL))
+        return;
     if (reply->code == 421)
         client_fail (client, SMTP_CLIENT_FAILED_CLOSED, reply, "the server closes the session");
     else if (client_next_expectation (client, &expectation))
@@ -412,6 +423,11 @@ void
 smtp_client_eof (SmtpClient *client, const gchar *reason)
 {
     client_enter (client);
+    if (client_awaits_helo (client) && client_fail_for_ehlo (client, NULL)) {
+        client_leave (client);
+        return;
+    }
+
     if (client->answered < client->expected->len) {
         ClientExpectation next = g_array_index (client->expected, ClientExpectation, client->answered);
 

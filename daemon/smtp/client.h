@@ -40,7 +40,8 @@ typedef enum {
 /* Why a session cannot be used. All are temporary for the messages that wait for it, unless @reply says otherwise. A 421
  * is always SMTP_CLIENT_FAILED_CLOSED. */
 typedef enum {
-    SMTP_CLIENT_FAILED_REPLY,    /* the greeting, EHLO, or a probe's MAIL was refused: see the reply */
+    SMTP_CLIENT_FAILED_REPLY,    /* the greeting, or a probe's MAIL was refused: see the reply */
+    SMTP_CLIENT_FAILED_NAME,     /* EHLO was refused, and HELO did not help: see the reply */
     SMTP_CLIENT_FAILED_TLS,      /* TLS is required and not offered, or refused */
     SMTP_CLIENT_FAILED_AUTH,     /* authentication refused, or no mechanism in common, or only without TLS */
     SMTP_CLIENT_FAILED_PROTOCOL, /* what came is no SMTP */

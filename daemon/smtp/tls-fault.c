@@ -222,3 +222,18 @@ smtp_tls_fault_describe (gnutls_session_t session, const gchar *server_name)
 
     return g_strjoinv ("; ", (gchar **) faults->pdata);
 }
+
+SmtpTlsError
+smtp_tls_fault_kind (gnutls_session_t session)
+{
+    guint status = gnutls_session_get_verify_cert_status (session);
+
+    if (status & GNUTLS_CERT_UNEXPECTED_OWNER)
+        return SMTP_TLS_ERROR_NAME;
+    if (status & (GNUTLS_CERT_EXPIRED | GNUTLS_CERT_NOT_ACTIVATED))
+        return SMTP_TLS_ERROR_TIME;
+    if (status & GNUTLS_CERT_SIGNER_NOT_FOUND)
+        return SMTP_TLS_ERROR_AUTHORITY;
+
+    return SMTP_TLS_ERROR_CERTIFICATE;
+}

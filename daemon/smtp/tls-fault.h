@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "smtp/tls.h"
+
 #include <gnutls/gnutls.h>
 #include <glib.h>
 
@@ -13,3 +15,6 @@
  *   a.example, not for b.example", printable
  */
 gchar *smtp_tls_fault_describe (gnutls_session_t session, const gchar *server_name);
+
+/* Which of the faults has to be seen to first: another name makes the others those of another's certificate. */
+SmtpTlsError smtp_tls_fault_kind (gnutls_session_t session);

@@ -321,7 +321,7 @@ smtp_tls_handshake_error (gnutls_session_t session, const gchar *server_name, in
     case GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR: {
         g_autofree gchar *fault = smtp_tls_fault_describe (session, server_name);
 
-        return g_error_new (SMTP_TLS_ERROR, SMTP_TLS_ERROR_CERTIFICATE, "the certificate is not acceptable: %s",
+        return g_error_new (SMTP_TLS_ERROR, smtp_tls_fault_kind (session), "the certificate is not acceptable: %s",
                             fault);
     }
     case GNUTLS_E_FATAL_ALERT_RECEIVED:

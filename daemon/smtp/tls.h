@@ -14,9 +14,15 @@ typedef struct _SmtpTls SmtpTls;
 #define SMTP_TLS_ERROR (smtp_tls_error_quark ())
 
 typedef enum {
-    SMTP_TLS_ERROR_SETUP,      /* a file is missing, unreadable or not what it should be; the message names it */
-    SMTP_TLS_ERROR_HANDSHAKE,  /* the peers could not agree, or the peer broke off */
-    SMTP_TLS_ERROR_CERTIFICATE /* the peer's certificate is not trusted, expired, or for another name; says which */
+    SMTP_TLS_ERROR_SETUP,     /* a file is missing, unreadable or not what it should be; the message names it */
+    SMTP_TLS_ERROR_HANDSHAKE, /* the peers could not agree, or the peer broke off */
+
+    /* The peer's certificate is not acceptable, and the message says all that is wrong with it. Of what can be wrong this
+     * is what has to be seen to first: */
+    SMTP_TLS_ERROR_NAME,       /* it is for another name */
+    SMTP_TLS_ERROR_TIME,       /* it has expired, or is not valid yet */
+    SMTP_TLS_ERROR_AUTHORITY,  /* its issuer is not trusted */
+    SMTP_TLS_ERROR_CERTIFICATE /* anything else */
 } SmtpTlsError;
 
 GQuark smtp_tls_error_quark (void);

@@ -328,7 +328,7 @@ test_reasons (void)
     g_autoptr (SmtpReply) wrong = smtp_reply_new (535, "5.7.8", "bad credentials");
     g_autoptr (SmtpReply) busy = smtp_reply_new (454, "4.7.0", "too many logins");
     g_autoptr (SmtpReply) gone = smtp_reply_new (421, NULL, "going down");
-    g_autoptr (GError) error = g_error_new (SMTP_TLS_ERROR, SMTP_TLS_ERROR_CERTIFICATE, "it expired");
+    g_autoptr (SmtpReply) name = smtp_reply_new (550, "5.7.1", "bad name");
 
     assert_reason (delivery_failure_of_session ("mx:25", "me", SMTP_CLIENT_FAILED_AUTH, "refused", wrong), "4.7.8",
                    "mx:25: authentication refused: 535 5.7.8 bad credentials; check the password of User=me");
@@ -338,10 +338,38 @@ test_reasons (void)
                    "mx:25: it closed: 421 going down");
     assert_reason (delivery_failure_of_session ("mx:25", NULL, SMTP_CLIENT_FAILED_CLOSED, "it closed", NULL), "4.4.2",
                    "mx:25: it closed");
-    assert_reason (delivery_failure_of_tls ("mx:25", error), "4.7.5",
-                   "mx:25: it expired; if the host is the right one, name its authority in TrustFile=");
+    assert_reason (delivery_failure_of_session ("mx:25", NULL, SMTP_CLIENT_FAILED_NAME, "it refuses EHLO x", name),
+                   "4.7.1", "mx:25: it refuses EHLO x: 550 5.7.1 bad name; see HostName=");
     assert_reason (delivery_failure_of_wait ("mx:25", SMTP_CLIENT_WAIT_DATA, 120), "4.4.2",
                    "mx:25: DATA was not answered within 120 seconds");
+}
+
+static void
+test_advice_fits_the_certificate (void)
+{
+    static const struct {
+        SmtpTlsError code;
+        DeliveryFailureKind kind;
+        const gchar *advice; /* "": none */
+    } cases[] = {
+        {SMTP_TLS_ERROR_AUTHORITY, DELIVERY_FAILURE_CERTIFICATE, "TrustFile="},
+        {SMTP_TLS_ERROR_NAME, DELIVERY_FAILURE_CERTIFICATE, "Host="},
+        {SMTP_TLS_ERROR_TIME, DELIVERY_FAILURE_CERTIFICATE, "renew"},
+        {SMTP_TLS_ERROR_CERTIFICATE, DELIVERY_FAILURE_CERTIFICATE, ""},
+        {SMTP_TLS_ERROR_HANDSHAKE, DELIVERY_FAILURE_TLS, ""},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+        g_autoptr (GError) error = g_error_new (SMTP_TLS_ERROR, (gint) cases[i].code, "the fault");
+        g_autoptr (DeliveryFailure) told = delivery_failure_of_tls ("mx:25", error);
+
+        g_assert_cmpint (told->kind, ==, cases[i].kind);
+        g_assert_cmpstr (told->status, ==, "4.7.5");
+        g_assert_true (g_str_has_prefix (told->reason, "mx:25: the fault"));
+        g_assert_true ((strchr (told->reason, ';') != NULL) == (cases[i].advice[0] != '\0'));
+        g_assert_nonnull (strstr (told->reason, cases[i].advice));
+        g_assert_true ((strstr (told->reason, "TrustFile=") != NULL) == (cases[i].code == SMTP_TLS_ERROR_AUTHORITY));
+    }
 }
 
 #define ADD(name, function) g_test_add ("/delivery/health/" name, Fixture, NULL, set_up, function, tear_down)
@@ -375,5 +403,6 @@ main (int argc, char **argv)
     ADD ("a-reload-changes-the-limit", test_reload);
     g_test_add_func ("/delivery/failure/the-end-of-a-session-is-temporary", test_status);
     g_test_add_func ("/delivery/failure/a-reason-says-where-what-and-what-to-do", test_reasons);
+    g_test_add_func ("/delivery/failure/the-advice-fits-the-certificate", test_advice_fits_the_certificate);
     return g_test_run ();
 }

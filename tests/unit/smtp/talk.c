@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-static const gchar *const failure_names[] = {"reply", "tls", "auth", "protocol", "closed"};
+static const gchar *const failure_names[] = {"reply", "name", "tls", "auth", "protocol", "closed"};
 
 static void G_GNUC_PRINTF (2, 3) talk_log (Talk *talk, const gchar *format, ...)
 {

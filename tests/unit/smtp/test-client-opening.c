@@ -79,7 +79,55 @@ test_a_server_that_refuses_helo_too_is_left (void)
                        "S: 550 I do not know you\n"
                        "C: HELO relay.example\n"
                        "S: 550 I still do not\n"
-                       "E: failed reply: the server refuses HELO (550 I still do not)\n");
+                       "E: failed name: the server refuses EHLO relay.example (550 I do not know you)\n");
+    talk_play (&plain, "S: 220 mx.example SMTP\n"
+                       "C: EHLO relay.example\n"
+                       "S: 502 Command not implemented\n"
+                       "C: HELO relay.example\n"
+                       "S: 550 I do not know you\n"
+                       "E: failed name: the server refuses HELO relay.example (550 I do not know you)\n");
+}
+
+/* Whatever came of HELO. */
+static void
+test_the_reason_is_that_of_ehlo (void)
+{
+    static const gchar *const ends[] = {"S: 550 I still do not\n", "S: 421 Go away\n", "S: 450 Later\n", "A: eof\n"};
+
+    for (guint i = 0; i < G_N_ELEMENTS (ends); i++) {
+        g_autofree gchar *script = g_strconcat (
+            "S: 220 mx.example ESMTP\n"
+            "C: EHLO relay.example\n"
+            "S: 550 5.7.1 need a fully-qualified name\n"
+            "C: HELO relay.example\n",
+            ends[i],
+            "E: failed name: the server refuses EHLO relay.example (550 5.7.1 need a fully-qualified name)\n", NULL);
+
+        talk_play (&plain, script);
+    }
+}
+
+static void
+test_the_reason_is_that_of_ehlo_where_helo_has_not_what_it_takes (void)
+{
+    TalkSetup setup = login;
+
+    setup.parameters.security = SMTP_SECURITY_NONE;
+    setup.parameters.auth_without_tls = TRUE;
+    talk_play (&starttls, "S: 220 mx.example ESMTP\n"
+                          "C: EHLO relay.example\n"
+                          "S: 501 5.5.2 bad name\n"
+                          "C: HELO relay.example\n"
+                          "S: 250 mx.example\n"
+                          "E: failed name: the server refuses EHLO relay.example, and offers no TLS by HELO "
+                          "(501 5.5.2 bad name)\n");
+    talk_play (&setup, "S: 220 mx.example ESMTP\n"
+                       "C: EHLO relay.example\n"
+                       "S: 501 5.5.2 bad name\n"
+                       "C: HELO relay.example\n"
+                       "S: 250 mx.example\n"
+                       "E: failed name: the server refuses EHLO relay.example, and offers no login by HELO "
+                       "(501 5.5.2 bad name)\n");
 }
 
 static void
@@ -88,7 +136,7 @@ test_a_temporary_refusal_of_ehlo_ends_it (void)
     talk_play (&plain, "S: 220 mx.example SMTP\n"
                        "C: EHLO relay.example\n"
                        "S: 451 Come back later\n"
-                       "E: failed reply: the server refuses EHLO (451 Come back later)\n");
+                       "E: failed name: the server refuses EHLO relay.example (451 Come back later)\n");
 }
 
 static void
@@ -341,6 +389,27 @@ test_no_login_offered_is_told (void)
 {
     talk_play (&login, SECURE_OPENING "S: 250 PIPELINING\n"
                                       "E: failed auth: the server offers no login\n");
+}
+
+static void
+test_a_login_that_was_offered_before_tls_only_is_told (void)
+{
+    TalkSetup setup = login;
+
+    setup.parameters.security = SMTP_SECURITY_STARTTLS;
+    talk_play (&setup, "S: 220 mx.example ESMTP\n"
+                       "C: EHLO relay.example\n"
+                       "S: 250-mx.example\n"
+                       "S: 250-AUTH PLAIN LOGIN\n"
+                       "S: 250 STARTTLS\n"
+                       "C: STARTTLS\n"
+                       "S: 220 2.0.0 go\n"
+                       "E: start_tls\n"
+                       "A: secured\n"
+                       "C: EHLO relay.example\n"
+                       "S: 250-mx.example\n"
+                       "S: 250 PIPELINING\n"
+                       "E: failed auth: the server offers no login with TLS; before it, it offered PLAIN LOGIN\n");
 }
 
 static void
@@ -602,6 +671,10 @@ main (int argc, char *argv[])
     ADD ("another-protocol-is-told-so", test_another_protocol_is_told_so);
     ADD ("an-old-server-gets-helo", test_an_old_server_gets_helo);
     ADD ("a-server-that-refuses-helo-too-is-left", test_a_server_that_refuses_helo_too_is_left);
+    ADD ("the-reason-is-that-of-ehlo", test_the_reason_is_that_of_ehlo);
+    ADD ("the-reason-is-that-of-ehlo-where-helo-has-not-what-it-takes",
+         test_the_reason_is_that_of_ehlo_where_helo_has_not_what_it_takes);
+    ADD ("a-login-that-was-offered-before-tls-only-is-told", test_a_login_that_was_offered_before_tls_only_is_told);
     ADD ("a-temporary-refusal-of-ehlo-ends-it", test_a_temporary_refusal_of_ehlo_ends_it);
     ADD ("an-end-before-the-greeting-is-told", test_an_end_before_the_greeting_is_told);
     ADD ("an-end-in-the-middle-is-told", test_an_end_in_the_middle_is_told);
