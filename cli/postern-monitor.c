@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "message/words.h"
 #include "postern-command.h"
 #include "postern-json.h"
 #include "postern-style.h"
@@ -171,7 +172,7 @@ append_result (GString *line, const Event *event, GVariant *arguments)
     if (*remote != '\0')
         g_string_append_printf (line, " by %s", remote);
     if (*reply != '\0')
-        g_string_append_printf (line, ": %s", reply);
+        g_string_append_printf (line, ": %s", message_words_behind (remote, reply));
     if (next != 0) {
         g_autofree gchar *relative = text_relative ((gint64) next, g_get_real_time ());
 

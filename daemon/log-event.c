@@ -19,6 +19,7 @@
 #include "log-event.h"
 
 #include "log.h"
+#include "message/words.h"
 
 #include <syslog.h>
 
@@ -255,7 +256,7 @@ append_reply (GString *text, const QueueRecipient *result)
     }
     if (result->reply != NULL) {
         g_string_append (text, ": ");
-        g_string_append (text, result->reply);
+        g_string_append (text, message_words_behind (result->remote, result->reply));
     }
 }
 

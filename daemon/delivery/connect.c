@@ -53,7 +53,7 @@ timed_out (const Connect *self)
 {
     return delivery_failure_new (
         DELIVERY_FAILURE_CONNECT, NULL,
-        g_strdup_printf ("connection to %s:%u timed out: the host is down, or a firewall blocks the port", self->host,
+        g_strdup_printf ("%s:%u: connection timed out: the host is down, or a firewall blocks the port", self->host,
                          self->port));
 }
 
@@ -63,10 +63,11 @@ lookup_failure (const Connect *self, const GError *error)
     gchar *reason;
 
     if (g_error_matches (error, G_RESOLVER_ERROR, G_RESOLVER_ERROR_NOT_FOUND))
-        reason = g_strdup_printf ("no such host: %s; if the name is right, the network or its name server is away",
-                                  self->host);
+        reason = g_strdup_printf ("%s:%u: no such host; if the name is right, the network or its name server is away",
+                                  self->host, self->port);
     else
-        reason = g_strdup_printf ("cannot look up %s: %s; is the network up?", self->host, error->message);
+        reason = g_strdup_printf ("%s:%u: the name cannot be looked up: %s; is the network up?", self->host,
+                                  self->port, error->message);
 
     return delivery_failure_new (DELIVERY_FAILURE_LOOKUP, NULL, reason);
 }
@@ -82,13 +83,12 @@ connect_failure (const Connect *self, const GError *error)
         return timed_out (self);
 
     if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED))
-        reason =
-            g_strdup_printf ("connection to %s:%u refused: nothing listens on that port", self->host, self->port);
+        reason = g_strdup_printf ("%s:%u: connection refused: nothing listens on that port", self->host, self->port);
     else if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NETWORK_UNREACHABLE) ||
              g_error_matches (error, G_IO_ERROR, G_IO_ERROR_HOST_UNREACHABLE))
-        reason = g_strdup_printf ("no route to %s:%u: is the network up?", self->host, self->port);
+        reason = g_strdup_printf ("%s:%u: there is no route to it: is the network up?", self->host, self->port);
     else
-        reason = g_strdup_printf ("cannot connect to %s:%u: %s", self->host, self->port, error->message);
+        reason = g_strdup_printf ("%s:%u: cannot connect: %s", self->host, self->port, error->message);
 
     return delivery_failure_new (DELIVERY_FAILURE_CONNECT, NULL, reason);
 }
@@ -124,7 +124,7 @@ on_connected (GObject *source, GAsyncResult *result, gpointer user_data)
     if (fd < 0) {
         DeliveryFailure *failure = delivery_failure_new (
             DELIVERY_FAILURE_LOCAL, NULL,
-            g_strdup_printf ("cannot connect to %s:%u: %s", self->host, self->port, g_strerror (errno)));
+            g_strdup_printf ("%s:%u: cannot connect: %s", self->host, self->port, g_strerror (errno)));
 
         self->connected (-1, NULL, failure, self->user_data);
         return;

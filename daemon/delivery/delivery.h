@@ -27,7 +27,7 @@ typedef struct {
     const gchar *host;
     guint16 port;
     DeliveryRemoteState state;
-    const gchar *error;     /* (nullable) why it is down, or the last failure */
+    const gchar *error;     /* (nullable) why it is down */
     gint64 since_usec;      /* in this state since */
     gint64 next_probe_usec; /* 0: not down */
     guint connections;      /* open now */

@@ -170,8 +170,9 @@ on_result (guint recipient, const SmtpReply *reply, gpointer user_data)
         g_clear_pointer (&session->locked, delivery_failure_free);
         session->locked = delivery_failure_new (
             DELIVERY_FAILURE_LOGIN, reply,
-            g_strdup_printf ("%s takes mail only after a login or with TLS: %s; check User=, the password and TLS=",
-                             session->remote->address, quote));
+            g_strdup_printf (
+                "%s: it takes mail only after a login or with TLS: %s; check User=, the password and TLS=",
+                session->remote->address, quote));
         return;
     }
 
@@ -600,7 +601,7 @@ delivery_remote_describe (const DeliveryRemote *self, DeliveryRemoteInfo *info)
                                  .host = self->host,
                                  .port = self->port,
                                  .state = self->health.state,
-                                 .error = self->health.failure ? self->health.failure->reason : NULL,
+                                 .error = down && self->health.failure ? self->health.failure->reason : NULL,
                                  .since_usec = self->since_usec,
                                  .next_probe_usec = down ? g_get_real_time () + self->health.probe_usec - now () : 0,
                                  .connections = established (self),

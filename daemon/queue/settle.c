@@ -11,6 +11,7 @@
  * When nothing is pending any more, the removal is all that is written.
  */
 
+#include "message/words.h"
 #include "queue/hand.h"
 #include "queue/snapshot.h"
 
@@ -123,7 +124,7 @@ history_text (const QueueMessage *core, const QueueJob *job, const QueueResult *
     if (result->remote != NULL && !result->is_ours)
         g_string_append_printf (text, " by %s", result->remote);
     if (result->reply != NULL)
-        g_string_append_printf (text, ": %s", result->reply);
+        g_string_append_printf (text, ": %s", message_words_behind (result->remote, result->reply));
 
     return g_string_free (text, FALSE);
 }
@@ -183,6 +184,14 @@ is_alike (const Settle *settle, const QueueMessage *view, guint i, guint j)
            g_strcmp0 (a->status, b->status) == 0 && g_strcmp0 (a->reply, b->reply) == 0;
 }
 
+/* What is held has no next attempt that it could wait for: what deferred it is told as why it is held. */
+static gboolean
+is_told (const Settle *settle, guint i)
+{
+    return settle->outcomes[i] != QUEUE_OUTCOME_UNTRIED &&
+           (settle->outcomes[i] != QUEUE_OUTCOME_DEFERRED || !settle->held || settle->removed);
+}
+
 /* Neighbours with the same result are told of together: one look at each, however many results there are. */
 static void
 tell_results (Settle *settle, const QueueMessage *view)
@@ -192,9 +201,21 @@ tell_results (Settle *settle, const QueueMessage *view)
     for (guint i = 0; i < settle->n_recipients; i += n) {
         for (n = 1; i + n < settle->n_recipients && is_alike (settle, view, i, i + n);)
             n++;
-        if (settle->outcomes[i] != QUEUE_OUTCOME_UNTRIED)
+        if (is_told (settle, i))
             queue_emit_alike (settle->queue, event_type (settle->outcomes[i]), view, settle->recipients + i, n, NULL);
     }
+}
+
+static void
+tell_held (Settle *settle, const QueueMessage *view)
+{
+    for (guint i = 0; i < settle->n_recipients; i++)
+        if (settle->outcomes[i] == QUEUE_OUTCOME_DEFERRED) {
+            queue_emit (settle->queue, QUEUE_EVENT_HELD, view, settle->recipients[i], TRUE);
+            return;
+        }
+
+    queue_emit (settle->queue, QUEUE_EVENT_HELD, view, 0, FALSE);
 }
 
 static void
@@ -202,7 +223,7 @@ tell (Settle *settle, const QueueMessage *view)
 {
     tell_results (settle, view);
     if (settle->held && !settle->removed)
-        queue_emit (settle->queue, QUEUE_EVENT_HELD, view, 0, FALSE);
+        tell_held (settle, view);
     if (settle->removed && queue_message_pending (view) > 0)
         queue_emit (settle->queue, QUEUE_EVENT_DELETED, view, 0, FALSE);
     if (settle->removed)

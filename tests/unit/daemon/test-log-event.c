@@ -233,6 +233,17 @@ test_deferred_tells_when_it_is_tried_again (Fixture *fixture, gconstpointer data
 }
 
 static void
+test_a_sentence_names_the_remote_once (Fixture *fixture, gconstpointer data)
+{
+    fixture->result.reply = (gchar *) "mx.example.net:25: no route to host";
+    log_queue (fixture, QUEUE_EVENT_DEFERRED);
+
+    assert_sentence (fixture,
+                     "mail for <you@example.net> has to wait, deferred by mx.example.net:25: no route to host");
+    assert_logged ("POSTERN_REPLY=mx.example.net:25: no route to host");
+}
+
+static void
 test_bounced_tells_the_reason (Fixture *fixture, gconstpointer data)
 {
     fixture->result.reply = (gchar *) "550 5.1.1 nobody";
@@ -405,6 +416,7 @@ main (int argc, char **argv)
     add ("many-recipients-make-no-endless-entry", test_many_recipients_make_no_endless_entry);
     add ("delivered-tells-the-remote-and-its-answer", test_delivered_tells_the_remote_and_its_answer);
     add ("deferred-tells-when-it-is-tried-again", test_deferred_tells_when_it_is_tried_again);
+    add ("a-sentence-names-the-remote-once", test_a_sentence_names_the_remote_once);
     add ("bounced-tells-the-reason", test_bounced_tells_the_reason);
     add ("expired-is-a-warning", test_expired_is_a_warning);
     add ("steering-is-told", test_steering_is_told);

@@ -153,7 +153,7 @@ test_all_down (void)
     g_assert_cmpint (message->state, ==, QUEUE_STATE_DEFERRED);
     g_assert_cmpuint (queue_message_recipient (message, 0)->attempts, ==, 1);
     g_assert_cmpstr (queue_message_recipient (message, 0)->status, ==, "4.4.1");
-    g_assert_true (office_saw (office, "refused: nothing listens on that port; then connection to 127.0.0.1:"));
+    g_assert_true (office_saw (office, ": connection refused: nothing listens on that port; then 127.0.0.1:"));
 }
 
 static void
@@ -168,6 +168,7 @@ test_comes_back (void)
     office_start (office);
     id = office_submit (office, SENDER, "b@example.net", MESSAGE);
     WAIT_UNTIL (office_saw (office, "remote first down"));
+    g_assert_nonnull (strstr (office_remote (office, 0).error, "connection refused"));
     for (guint i = 0; i < 30; i++)
         id = office_submit (office, SENDER, "b@example.net", MESSAGE);
 
@@ -181,6 +182,7 @@ test_comes_back (void)
     WAIT_UNTIL (office_queued (office) == 0);
     g_assert_cmpuint (smarthost_messages (smarthost), ==, 31);
     g_assert_true (office_saw (office, "remote first up"));
+    g_assert_null (office_remote (office, 0).error);
 }
 
 static void

@@ -282,7 +282,8 @@ test_notice_refused (void)
     WAIT_UNTIL (office_count_events (office, "held") == 1);
 
     g_assert_cmpuint (office_queued (office), ==, 1);
-    g_assert_true (office_saw (office, "deferred a@example.org 550 5.1.1 no such sender"));
+    g_assert_true (office_saw (office, "held a@example.org 550 5.1.1 no such sender"));
+    g_assert_cmpuint (office_count_events (office, "deferred"), ==, 0);
     g_assert_cmpuint (office_count_events (office, "queued"), ==, 2);
 }
 

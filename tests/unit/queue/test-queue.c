@@ -299,6 +299,25 @@ what_is_asked_for_goes_first (Fixture *fixture)
 }
 
 static void
+what_is_held_is_not_told_as_deferred (Fixture *fixture)
+{
+    const QueueResult results[] = {
+        {.outcome = QUEUE_OUTCOME_DELIVERED, .remote = "mx:25", .status = "2.0.0", .reply = "250 2.0.0 taken"},
+        {.outcome = QUEUE_OUTCOME_DEFERRED, .remote = "mx:25", .status = "5.1.1", .reply = "550 5.1.1 no such user"}};
+    QueueId id = fixture_commit (fixture, 1, "a@one.example b@one.example", "x");
+    g_autoptr (QueueMessage) message = NULL;
+
+    queue_settle (fixture->queue, fixture_take (fixture, "one.example"), results, 0, TRUE);
+    while (fixture_count_events (fixture, "held") == 0)
+        g_main_context_iteration (NULL, TRUE);
+    g_assert_cmpuint (fixture_count_events (fixture, "delivered"), ==, 1);
+    g_assert_cmpuint (fixture_count_events (fixture, "deferred"), ==, 0);
+    g_assert_cmpuint (fixture_count_events (fixture, "held"), ==, 1);
+    message = fixture_get (fixture, id);
+    g_assert_cmpstr (message->reason, ==, "mx:25: 550 5.1.1 no such user");
+}
+
+static void
 a_deleted_message_is_gone (Fixture *fixture)
 {
     QueueId id = fixture_commit (fixture, 1, "a@one.example", "x");
@@ -502,6 +521,7 @@ main (int argc, char **argv)
     fixture_add ("/queue/a-settle-may-hold-what-is-left", a_settle_may_hold_what_is_left);
     fixture_add ("/queue/a-retry-makes-due-at-once", a_retry_makes_due_at_once);
     fixture_add ("/queue/what-is-asked-for-goes-first", what_is_asked_for_goes_first);
+    fixture_add ("/queue/what-is-held-is-not-told-as-deferred", what_is_held_is_not_told_as_deferred);
     fixture_add ("/queue/a-deleted-message-is-gone", a_deleted_message_is_gone);
     fixture_add ("/queue/deleting-waits-for-the-delivery", deleting_waits_for_the_delivery);
     fixture_add ("/queue/a-message-deleted-while-it-is-delivered-was-delivered",
