@@ -92,6 +92,20 @@ scan_utf8 (Scanner *scanner, GString *out, gboolean fold_case, GError **error)
     return TRUE;
 }
 
+/* What is wrong where an atom of a Dot-string is missing. @out: what is before. */
+static const gchar *
+dot_string_fault (const Scanner *scanner, const GString *out)
+{
+    if (out->len == 0)
+        return peek (scanner, '.')
+                   ? "the part before the “@” starts with a dot, which takes quotes: \".a\"@example.org"
+                   : "the part before the “@” is missing";
+
+    return peek (scanner, '.')
+               ? "the part before the “@” has two dots in a row, which takes quotes: \"a..b\"@example.org"
+               : "the part before the “@” ends with a dot, which takes quotes: \"a.\"@example.org";
+}
+
 static gboolean
 scan_atom (Scanner *scanner, GString *out, GError **error)
 {
@@ -113,10 +127,8 @@ scan_atom (Scanner *scanner, GString *out, GError **error)
 
     if (out->len > start)
         return TRUE;
-    if (start == 0 && !peek (scanner, '.'))
-        return fail (scanner, error, MESSAGE_ERROR_SYNTAX, "the part before the “@” is missing");
-    return fail (scanner, error, MESSAGE_ERROR_SYNTAX,
-                 "a dot is at a place where only a quoted local part has it, as in \".a\"@example.org");
+
+    return fail (scanner, error, MESSAGE_ERROR_SYNTAX, dot_string_fault (scanner, out));
 }
 
 /* The content of a Quoted-string, its quotes and backslashes taken off; the opening quote is behind us. */
@@ -243,6 +255,17 @@ scan_address_literal (Scanner *scanner, GString *out, GError **error)
     return TRUE;
 }
 
+/* What is wrong where a label is missing. @out: what is before. */
+static const gchar *
+label_fault (const Scanner *scanner, const GString *out)
+{
+    if (out->len > 0 && out->str[out->len - 1] == '.')
+        return peek (scanner, '.') ? "its domain has two dots in a row"
+                                   : "its domain ends with a dot; leave that out";
+
+    return peek (scanner, '.') ? "its domain starts with a dot" : "its domain is missing";
+}
+
 /* sub-domain: letters, digits and, not at its ends, hyphens. */
 static gboolean
 scan_label (Scanner *scanner, GString *out, GError **error)
@@ -266,7 +289,7 @@ scan_label (Scanner *scanner, GString *out, GError **error)
     }
 
     if (out->len == start)
-        return fail (scanner, error, MESSAGE_ERROR_SYNTAX, "its domain is missing, or a part of its domain is empty");
+        return fail (scanner, error, MESSAGE_ERROR_SYNTAX, label_fault (scanner, out));
     if (out->str[start] == '-' || out->str[out->len - 1] == '-')
         return fail (scanner, error, MESSAGE_ERROR_SYNTAX, "a part of its domain starts or ends with a hyphen");
     if (ascii && out->len - start > LABEL_LONGEST_BYTES)

@@ -41,6 +41,34 @@ expect_syntax_error (const gchar *text)
 }
 
 static void
+dots_at_wrong_places_are_told_as_such (void)
+{
+    static const struct {
+        const gchar *text;
+        const gchar *words;
+    } cases[] = {
+        {"<.a@example.org>", "starts with a dot, which takes quotes"},
+        {"<a.@example.org>", "ends with a dot, which takes quotes"},
+        {"<a..b@example.org>", "has two dots in a row, which takes quotes"},
+        {"<@example.org>", "source route"},
+        {"<a@.example.org>", "its domain starts with a dot"},
+        {"<a@example..org>", "its domain has two dots in a row"},
+        {"<a@example.org..>", "its domain has two dots in a row"},
+        {"<a@>", "its domain is missing"},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+        g_autoptr (GError) error = NULL;
+        g_autofree gchar *address =
+            message_path_parse (cases[i].text, strlen (cases[i].text), MESSAGE_PATH_DEFAULT, NULL, &error);
+
+        g_assert_null (address);
+        g_assert_error (error, MESSAGE_ERROR, MESSAGE_ERROR_SYNTAX);
+        g_assert_nonnull (strstr (error->message, cases[i].words));
+    }
+}
+
+static void
 plain_mailbox_stays (void)
 {
     expect_path ("<user@example.org>", 0, "user@example.org");
@@ -418,6 +446,7 @@ main (gint argc, gchar **argv)
 {
     g_test_init (&argc, &argv, NULL);
 
+    g_test_add_func ("/message/address/dots-at-wrong-places-are-told-as-such", dots_at_wrong_places_are_told_as_such);
     g_test_add_func ("/message/address/plain-mailbox-stays", plain_mailbox_stays);
     g_test_add_func ("/message/address/domain-is-lower-case", domain_is_lower_case);
     g_test_add_func ("/message/address/source-route-is-dropped", source_route_is_dropped);
