@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "output/output.h"
+#include "postern-asked.h"
 #include "postern-command.h"
 #include "postern-filter.h"
 #include "postern-text.h"
@@ -26,6 +27,7 @@ typedef struct {
     const gchar *asks;    /* (nullable) before it touches everything */
     gboolean redirects;   /* to the address of --to= */
     gboolean tells;       /* the senders what --reason= says */
+    gboolean asks_again;  /* smarthosts that are down */
 } Verb;
 
 typedef struct {
@@ -44,6 +46,7 @@ static const Verb retry = {
     .summary = "Tries messages again at once, and smarthosts that are down.",
     .done = "Retrying",
     .nothing = "no message in the queue matches, or it is held",
+    .asks_again = TRUE,
 };
 
 static const Verb hold = {
@@ -144,14 +147,19 @@ static ExitCode
 run_act (const Act *act, GVariant *filter)
 {
     g_autoptr (GError) error = NULL;
+    g_autoptr (Asked) asked = act->verb->asks_again ? asked_begin (act->line->client) : NULL;
     g_autoptr (GVariant) reply = call_relay (act, filter, &error);
+    ExitCode code;
     guint count;
 
     if (reply == NULL)
         return client_explain (act->line->client, error);
 
     g_variant_get (reply, "(u)", &count);
-    return tell (act, count);
+    code = tell (act, count);
+    if (asked != NULL && count > 0)
+        asked_tell (asked);
+    return code;
 }
 
 static ExitCode

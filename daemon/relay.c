@@ -194,6 +194,15 @@ delivery_remote (const DeliveryRemoteInfo *remote, gpointer user_data)
 }
 
 static void
+delivery_asked (const DeliveryRemoteInfo *remote, gpointer user_data)
+{
+    Bus *bus = relay_bus (user_data);
+
+    if (bus != NULL)
+        bus_remote_asked (bus, remote);
+}
+
+static void
 delivery_changed (gpointer user_data)
 {
     changed (user_data);
@@ -207,7 +216,7 @@ delivery_remark (const QueueMessage *message, const gchar *remote, const gchar *
 }
 
 static const DeliveryListener delivery_listener = {
-    .remote = delivery_remote, .remark = delivery_remark, .changed = delivery_changed};
+    .remote = delivery_remote, .asked = delivery_asked, .remark = delivery_remark, .changed = delivery_changed};
 
 /* A ServiceStatus */
 static void

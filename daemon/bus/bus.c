@@ -249,6 +249,12 @@ bus_remote_event (Bus *bus, const DeliveryRemoteInfo *remote)
 }
 
 void
+bus_remote_asked (Bus *bus, const DeliveryRemoteInfo *remote)
+{
+    bus_remote_object_changed (bus, remote);
+}
+
+void
 bus_changed (Bus *bus)
 {
     bus_properties_touch (bus->properties);

@@ -86,6 +86,7 @@ void bus_free (Bus *bus);
 /* What happened, for signals and PropertiesChanged. From the relay's listeners. */
 void bus_queue_event (Bus *bus, const QueueEvent *event);
 void bus_remote_event (Bus *bus, const DeliveryRemoteInfo *remote);
+void bus_remote_asked (Bus *bus, const DeliveryRemoteInfo *remote); /* in vain: its properties alone changed */
 void bus_changed (Bus *bus); /* paused, online, queue trouble or read, limits: properties of the Manager */
 
 /* Whether somebody needs the daemon to stay: a call waits for its answer, content is being read, or there are

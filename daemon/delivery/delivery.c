@@ -225,11 +225,14 @@ on_changed (DeliveryRemote *remote, gboolean state, gpointer user_data)
     Delivery *self = user_data;
     DeliveryRemoteInfo info;
 
-    if (!state || !delivery_lanes_use (self->lanes, remote))
+    if (!delivery_lanes_use (self->lanes, remote))
         return;
 
     delivery_remote_describe (remote, &info);
-    self->listener.remote (&info, self->user_data);
+    if (state)
+        self->listener.remote (&info, self->user_data);
+    else if (self->listener.asked && info.state == DELIVERY_REMOTE_DOWN)
+        self->listener.asked (&info, self->user_data);
 }
 
 static const DeliveryRemoteEvents remote_events = {

@@ -44,6 +44,9 @@ typedef struct {
     /* The message was sent to @remote ("host:port"), but something in it is not as it should be: @remark says what, and why. */
     void (*remark) (const QueueMessage *message, const gchar *remote, const gchar *remark, gpointer user_data);
 
+    /* (nullable) A remote that is down was asked again, and stays down. */
+    void (*asked) (const DeliveryRemoteInfo *remote, gpointer user_data);
+
     /* Paused, resumed, restrained or not any more, or the network came or went. */
     void (*changed) (gpointer user_data);
 } DeliveryListener;

@@ -265,3 +265,28 @@ def test_others_mail_is_neither_bounced_nor_redirected_without_polkit(cleanup, m
                                     capture_output=True, check=False, timeout=PATIENCE_SECONDS)
             assert "1 message" not in result.stdout, result.stdout
         assert client.message(other)["Recipients"][0][0] == "recipient@example.net"
+
+
+# ---- trying again ----
+
+
+def test_who_lets_mail_be_tried_again_hears_what_comes_of_it(make_relay, make_receiver):
+    receiver = make_receiver(up=False)
+    relay = make_relay(receiver)
+    relay.send()
+    relay.wait_line("smarthost default .* cannot be used")
+    told = relay.postern("retry", "--all")
+    assert told.startswith(f"Retrying 1 message.\nAsked 127.0.0.1:{receiver.port} again: connection refused: nothing listens")
+    assert "next time in " in told and told.count("127.0.0.1") == 1
+
+    receiver.start()
+    assert f"Asked 127.0.0.1:{receiver.port} again: it takes mail.\n" in relay.postern("retry", "--all")
+    receiver.wait_messages(1)
+
+
+def test_nothing_is_said_of_smarthosts_that_are_up(make_relay, receiver):
+    receiver.on("RCPT", "450 4.2.0 later")
+    relay = make_relay(receiver)
+    relay.send()
+    relay.wait_line("has to wait")
+    assert relay.postern("retry", "--all") == "Retrying 1 message.\n"
