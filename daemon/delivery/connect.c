@@ -12,6 +12,8 @@
 
 #include "delivery/connect.h"
 
+#include "delivery/addresses.h"
+
 #include <fcntl.h>
 
 typedef struct {
@@ -145,7 +147,7 @@ delivery_connect (const gchar *host, guint16 port, guint seconds, GCancellable *
                   DeliveryConnected connected, gpointer user_data)
 {
     g_autoptr (GSocketClient) client = g_socket_client_new ();
-    g_autoptr (GSocketConnectable) address = g_network_address_new (host, port);
+    g_autoptr (GSocketConnectable) address = delivery_addresses_new (host, port);
     Connect *self = g_new0 (Connect, 1);
 
     self->host = g_strdup (host);

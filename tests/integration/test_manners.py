@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How the relay treats smarthosts that are away, that refuse it, or that ask for patience; and a machine that sleeps."""
 
+import os
 import re
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -115,3 +118,31 @@ def test_a_message_that_is_too_large_bounces_at_once(make_relay, receiver):
     notice = mail.Notice(receiver.wait_messages(1)[0])
     assert notice.recipient("recipient@example.net")["Status"] == "5.3.4"
     assert re.search(r"too\s+large", notice.text)
+
+
+# ---- names that need no name server ----
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for a network of its own")
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "192.0.2.7"])
+def test_a_name_that_the_machine_knows_itself_is_asked_of_nobody(make_relay, tmp_path, address):
+    queries = tmp_path / "queries"
+    queries.touch()
+    island = [sys.executable, Path(__file__).with_name("island.py"), queries, f"{address} gate.example.org", "--"]
+    relay = make_relay(configuration={"Smarthost": {"Host": "gate.example.org", "Port": 1, "TLS": "none"}},
+                       command=island, smtp=())
+    relay.sendmail("you@example.net")
+    relay.wait_line("no route to gate.example.org:1" if address.startswith("192") else
+                    "connection to gate.example.org:1 refused")
+    assert queries.read_text(encoding="ascii") == ""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for a network of its own")
+def test_a_name_that_nobody_knows_is_asked_for_and_waits(make_relay, tmp_path):
+    queries = tmp_path / "queries"
+    queries.touch()
+    island = [sys.executable, Path(__file__).with_name("island.py"), queries, "127.0.0.1 localhost", "--"]
+    relay = make_relay(configuration={"Smarthost": {"Host": "gate.example.org", "TLS": "none"}}, command=island, smtp=())
+    relay.sendmail("you@example.net")
+    relay.wait_line("cannot look up gate.example.org|no such host: gate.example.org")
+    assert "gate.example.org" in queries.read_text(encoding="ascii").split()
