@@ -78,15 +78,24 @@ address_without_entry (void)
     return g_strdup_printf ("%lu", (gulong) getuid ());
 }
 
+/* The full name of the user who calls, if there is no other. */
+static const struct passwd *
+fill_in_name (SendmailAuthor *author)
+{
+    const struct passwd *entry = getpwuid (getuid ());
+
+    if (author->full_name == NULL && entry != NULL && entry->pw_gecos != NULL)
+        author->full_name = sendmail_author_name_from_gecos (entry->pw_gecos, entry->pw_name);
+
+    return entry;
+}
+
 /* Returns: (transfer full): the address of the user who calls, whose full name the author gets if there is no other */
 static gchar *
 address_of_caller (SendmailAuthor *author)
 {
-    const struct passwd *entry = getpwuid (getuid ());
+    const struct passwd *entry = fill_in_name (author);
     gchar *address = entry != NULL ? address_of_login (entry->pw_name) : NULL;
-
-    if (author->full_name == NULL && entry != NULL && entry->pw_gecos != NULL)
-        author->full_name = sendmail_author_name_from_gecos (entry->pw_gecos, entry->pw_name);
 
     return address != NULL ? address : address_without_entry ();
 }
@@ -160,6 +169,9 @@ fill_in_from (SendmailAuthor *author, const SendmailEnvironment *environment, GE
         environment->sender_host == NULL)
         return TRUE;
 
+    /* Another address is no other person. */
+    if (author->full_name == NULL)
+        fill_in_name (author);
     author->from = address_of (author, environment->user, environment->host, error);
     return author->from != NULL;
 }

@@ -11,6 +11,8 @@
  *
  * RecipientTable= comes before all this: what it names may be, or become, a local recipient.
  *
+ * An alias to /dev/null leads to a recipient of that name, whom the delivery knows: so the log tells what became of the mail.
+ *
  * A name that comes round to itself is treated as one without an alias, so that no mail is lost in a circle; each name is
  * followed once for a recipient, so that the time it takes is bounded by the size of the file.
  */
@@ -117,7 +119,10 @@ follow (Resolving *self, const gchar *name, const GPtrArray *targets)
     for (guint i = 0; i < targets->len; i++) {
         const MessageAliasTarget *target = g_ptr_array_index (targets, i);
 
-        resolve (self, target->text, target->kind == MESSAGE_ALIAS_FINAL);
+        if (target->kind == MESSAGE_ALIAS_NOWHERE)
+            add (self, target->text);
+        else
+            resolve (self, target->text, target->kind == MESSAGE_ALIAS_FINAL);
     }
     g_ptr_array_set_size (self->way, (gint) self->way->len - 1);
 }

@@ -194,7 +194,9 @@ read_target (GPtrArray *targets, const gchar *text, guint line, GPtrArray *remar
     const gchar *why = refusal (order);
     g_autofree gchar *quoted = NULL;
 
-    if (why != NULL) {
+    if (g_str_equal (order, MESSAGE_ALIAS_NULL_FILE)) {
+        add_target (targets, MESSAGE_ALIAS_NOWHERE, g_strdup (order), line);
+    } else if (why != NULL) {
         quoted = quote (order);
         message_alias_remark (remarks, line, FALSE, g_strdup_printf ("“%s” is left out: %s", quoted, why));
     } else if (order[0] == ':') {

@@ -7,9 +7,16 @@
  * The text of an alias file: names, and what each stands for.
  */
 
+/*
+ * The file that all mail systems know as a target. It reads as a bare local part, too, and so it is what a recipient is called
+ * whose mail is thrown away; no mail that is handed in keeps a recipient without a domain.
+ */
+#define MESSAGE_ALIAS_NULL_FILE "/dev/null"
+
 typedef enum {
     MESSAGE_ALIAS_ADDRESS, /* @text is a canonical address, maybe bare */
     MESSAGE_ALIAS_FINAL,   /* the same, after a backslash: it is not looked up as an alias again */
+    MESSAGE_ALIAS_NOWHERE, /* @text is MESSAGE_ALIAS_NULL_FILE: the mail is thrown away */
     MESSAGE_ALIAS_INCLUDE  /* @text is the path of a file of targets */
 } MessageAliasKind;
 
@@ -46,7 +53,7 @@ void message_alias_remark (GPtrArray *remarks, guint line, gboolean is_fault, gc
  *
  * Lines "name: target, target", a line that starts with a blank continues the one before, a line whose first
  * character is "#" is a comment wherever it stands. A name or a target may stand in double quotes. Targets that are
- * commands ("|command"), files ("/file") or orders of other mail systems (":fail:") are left out, with a remark.
+ * commands ("|command"), files ("/file"; not "/dev/null", which throws mail away) or orders of other mail systems (":fail:") are left out, with a remark.
  *
  * Returns: (transfer full) (element-type MessageAlias): what could be understood, in the file's order
  */

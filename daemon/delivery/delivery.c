@@ -26,6 +26,7 @@
 #include "delivery/roster.h"
 #include "delivery/sink.h"
 #include "delivery/trial.h"
+#include "message/alias-text.h"
 
 #include <gio/gio.h>
 
@@ -43,6 +44,10 @@
 #define LANE_GIVEN_UP   "given up"
 #define REASON_GIVEN_UP "the people who run the mail relay decided not to deliver it"
 
+/* The lane of mail that an alias throws away. */
+#define LANE_THROWN_AWAY   "thrown away"
+#define REASON_THROWN_AWAY "thrown away by an alias to " MESSAGE_ALIAS_NULL_FILE
+
 struct _Delivery {
     Queue *queue;
     SmtpPoller *poller;
@@ -52,6 +57,7 @@ struct _Delivery {
     DeliveryRoster *roster;
     DeliveryLanes *lanes;
     DeliverySink *given_up;
+    DeliverySink *thrown_away;
     DeliveryNotices *notices;
     DeliveryElders *elders;
     GPtrArray *trials; /* of DeliveryTrial */
@@ -90,7 +96,7 @@ set_clock (Delivery *self)
         return;
 
     if (!self->stopping)
-        wakes_usec = delivery_sink_wakes (self->given_up);
+        wakes_usec = MIN (delivery_sink_wakes (self->given_up), delivery_sink_wakes (self->thrown_away));
     if (is_running (self))
         wakes_usec = MIN (wakes_usec, MIN (delivery_lanes_wakes (self->lanes), delivery_elders_wakes (self->elders)));
     if (wakes_usec == G_MAXINT64)
@@ -121,6 +127,8 @@ pump (Delivery *self)
     /* That sends nothing, so it is done while deliveries are paused too. */
     if (may_take (self))
         delivery_sink_pump (self->given_up);
+    if (may_take (self))
+        delivery_sink_pump (self->thrown_away);
     if (may_take (self) && !self->paused)
         delivery_lanes_pump (self->lanes);
 }
@@ -264,6 +272,8 @@ choose_lane (const QueueMessage *message, guint recipient, QueueHints hints, gpo
 
     if (hints & QUEUE_HINT_BOUNCED)
         return LANE_GIVEN_UP;
+    if (g_str_equal (address, MESSAGE_ALIAS_NULL_FILE))
+        return LANE_THROWN_AWAY;
 
     /* The many relays without routes pay nothing for them. */
     if (self->settings->routes->len == 0)
@@ -358,6 +368,8 @@ delivery_new (Queue *queue, SmtpPoller *poller, DeliverySettings *settings, cons
     self->lanes = delivery_lanes_new (queue, &lane_events, self);
     self->given_up =
         delivery_sink_new (queue, LANE_GIVEN_UP, DELIVERY_SINK_FAIL, REASON_GIVEN_UP, &lane_events, self);
+    self->thrown_away =
+        delivery_sink_new (queue, LANE_THROWN_AWAY, DELIVERY_SINK_DISCARD, REASON_THROWN_AWAY, &lane_events, self);
     self->notices = delivery_notices_new (queue, settings, on_settled, self);
     self->elders = delivery_elders_new (queue, self->lanes, settings, &elders_events, self);
     start_clock (self);
@@ -374,8 +386,8 @@ static gboolean
 is_idle (const Delivery *self)
 {
     return delivery_roster_sessions (self->roster) == 0 && delivery_lanes_in_hand (self->lanes) == 0 &&
-           delivery_sink_in_hand (self->given_up) == 0 && delivery_notices_pending (self->notices) == 0 &&
-           delivery_elders_pending (self->elders) == 0;
+           delivery_sink_in_hand (self->given_up) == 0 && delivery_sink_in_hand (self->thrown_away) == 0 &&
+           delivery_notices_pending (self->notices) == 0 && delivery_elders_pending (self->elders) == 0;
 }
 
 static gboolean
@@ -459,6 +471,7 @@ delivery_free (Delivery *self)
     delivery_roster_free (self->roster);
     delivery_lanes_free (self->lanes);
     delivery_sink_free (self->given_up);
+    delivery_sink_free (self->thrown_away);
     delivery_elders_free (self->elders);
     delivery_notices_free (self->notices);
     g_ptr_array_unref (self->trials);

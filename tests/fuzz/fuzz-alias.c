@@ -38,6 +38,10 @@ append_target (GString *out, const MessageAliasTarget *target)
         g_string_append (include, target->text);
         append_quoted (out, include->str);
         break;
+    case MESSAGE_ALIAS_NOWHERE:
+        g_assert_cmpstr (target->text, ==, MESSAGE_ALIAS_NULL_FILE);
+        g_string_append (out, target->text);
+        break;
     case MESSAGE_ALIAS_FINAL:
         /* A backslash in front of a quote would be the quote's. */
         g_string_append_printf (out, "\\<%s>", target->text);

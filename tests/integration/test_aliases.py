@@ -75,11 +75,24 @@ def test_reload_takes_another_file(make_aliased, receiver, tmp_path):
 
 
 def test_refused_targets_are_told_and_mail_goes_to_the_administrator(make_aliased, receiver):
-    relay = make_aliased("robot: \"|/usr/bin/robot --all\"\nnobody: /dev/null\n", AdminAddress="admin@example.net")
+    relay = make_aliased("robot: \"|/usr/bin/robot --all\"\nnobody: /var/mail/nobody\n", AdminAddress="admin@example.net")
     relay.wait_line(r"aliases:1: “\|/usr/bin/robot --all” is left out: mail is not piped into commands")
-    relay.wait_line(r"aliases:2: “/dev/null” is left out: mail is not written to files")
+    relay.wait_line(r"aliases:2: “/var/mail/nobody” is left out: mail is not written to files")
     relay.sendmail("robot", "nobody")
     assert receiver.wait_messages(1)[0].recipients == ["admin@example.net"]
+
+
+def test_an_alias_to_dev_null_throws_mail_away(make_aliased, receiver):
+    relay = make_aliased("noise: /dev/null\nboth: noise, you@example.net\n", AdminAddress="admin@example.net")
+    relay.sendmail("noise", message="Subject: away\n\nhello\n")
+    relay.wait_line("mail for </dev/null> was not sent.*thrown away by an alias to /dev/null")
+    relay.wait_empty()
+    relay.sendmail("both", message="Subject: kept\n\nhello\n")
+    (got,) = receiver.wait_messages(1)
+    assert mail.subjects([got]) == ["kept"] and got.recipients == ["you@example.net"]
+    relay.wait_empty()
+    relay.sendmail("/dev/null", message="Subject: bare\n\nhello\n")
+    assert receiver.wait_messages(2)[1].recipients == ["admin@example.net"]
 
 
 def test_many_aliases_reach_many(make_aliased, receiver, tmp_path):

@@ -139,12 +139,22 @@ static void
 test_commands_and_files_lead_nowhere (Fixture *fixture, gconstpointer data)
 {
     expect_warning ("*/aliases:1: “|/bin/x” is left out: mail is not piped into commands*");
-    expect_warning ("*/aliases:2: “/dev/null” is left out: mail is not written to files*");
+    expect_warning ("*/aliases:2: “/var/x” is left out: mail is not written to files*");
     expect_warning ("*/aliases:1: “robot” leads nowhere, and is treated as if it had no alias*");
-    use_aliases (fixture, "robot: |/bin/x\nnobody: /dev/null, pi@x.example\n");
+    use_aliases (fixture, "robot: |/bin/x\nnobody: /var/x, pi@x.example\n");
     assert_all_told ();
     expect (fixture, "robot", "robot@example.org");
     expect (fixture, "nobody", "pi@x.example");
+}
+
+static void
+test_what_is_thrown_away_has_a_recipient_of_its_own (Fixture *fixture, gconstpointer data)
+{
+    use_aliases (fixture, "noise: /dev/null\nboth: noise, pi@x.example\n");
+    expect (fixture, "noise", "/dev/null");
+    expect (fixture, "both", "/dev/null pi@x.example");
+    expect (fixture, "/dev/null", "/dev/null@example.org");
+    expect (fixture, "/dev/null@example.net", "/dev/null@example.net");
 }
 
 static void
@@ -294,6 +304,7 @@ main (int argc, char **argv)
     add ("the-administrator-gets-what-has-no-alias", test_the_administrator_gets_what_has_no_alias,
          "AdminAddress=admin@example.com\n");
     add ("commands-and-files-lead-nowhere", test_commands_and_files_lead_nowhere, NULL);
+    add ("what-is-thrown-away-has-a-recipient-of-its-own", test_what_is_thrown_away_has_a_recipient_of_its_own, NULL);
     add ("loops-are-told-and-lose-no-mail", test_loops_are_told_and_lose_no_mail, NULL);
     add ("a-name-is-followed-once", test_a_name_is_followed_once, NULL);
     add ("files-are-included", test_files_are_included, NULL);

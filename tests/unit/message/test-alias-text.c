@@ -99,8 +99,15 @@ files_are_included (void)
 static void
 commands_and_files_are_left_out (void)
 {
-    expect ("a: |/bin/x\nb: \"|/bin/x -a, b\", pi\nc: /dev/null\nd: |\"/bin/y z\"\ne: :fail: gone\nf: :blackhole:\n",
+    expect ("a: |/bin/x\nb: \"|/bin/x -a, b\", pi\nc: /var/x\nd: |\"/bin/y z\"\ne: :fail: gone\nf: :blackhole:\n",
             "a:\nb: pi\nc:\nd:\ne:\nf:\nnote 1\nnote 2\nnote 3\nnote 4\nnote 5\nnote 6\n");
+}
+
+static void
+a_file_that_takes_everything_is_a_target (void)
+{
+    expect ("a: /dev/null\nb: \"/dev/null\", pi\nc: /dev/null/x\nd: /dev/full\n",
+            "a: /dev/null\nb: /dev/null pi\nc:\nd:\nnote 3\nnote 4\n");
 }
 
 static void
@@ -165,6 +172,7 @@ main (int argc, char **argv)
     TEST ("a-backslash-ends-the-search", a_backslash_ends_the_search);
     TEST ("files-are-included", files_are_included);
     TEST ("commands-and-files-are-left-out", commands_and_files_are_left_out);
+    TEST ("a-file-that-takes-everything-is-a-target", a_file_that_takes_everything_is_a_target);
     TEST ("what-makes-no-sense-is-a-fault-of-its-line", what_makes_no_sense_is_a_fault_of_its_line);
     TEST ("bytes-that-are-no-text-are-a-fault", bytes_that_are_no_text_are_a_fault);
     TEST ("a-long-list-is-read-in-linear-time", a_long_list_is_read_in_linear_time);
