@@ -89,6 +89,13 @@ take_helo (Import *import, const ImportLine *line)
     import_take (import, line, "Relay", "HostName", line->text);
 }
 
+/* Every machine is called that: mail from it could not be answered, and nullmailer's own is the machine's name then. */
+static gboolean
+is_every_machines (const gchar *name)
+{
+    return g_ascii_strcasecmp (name, "localhost") == 0 || g_ascii_strcasecmp (name, "localhost.localdomain") == 0;
+}
+
 /* A name without a dot gets the default domain. */
 static void
 take_default_host (Import *import, const ImportLine *line)
@@ -98,9 +105,14 @@ take_default_host (Import *import, const ImportLine *line)
     g_autofree gchar *domain = import_read_first (import, path);
     g_autofree gchar *full = NULL;
 
-    if (strchr (line->text, '.') == NULL && domain != NULL)
+    if (strchr (line->text, '.') == NULL && domain != NULL && !is_every_machines (line->text))
         full = g_strconcat (line->text, ".", domain, NULL);
-    import_take (import, line, "Relay", "Domain", full != NULL ? full : line->text);
+    if (is_every_machines (line->text))
+        import_note (
+            import, IMPORT_CHANGED, line, NULL,
+            "no domain that could be answered: addresses are completed with the name of this machine or in " MAIL_NAME);
+    else
+        import_take (import, line, "Relay", "Domain", full != NULL ? full : line->text);
 }
 
 static void

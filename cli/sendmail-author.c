@@ -3,8 +3,8 @@
 /*
  * The author of a message
  *
- * A program that calls sendmail rarely says who it is: the password database does. It is only asked where neither -f nor
- * the environment named a sender, for the look-up may be slow. In a container a user may have no entry there; then the environment
+ * A program that calls sendmail rarely says who it is: the password database does. It is only asked where -f did not
+ * name the sender, or the environment an author without a name, for the look-up may be slow. In a container a user may have no entry there; then the environment
  * is asked, and at last the number has to do, because a message without a proper sender is better than none.
  *
  * Nothing here is a matter of trust: who may send as whom is the relay's to decide, and it sees the calling user by
@@ -170,7 +170,7 @@ fill_in_from (SendmailAuthor *author, const SendmailEnvironment *environment, GE
         return TRUE;
 
     /* Another address is no other person. */
-    if (author->full_name == NULL)
+    if (author->full_name == NULL && !environment->nameless)
         fill_in_name (author);
     author->from = address_of (author, environment->user, environment->host, error);
     return author->from != NULL;

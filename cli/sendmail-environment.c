@@ -52,6 +52,8 @@ sendmail_environment_read (SendmailEnvironment *environment)
     environment->user = look_up ("NULLMAILER_USER", "MAILUSER");
     environment->host = look_up ("NULLMAILER_HOST", "MAILHOST");
     environment->name = look_up ("NULLMAILER_NAME", "MAILNAME");
+    environment->nameless =
+        environment->name == NULL && (g_getenv ("NULLMAILER_NAME") != NULL || g_getenv ("MAILNAME") != NULL);
     environment->sender_user = look_up ("NULLMAILER_SUSER", NULL);
     environment->sender_host = look_up ("NULLMAILER_SHOST", NULL);
     environment->flags = read_flags (look_up ("NULLMAILER_FLAGS", NULL));

@@ -15,6 +15,7 @@ typedef enum {
 typedef struct {
     const gchar *user;        /* (nullable) */
     const gchar *host;        /* (nullable) */
+    gboolean nameless;        /* it says that the author has no name */
     const gchar *name;        /* (nullable) the full name */
     const gchar *sender_user; /* (nullable) of the envelope's sender alone */
     const gchar *sender_host; /* (nullable) */

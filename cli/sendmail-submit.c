@@ -71,9 +71,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Submission, submission_clear)
 static gboolean
 fail_with_address (GError **error, const gchar *text, const MessageListEntry *entry)
 {
-    g_autofree gchar *quoted = message_error_quote (text + entry->start, entry->end - entry->start);
+    g_autofree gchar *reason = message_address_list_explain (text, entry);
 
-    g_set_error (error, SENDMAIL_ERROR, EX_DATAERR, "“%s” is not an address; nothing was sent", quoted);
+    g_set_error (error, SENDMAIL_ERROR, EX_DATAERR, "%s; nothing was sent", reason);
     return FALSE;
 }
 
@@ -185,6 +185,12 @@ read_head (Submission *submission, GError **error)
 }
 
 static gboolean
+starts_with_blank (const GString *text)
+{
+    return text->len > 0 && (text->str[0] == ' ' || text->str[0] == '\t');
+}
+
+static gboolean
 take_recipients (Submission *submission, MessageHeader *header, GError **error)
 {
     g_autoptr (GError) reason = NULL;
@@ -196,7 +202,10 @@ take_recipients (Submission *submission, MessageHeader *header, GError **error)
 
     if (submission->envelope->recipients->len == 0) {
         g_set_error (error, SENDMAIL_ERROR, EX_DATAERR,
-                     "no recipient is in the message's header: -t takes them from To, Cc and Bcc; nothing was sent");
+                     "no recipient is in the message's header: -t takes them from To, Cc and Bcc%s; nothing was sent",
+                     starts_with_blank (submission->head)
+                         ? "; the message has no header, because its first line starts with a blank"
+                         : "");
         return FALSE;
     }
 

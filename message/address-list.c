@@ -18,7 +18,9 @@
 #include <string.h>
 
 #include "message/address-list.h"
+#include "message/address.h"
 #include "message/encoded-word.h"
+#include "message/error.h"
 
 /* Of one entry; more are no trouble. */
 #define TOKENS_USUAL 16
@@ -342,4 +344,45 @@ message_address_list_parse (const gchar *text)
         if (token.kind == TOKEN_END)
             return entries;
     }
+}
+
+/* Whether there are addresses, two at least, and nothing but blanks between them. */
+static gboolean
+lacks_commas (const gchar *text)
+{
+    g_auto (GStrv) words = g_strsplit_set (text, " \t\r\n", -1);
+    guint addresses = 0;
+
+    for (guint i = 0; words[i] != NULL; i++) {
+        g_autofree gchar *address = NULL;
+
+        if (*words[i] == '\0')
+            continue;
+        address = message_address_parse (words[i], MESSAGE_PATH_UTF8, NULL);
+        if (address == NULL)
+            return FALSE;
+        addresses++;
+    }
+
+    return addresses > 1;
+}
+
+gchar *
+message_address_list_explain (const gchar *text, const MessageListEntry *entry)
+{
+    g_autofree gchar *own = g_strndup (text + entry->start, entry->end - entry->start);
+    g_autofree gchar *quoted = message_error_quote (own, strlen (own));
+    g_autofree gchar *address = NULL;
+    g_autoptr (GError) error = NULL;
+
+    if (lacks_commas (own))
+        return g_strdup_printf ("“%s” is not an address: a comma is missing between two", quoted);
+
+    /* One word alone is judged as the envelope's addresses are. */
+    if (strpbrk (own, " \t\r\n") == NULL)
+        address = message_address_parse (own, MESSAGE_PATH_BARE | MESSAGE_PATH_UTF8, &error);
+    if (error != NULL)
+        return g_strdup (error->message);
+
+    return g_strdup_printf ("“%s” is not an address", quoted);
 }

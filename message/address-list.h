@@ -29,3 +29,12 @@ typedef struct {
  * Returns: (transfer full) (element-type MessageListEntry): the entries in their order
  */
 GArray *message_address_list_parse (const gchar *text);
+
+/**
+ * message_address_list_explain:
+ * @text: what message_address_list_parse () read
+ * @entry: one of its entries, without an address
+ *
+ * Returns: (transfer full): a sentence that quotes the entry, and says what to write if that can be guessed
+ */
+gchar *message_address_list_explain (const gchar *text, const MessageListEntry *entry);

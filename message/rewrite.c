@@ -381,13 +381,12 @@ message_rewrite_submission (MessageHeader *header, const MessageRewrite *rewrite
 static gboolean
 add_recipient (MessageEnvelope *envelope, const MessageField *field, const MessageListEntry *entry, GError **error)
 {
-    g_autofree gchar *quoted = NULL;
+    g_autofree gchar *reason = NULL;
     g_autofree gchar *address = NULL;
 
     if (entry->address == NULL) {
-        quoted = message_error_quote (field->body + entry->start, entry->end - entry->start);
-        g_set_error (error, MESSAGE_ERROR, MESSAGE_ERROR_SYNTAX, "In the field %s: “%s” is not an address",
-                     field->name, quoted);
+        reason = message_address_list_explain (field->body, entry);
+        g_set_error (error, MESSAGE_ERROR, MESSAGE_ERROR_SYNTAX, "In the field %s: %s", field->name, reason);
         return FALSE;
     }
 

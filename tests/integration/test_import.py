@@ -107,7 +107,8 @@ def test_a_brief_account_is_of_what_has_to_be_known(machine):
     machine.file("/etc/nullmailer/sendtimeout", "60\n")
     machine.run("nullmailer", "--write", "--brief")
     assert "no counterpart" in machine.told and "1 taken" in machine.told and f"Wrote {machine.place}/postern.conf" in machine.told
-    assert "taken:" not in machine.told and "mailname" not in machine.told and "Next:" not in machine.told
+    assert "taken:" not in machine.told and "Next:" not in machine.told
+    assert "mailname" not in machine.told.partition("Wrote ")[0]
 
 
 def test_the_mail_system_is_found(machine):
@@ -146,6 +147,16 @@ def test_all_control_files_of_nullmailer(machine):
         "Queue": {"RetryFirst": "90s", "RetryLongest": "1d", "Lifetime": "7d"}}
     for lost in ("bounce@example.org", "3600", "id.example.org"):
         assert machine.fate(lost)[0].startswith("no counterpart")
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost.localdomain"])
+@pytest.mark.parametrize("domain", ["example.org", None])
+def test_a_default_host_that_every_machine_is_called_is_no_domain(machine, host, domain):
+    machine.file("/etc/nullmailer/remotes", "smtp.example.org smtp\n")
+    machine.file("/etc/nullmailer/defaulthost", f"{host}\n")
+    if domain is not None:
+        machine.file("/etc/nullmailer/defaultdomain", f"{domain}\n")
+    assert "Domain" not in machine.take("nullmailer").get("Relay", {})
 
 
 @pytest.mark.parametrize("options, expected", [

@@ -343,6 +343,9 @@ def test_null_sender_gets_no_author_from_here(stand_in):
 
 # What nullmailer's environment says.
 
+OWN_ENTRY = pwd.getpwuid(os.getuid())
+OWN_NAME = OWN_ENTRY.pw_gecos.split(",")[0].replace("&", OWN_ENTRY.pw_name.capitalize())
+
 
 def send_with(relay, *arguments, message=b"Subject: test\n\nhello\n", **environment_variables):
     call(relay, *arguments, message=message, **environment_variables)
@@ -355,7 +358,7 @@ def send_with(relay, *arguments, message=b"Subject: test\n\nhello\n", **environm
     ({"MAILUSER": "shop", "MAILHOST": "example.org", "MAILNAME": "Shop"}, "<shop@example.org>", "Shop <shop@example.org>"),
     ({"NULLMAILER_USER": "shop", "MAILUSER": "other", "NULLMAILER_NAME": ""}, "<shop>", "shop"),
     ({"NULLMAILER_USER": "shop", "NULLMAILER_HOST": "example.org", "NULLMAILER_SUSER": "bounces"},
-     "<bounces@example.org>", "shop@example.org"),
+     "<bounces@example.org>", f"{OWN_NAME} <shop@example.org>"),
     ({"NULLMAILER_NAME": "Größe", "NULLMAILER_USER": "shop"}, "<shop>", "=?UTF-8?Q?Gr=C3=B6=C3=9Fe?= <shop>"),
     ({"NULLMAILER_NAME": "Sh(op)", "NULLMAILER_USER": "shop", "NULLMAILER_FLAGS": "c"}, "<shop>", "shop (Sh\\(op\\))"),
 ])
@@ -363,6 +366,30 @@ def test_environment_names_the_author(stand_in, variables, sender, author):
     got = send_with(stand_in, "user@example.net", **variables)
     assert got["mail"].split()[0] == sender
     assert f"\r\nFrom: {author}\r\n" in got["content"].decode()
+
+
+def test_another_address_is_no_other_person(stand_in):
+    got = send_with(stand_in, "user@example.net", MAILUSER="shop", MAILHOST="example.org")
+    assert f"\r\nFrom: {OWN_NAME} <shop@example.org>\r\n" in got["content"].decode()
+
+
+@pytest.mark.parametrize("recipients, words", [
+    ("a@b.example d@e.example", "a comma is missing between two"),
+    ("<a@b.example> <d@e.example>", "a comma is missing between two"),
+    (".a@b.example", "only a quoted local part has it"),
+    ("a@b..example", "a part of its domain is empty"),
+])
+@pytest.mark.parametrize("of_header", [False, True])
+def test_a_recipient_that_is_none_is_explained(stand_in, recipients, words, of_header):
+    message = f"To: {recipients}\nSubject: x\n\nhello\n".encode()
+    arguments = ["-t"] if of_header else ["--", recipients]
+    told = call(stand_in, *arguments, message=message, status=65)
+    assert words in told and "nothing was sent" in told
+
+
+def test_a_header_that_begins_with_a_blank_is_explained(stand_in):
+    told = call(stand_in, "-t", message=b" To: you@example.net\nSubject: x\n\nhello\n", status=65)
+    assert "the message has no header, because its first line starts with a blank" in told
 
 
 def test_environment_does_not_outweigh_options_or_the_header(stand_in):
@@ -383,7 +410,7 @@ def test_environment_that_gives_no_address_is_refused(stand_in):
 def test_flags_of_the_environment_change_the_header(stand_in):
     message = b"FROM: x@y.example\nMessage-Id: <1@x>\nmessage-id: <2@x>\nSubject: test\n\nFrom: z\n"
     got = send_with(stand_in, "user@example.net", message=message, NULLMAILER_FLAGS="fis", NULLMAILER_USER="shop")
-    assert got["content"] == b"Subject: test\r\nFrom: shop\r\n\r\nFrom: z\r\n"
+    assert got["content"] == f"Subject: test\r\nFrom: {OWN_NAME} <shop>\r\n\r\nFrom: z\r\n".encode()
     message = b"From: x@y.example\nSubject: test\n\nhello\n"
     got = send_with(stand_in, "a@example.net", "root", message=message, NULLMAILER_FLAGS="t")
     assert b"\r\nTo: a@example.net,\r\n\troot\r\n\r\n" in got["content"]

@@ -58,6 +58,7 @@ def test_from_the_installation_to_the_purge(gate, provider):
     provider.start()
     told = apt(machine, "install", "/root/postern.deb")
     assert "nullmailer" not in told
+    assert "keeps it until “postern setup” is told where it goes" in told
     assert machine.run("cat", "/etc/postern/postern.conf").stdout == (machine.path("/usr/share/postern/postern.conf")
                                                                       .read_text(encoding="utf-8"))
     gate.postern("setup", f"--smarthost={WORLD_NAME}:{provider.port}", "--tls=starttls", f"--trust-file={AUTHORITY}",
@@ -100,6 +101,7 @@ def test_nullmailer_gives_way_and_its_configuration_and_queue_are_imported(gate,
     told = apt(machine, "install", "/root/postern.deb")
     assert "2 of 3 messages" in told and "damaged stays where it is" in told and "is left in" in told
     assert PASSWORD not in told and "The configuration is good" in told
+    assert "/etc/nullmailer/remotes still holds nullmailer's password" in told and "postern setup" not in told
     assert machine.run("ls", QUEUE).stdout == "damaged\n"
     assert machine.run("stat", "-c", "%U:%G %a", "/etc/postern/credentials/smarthost").stdout == "root:root 600\n"
     assert PASSWORD not in machine.run("cat", "/etc/postern/postern.conf").stdout
