@@ -9,6 +9,7 @@
 
 #include "config-rewrite.h"
 
+#include "config-schema.h"
 #include "small-file.h"
 
 #include <gio/gio.h>
@@ -16,6 +17,16 @@
 
 /* Some hundred thousand addresses. */
 #define TABLE_LONGEST_BYTES (16 * 1024 * 1024)
+
+static void
+complain (const ConfigFile *file, const gchar *key, const gchar *path, const gchar *reason, GPtrArray *problems)
+{
+    const ConfigGroup *group = config_file_group (file, "Rewrite");
+    const ConfigEntry *entry = config_group_entry (group, key);
+
+    config_schema_complain (problems, entry->place, group->name, key, "the table %s cannot be read: %s", path,
+                            reason);
+}
 
 /* Returns: (transfer full) (nullable): %NULL with a problem */
 static gchar *
@@ -32,7 +43,7 @@ read_text (const gchar *path, const gchar *key, ConfigFile *file, gsize *length,
 
     text = small_file_read (path, TABLE_LONGEST_BYTES, NULL, length, &error);
     if (text == NULL)
-        g_ptr_array_add (problems, g_strdup_printf ("%s: the table cannot be read: %s", path, error->message));
+        complain (file, key, path, error->message, problems);
     else if (g_utf8_validate (text, (gssize) *length, NULL))
         config_file_keep_copy (file, key, text);
     return g_steal_pointer (&text);

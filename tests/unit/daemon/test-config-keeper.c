@@ -175,7 +175,7 @@ test_tables_count_as_they_were (Fixture *fixture, gconstpointer data)
 
     remove_file (fixture, "senders");
     start (fixture);
-    assert_in_force (fixture, CONFIG_IN_FORCE_EARLIER, "senders: the table cannot be read");
+    assert_in_force (fixture, CONFIG_IN_FORCE_EARLIER, "senders cannot be read");
     g_assert_nonnull (fixture->config->sender_table);
 }
 
