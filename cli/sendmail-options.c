@@ -7,7 +7,7 @@
  * obeyed; what only steered a daemon that is not here (-C, -O, -X, -p, -d, most of -o) is accepted, for refusing it
  * would lose mail for nothing. Three things are refused: a letter that nobody knows, a value that makes no sense
  * where it matters (-N, -R, -V, -B), and the modes that this program has not (-bd, -bt, -bv): whoever asks for these
- * would wait for what never comes.
+ * would wait for what never comes. Of long options there are the two that people try on every program.
  *
  * The error modes: -oem and -oee would mail an error back and -oew write it to a terminal. There is nobody to mail
  * it by when the relay cannot be reached, so as with -oep the error is printed and the exit status tells; only -oeq
@@ -326,6 +326,28 @@ is_exims (gchar letter, const gchar *value)
     return letter == 'o' && g_strv_contains (names, value);
 }
 
+/* @word: behind "--" */
+static gboolean
+set_long_option (SendmailOptions *options, const gchar *word, GError **error)
+{
+    if (strcmp (word, "help") == 0)
+        options->mode = SENDMAIL_MODE_HELP;
+    else if (strcmp (word, "version") == 0)
+        options->mode = SENDMAIL_MODE_VERSION;
+    else
+        return fail (error, '-', word, "of long options there are --help and --version only");
+
+    return TRUE;
+}
+
+/* What a missing value would be, where people are known to mean something else. */
+static const gchar *
+missing_value (gchar letter)
+{
+    return letter == 'V' ? "its value, an envelope id, is missing; the version is told by --version"
+                         : "its value is missing";
+}
+
 /* Reads the letters behind a "-"; @next is the argument behind, or NULL; sets @took_next. */
 static gboolean
 parse_cluster (SendmailOptions *options, const gchar *letters, const gchar *next, gboolean *took_next, GError **error)
@@ -346,7 +368,7 @@ parse_cluster (SendmailOptions *options, const gchar *letters, const gchar *next
 
         if (kind == VALUE_NEEDED && *value == '\0') {
             if (next == NULL)
-                return fail (error, *letter, "", "its value is missing");
+                return fail (error, *letter, "", missing_value (*letter));
             value = next;
             *took_next = TRUE;
         }
@@ -373,6 +395,12 @@ parse_arguments (SendmailOptions *options, gint argc, gchar **argv, GError **err
 
         if (strcmp (argv[i], "--") == 0) {
             only_recipients = TRUE;
+            continue;
+        }
+
+        if (g_str_has_prefix (argv[i], "--")) {
+            if (!set_long_option (options, argv[i] + 2, error))
+                return FALSE;
             continue;
         }
 

@@ -5,11 +5,13 @@
 
 /* What sendmail is called for. */
 typedef enum {
-    SENDMAIL_MODE_SUBMIT, /* -bm, or nothing: a message on standard input */
-    SENDMAIL_MODE_SMTP,   /* -bs: SMTP on standard input and output */
-    SENDMAIL_MODE_LIST,   /* -bp, mailq: shows the queue */
-    SENDMAIL_MODE_RETRY,  /* -q: tries the queue again */
-    SENDMAIL_MODE_ALIASES /* -bi, newaliases: checks the alias file, there is no database to build */
+    SENDMAIL_MODE_SUBMIT,  /* -bm, or nothing: a message on standard input */
+    SENDMAIL_MODE_SMTP,    /* -bs: SMTP on standard input and output */
+    SENDMAIL_MODE_LIST,    /* -bp, mailq: shows the queue */
+    SENDMAIL_MODE_RETRY,   /* -q: tries the queue again */
+    SENDMAIL_MODE_ALIASES, /* -bi, newaliases: checks the alias file, there is no database to build */
+    SENDMAIL_MODE_HELP,    /* --help */
+    SENDMAIL_MODE_VERSION  /* --version */
 } SendmailMode;
 
 typedef struct {

@@ -126,7 +126,9 @@ start_envelope (Submission *submission, GError **error)
         return TRUE;
 
     g_set_error (error, SENDMAIL_ERROR, EX_USAGE,
-                 "no recipient is given: name one, or use -t to take those in the message's header");
+                 "no recipient is given: name one, or use -t to take those in the message's header%s%s%s",
+                 options->envid != NULL ? "; “" : "", options->envid != NULL ? options->envid : "",
+                 options->envid != NULL ? "” behind -V is an envelope id, and no recipient" : "");
     return FALSE;
 }
 

@@ -98,6 +98,22 @@ check_aliases (const SendmailOptions *options, GError **error)
     return FALSE;
 }
 
+static const gchar usage[] = "Usage: sendmail [OPTION…] [RECIPIENT…] < MESSAGE\n"
+                             "Hands a message to the mail relay. If it exits with 0 the message is safe there.\n"
+                             "\n"
+                             "  -t          take recipients from the header, too\n"
+                             "  -f SENDER   the envelope's sender\n"
+                             "  -F NAME     the name in a From: that is added\n"
+                             "  -i          a dot alone on a line does not end the message\n"
+                             "  -v          tell what happens\n"
+                             "  -bs         speak SMTP on standard input and output\n"
+                             "  -bp         list the queue, as mailq does\n"
+                             "  -q          try what is in the queue again\n"
+                             "  -bi         check the alias file, as newaliases does\n"
+                             "  --help, --version\n"
+                             "\n"
+                             "There are more in sendmail(1). What became of mail is told by postern.\n";
+
 static gboolean
 run (const SendmailOptions *options, GError **error)
 {
@@ -112,6 +128,12 @@ run (const SendmailOptions *options, GError **error)
         return become_postern ("retry", options->selection != NULL ? options->selection : "--all", error);
     case SENDMAIL_MODE_ALIASES:
         return check_aliases (options, error);
+    case SENDMAIL_MODE_HELP:
+        fputs (usage, stdout);
+        return TRUE;
+    case SENDMAIL_MODE_VERSION:
+        puts ("sendmail of Postern " POSTERN_VERSION);
+        return TRUE;
     }
 
     g_return_val_if_reached (FALSE);

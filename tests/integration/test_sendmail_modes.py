@@ -2,6 +2,11 @@
 """sendmail's other modes, with the real relay behind them."""
 
 import re
+import subprocess
+
+import pytest
+
+from relay import SENDMAIL, environment
 
 HEADING = "----Queue ID----- --Size-- ---Arrival Time---- --Sender/Recipient------"
 
@@ -128,3 +133,23 @@ def test_newaliases_without_aliases(make_relay):
     assert "no aliases are used" in relay.sendmail("-bi", "-C", relay.configuration_file, message="").stdout
     relay.configure("[Aliases\n")
     assert relay.sendmail("-bi", "-C", relay.configuration_file, message="", status=78).stdout
+
+
+# ---- what people try ----
+
+
+@pytest.mark.parametrize("arguments, status, words", [
+    (["--help"], 0, "Usage: sendmail"), (["--version"], 0, "sendmail of Postern"),
+    (["-V"], 64, "--version"), (["-V", "you@example.net"], 64, "“you@example.net” behind -V is an envelope id"),
+    (["--recipient=you@example.net"], 64, "--help and --version"), ([], 64, "no recipient is given: name one, or use -t"),
+])
+def test_each_gets_the_sentence_that_fits(arguments, status, words):
+    told = subprocess.run([SENDMAIL, *arguments], input="Subject: x\n\nx\n", capture_output=True, text=True, check=False,
+                          env=environment(POSTERN_SOCKET="/nonexistent"), timeout=60)
+    assert told.returncode == status and words in (told.stderr if status else told.stdout), told.stdout + told.stderr
+    assert (told.stdout if status else told.stderr) == ""
+
+
+def test_help_is_within_80_columns():
+    told = subprocess.run([SENDMAIL, "--help"], capture_output=True, text=True, check=True, env=environment())
+    assert all(len(line) <= 80 for line in told.stdout.splitlines())

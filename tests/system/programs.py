@@ -18,7 +18,7 @@ from layers import apt, kept_layer, root_above
 
 PACKAGES = [
     "apticron", "at", "bsd-mailx", "cron", "curl", "git", "git-email", "libemail-sender-perl", "libmime-lite-perl",
-    "libphp-phpmailer", "logwatch", "mdadm", "msmtp", "mutt", "node-nodemailer", "nodejs", "php-cli", "s-nail", "smartmontools",
+    "libphp-phpmailer", "logwatch", "mdadm", "monitoring-plugins-standard", "msmtp", "mutt", "node-nodemailer", "nodejs", "php-cli", "s-nail", "smartmontools",
     "swaks", "unattended-upgrades",
 ]
 

@@ -218,6 +218,17 @@ def test_unattended_upgrades(gate, send, upgradable):
     assert "mail-system-stand-in" in text_of(message)
 
 
+def test_check_mailq_counts_what_waits(gate):
+    """The plugin of Nagios, as sendmail(1) says to call it."""
+    gate.postern("pause")
+    for waiting, status, words in ((0, 0, "OK: postfix mailq reports queue is empty"), (1, 0, "OK: postfix mailq (1)"),
+                                   (2, 1, "WARNING: postfix mailq is 2"), (3, 2, "CRITICAL: postfix mailq is 3")):
+        if waiting:
+            gate.sendmail("you@example.net")
+        told = gate.machine.run("/usr/lib/nagios/plugins/check_mailq", "-M", "postfix", "-w", "2", "-c", "3", check=False)
+        assert told.returncode == status and words in told.stdout, told.stdout + told.stderr
+
+
 def test_a_hardened_service(send):
     """nullmailer 90: a set-id program could do nothing there."""
     received, message = send("""

@@ -219,8 +219,22 @@ unknown_options_are_refused (void)
 {
     expect_usage_error ("sendmail -z x");
     expect_usage_error ("sendmail -iz x");
-    expect_usage_error ("sendmail --help");
+    expect_usage_error ("sendmail --helpful");
+    expect_usage_error ("sendmail --to x");
     expect_usage_error ("sendmail -\xc3\xbc x");
+}
+
+static void
+long_options_are_the_two_that_people_try (void)
+{
+    g_autoptr (SendmailOptions) help = parse ("sendmail -t --help x");
+    g_autoptr (SendmailOptions) version = parse ("mailq --version");
+    g_autoptr (SendmailOptions) recipient = parse ("sendmail -- --help");
+
+    g_assert_cmpint (help->mode, ==, SENDMAIL_MODE_HELP);
+    g_assert_cmpint (version->mode, ==, SENDMAIL_MODE_VERSION);
+    g_assert_cmpint (recipient->mode, ==, SENDMAIL_MODE_SUBMIT);
+    g_assert_cmpuint (recipient->recipients->len, ==, 1);
 }
 
 static void
@@ -304,6 +318,8 @@ main (gint argc, gchar **argv)
                      values_of_exims_options_are_no_recipients);
     g_test_add_func ("/cli/sendmail-options/unknown-options-are-refused", unknown_options_are_refused);
     g_test_add_func ("/cli/sendmail-options/missing-values-are-refused", missing_values_are_refused);
+    g_test_add_func ("/cli/sendmail-options/long-options-are-the-two-that-people-try",
+                     long_options_are_the_two_that_people_try);
     g_test_add_func ("/cli/sendmail-options/senseless-values-are-refused", senseless_values_are_refused);
     g_test_add_func ("/cli/sendmail-options/envelope-id-is-xtext", envelope_id_is_xtext);
     g_test_add_func ("/cli/sendmail-options/only-quiet-silences-errors", only_quiet_silences_errors);
