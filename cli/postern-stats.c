@@ -63,7 +63,7 @@ format_number (guint64 number, Kind kind)
     case BYTES:
         return text_size (number);
     case TIME:
-        return number == 0 ? g_strdup ("-") : text_relative ((gint64) number, g_get_real_time ());
+        return number == 0 ? g_strdup ("none") : text_relative ((gint64) number, g_get_real_time ());
     }
     g_return_val_if_reached (NULL);
 }

@@ -202,6 +202,10 @@ def test_colours_are_for_terminals_only(waiting):
         assert "\x1b[" not in waiting.postern(*arguments, variables={"TERM": "xterm", "NO_COLOR": ""})
 
 
+def test_stats_of_an_empty_queue_have_no_oldest_message(waiting):
+    assert re.search(r"^ +none  oldest of them", waiting.postern("stats"), re.M)
+
+
 def test_status_says_what_to_do_without_a_smarthost(waiting):
     line = next(line for line in waiting.postern("status").splitlines() if line.startswith("Smarthost:"))
     assert "none" in line and "postern setup" in line
