@@ -5,8 +5,8 @@
  *
  * Addresses and replies come from anywhere. Shown as they are, an escape sequence in one could rewrite the screen,
  * and a right-to-left override could make one address look like another; so everything from outside passes
- * text_escape () on its way to a terminal. Only what is printed for programs (JSON, content) does not: there, it is
- * theirs to decide.
+ * text_escape () on its way to a terminal. In JSON the same characters are spelled in JSON's own way; only a message's
+ * content is printed as it is.
  *
  * Sizes and spans are rounded to what an eye takes in: two digits and a unit.
  */
@@ -16,28 +16,12 @@
 #include <pwd.h>
 #include <string.h>
 
+#include "message/printable.h"
 #include "output/output.h"
 #include "output/width.h"
 
 /* More than any mail waits; it keeps sums of spans far from their limits. */
 #define CENTURY_SECONDS (G_GINT64_CONSTANT (100) * 366 * 24 * 60 * 60)
-
-static gboolean
-is_harmless (gunichar c)
-{
-    switch (g_unichar_type (c)) {
-    case G_UNICODE_CONTROL:
-    case G_UNICODE_FORMAT: /* directions, joiners, tags */
-    case G_UNICODE_SURROGATE:
-    case G_UNICODE_PRIVATE_USE:
-    case G_UNICODE_UNASSIGNED:
-    case G_UNICODE_LINE_SEPARATOR:
-    case G_UNICODE_PARAGRAPH_SEPARATOR:
-        return FALSE;
-    default:
-        return TRUE;
-    }
-}
 
 static void
 append_character (GString *escaped, gunichar c)
@@ -48,7 +32,7 @@ append_character (GString *escaped, gunichar c)
         g_string_append (escaped, "\\r");
     else if (c == '\t')
         g_string_append (escaped, "\\t");
-    else if (is_harmless (c))
+    else if (message_is_harmless (c))
         g_string_append_unichar (escaped, c);
     else if (c < 0x80)
         g_string_append_printf (escaped, "\\x%02x", c);

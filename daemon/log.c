@@ -25,6 +25,8 @@
 #include <systemd/sd-journal.h>
 #include <unistd.h>
 
+#include "message/printable.h"
+
 #define FIELD_PREFIX "POSTERN_"
 
 /* LOG_ERR of syslog(3), as the journal's PRIORITY= has it */
@@ -45,14 +47,6 @@ static gsize
 field_length (const GLogField *field)
 {
     return field->length < 0 ? strlen (field->value) : (gsize) field->length;
-}
-
-/* Line and paragraph separators look like the end of a line to some readers; marks of direction can turn a line round. */
-static gboolean
-is_harmless (gunichar character)
-{
-    return character != 0x2028 && character != 0x2029 && g_unichar_isprint (character) &&
-           g_unichar_type (character) != G_UNICODE_FORMAT;
 }
 
 static void
@@ -88,7 +82,7 @@ append_character (GString *line, const gchar *text, const gchar *end)
 
     if (g_ascii_isprint (*text))
         g_string_append_printf (line, "\\%c", *text);
-    else if (n_bytes > 1 && is_harmless (character))
+    else if (n_bytes > 1 && message_is_harmless (character))
         g_string_append_len (line, text, (gssize) n_bytes);
     else
         append_escape (line, text, n_bytes);

@@ -4,11 +4,28 @@
  * Printable text
  *
  * Errors, logs and notices repeat what others wrote: a bad address, a server's reply. Whatever in it could start a
- * new line, forge a header field, drive a terminal, or break a reader that expects UTF-8 is spelled out, so that it
+ * new line, forge a header field, drive a terminal, turn a line round, or break a reader that expects UTF-8 is spelled out, so that it
  * is seen and does nothing.
  */
 
 #include "message/printable.h"
+
+gboolean
+message_is_harmless (gunichar character)
+{
+    switch (g_unichar_type (character)) {
+    case G_UNICODE_CONTROL:
+    case G_UNICODE_FORMAT: /* directions, joiners, tags */
+    case G_UNICODE_SURROGATE:
+    case G_UNICODE_PRIVATE_USE:
+    case G_UNICODE_UNASSIGNED:
+    case G_UNICODE_LINE_SEPARATOR:
+    case G_UNICODE_PARAGRAPH_SEPARATOR:
+        return FALSE;
+    default:
+        return TRUE;
+    }
+}
 
 static void
 append_bytes (GString *out, const gchar *bytes, gsize count)
@@ -38,7 +55,7 @@ append_character (GString *out, const gchar *text, gsize length, gunichar charac
 {
     if (character == '\t')
         g_string_append_c (out, ' ');
-    else if (g_unichar_iscntrl (character))
+    else if (!message_is_harmless (character))
         append_bytes (out, text, length);
     else if (character < 0x80 || utf8)
         g_string_append_len (out, text, (gssize) length);

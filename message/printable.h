@@ -4,6 +4,14 @@
 #include <glib.h>
 
 /**
+ * message_is_harmless:
+ *
+ * Returns: whether it may be shown as it is: no control character, and nothing that cannot be seen or turns the direction of
+ *     what is beside it, so that one address looks like another
+ */
+gboolean message_is_harmless (gunichar character);
+
+/**
  * message_printable:
  * @text: what somebody else wrote; need not be terminated, may hold any bytes
  * @length: bytes at @text

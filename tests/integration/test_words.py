@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the commands print, whatever it says: its characters, its width, and its options."""
 
+import json
 import re
 import subprocess
+import unicodedata
 
 import pytest
 
@@ -147,3 +149,43 @@ def test_the_manual_has_the_options_that_the_help_has():
                 assert f"Fl {letter} , Fl -{option}" in manual, f"{name}: -{letter}, --{option}"
     for letter, option in re.findall(r"Fl ([A-Za-z]) , Fl -([a-z-]+)", manual):
         assert option in short_options().get(letter, {}), f"the manual has -{letter}, --{option}"
+
+
+# ---- What cannot be seen ----
+
+# A direction, an isolate, a joiner, a tag beyond the first plane, a byte order mark, an escape of C1.
+UNSEEN = "\u202e\u2067\u200b\U000e0041\ufeff\u0085"
+
+
+def unseen_in(text):
+    return [c for c in text if unicodedata.category(c) in ("Cf", "Cc", "Co", "Cs", "Zl", "Zp") and c not in "\n"]
+
+
+def test_characters_that_cannot_be_seen_are_spelled_out(make_relay, receiver):
+    """In an address, and in what a server says; as text, and as JSON, which is read as the same text."""
+    address = f"a{UNSEEN[:4]}b@例え.example"
+    receiver.on("RCPT", f"451 4.7.1 later{UNSEEN[0]}!")
+    relay = make_relay(receiver)
+    relay.local_smtp().sendmail(address, ["one@example.net"], "Subject: x\n\nx\n", ["SMTPUTF8"])
+    relay.wait_line("has to wait")
+    (identifier,) = relay.postern("list", "--ids").split()
+    for command in (["list"], ["show", identifier], ["mailq"], ["status"], ["remotes"], ["stats"]):
+        told = relay.postern(*command)
+        assert not unseen_in(told), command
+    for command in (["list", "--json"], ["show", identifier, "--json"], ["status", "--json"], ["remotes", "--json"]):
+        told = relay.postern(*command)
+        assert not unseen_in(told), command
+        json.loads(told)
+    (row,) = json.loads(relay.postern("list", "--json"))
+    assert row["sender"] == address
+    assert not unseen_in(relay.log_text())
+
+
+def test_errors_spell_out_what_cannot_be_seen(make_relay):
+    relay = make_relay()
+    for command in (["show", f"x{UNSEEN}"], ["list", f"--remote=x{UNSEEN}", f"--recipient=x{UNSEEN}@"],
+                    ["remotes", f"--test=x{UNSEEN}"], ["hold", f"x{UNSEEN}"], ["redirect", "--all", f"--to=x{UNSEEN}"],
+                    [f"x{UNSEEN}"], ["list", f"--older={UNSEEN}"], ["import", f"x{UNSEEN}"], ["setup", f"--address=x{UNSEEN}"]):
+        told = relay.postern(*command, status=None)
+        assert told.returncode in (2, 3), command
+        assert told.stderr and not unseen_in(told.stderr + told.stdout), command
