@@ -16,6 +16,7 @@
 #include "postern-asked.h"
 #include "postern-command.h"
 #include "postern-filter.h"
+#include "postern-id.h"
 #include "postern-text.h"
 
 typedef struct {
@@ -165,7 +166,6 @@ run_act (const Act *act, GVariant *filter)
 static ExitCode
 parse_and_run (Act *act, int argc, char **argv)
 {
-    g_autoptr (GVariant) filter = NULL;
     gboolean chosen;
     ExitCode code;
 
@@ -181,19 +181,19 @@ parse_and_run (Act *act, int argc, char **argv)
     if (act->verb->redirects && act->to == NULL)
         return command_line_complain (act->line, "say where the messages are to go: --to=ADDRESS");
 
-    filter = filter_options_build (&act->filter, act->line);
-    if (filter == NULL)
+    if (!filter_options_read (&act->filter, act->line))
         return EXIT_USAGE;
-    g_variant_ref_sink (filter);
 
     code = command_line_connect (act->line);
+    if (code == EXIT_OK)
+        code = ids_complete (act->line, act->filter.everyone);
     if (code != EXIT_OK)
         return code;
     if (!is_sure (act)) {
         g_print ("Nothing was done.\n");
         return EXIT_FAILED;
     }
-    return run_act (act, filter);
+    return run_act (act, filter_options_build (&act->filter, act->line));
 }
 
 static ExitCode

@@ -65,7 +65,7 @@ add_text (GVariantBuilder *builder, const gchar *key, const gchar *value)
 }
 
 static gboolean
-add_user (GVariantBuilder *builder, const FilterOptions *options, const CommandLine *line)
+read_user (FilterOptions *options, const CommandLine *line)
 {
     const struct passwd *entry;
     guint64 uid;
@@ -81,12 +81,12 @@ add_user (GVariantBuilder *builder, const FilterOptions *options, const CommandL
         return FALSE;
     }
 
-    g_variant_builder_add (builder, "{sv}", "user", g_variant_new_uint32 ((guint32) uid));
+    options->uid = (guint32) uid;
     return TRUE;
 }
 
 static gboolean
-add_age (GVariantBuilder *builder, const FilterOptions *options, const CommandLine *line)
+read_age (FilterOptions *options, const CommandLine *line)
 {
     gint64 age;
 
@@ -97,9 +97,14 @@ add_age (GVariantBuilder *builder, const FilterOptions *options, const CommandLi
         return FALSE;
     }
 
-    g_variant_builder_add (builder, "{sv}", "before",
-                           g_variant_new_uint64 ((guint64) MAX (1, g_get_real_time () - age)));
+    options->before_usec = (guint64) MAX (1, g_get_real_time () - age);
     return TRUE;
+}
+
+gboolean
+filter_options_read (FilterOptions *options, const CommandLine *line)
+{
+    return read_user (options, line) && read_age (options, line);
 }
 
 GVariant *
@@ -107,9 +112,10 @@ filter_options_build (const FilterOptions *options, const CommandLine *line)
 {
     g_auto (GVariantBuilder) builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE_VARDICT);
 
-    if (!add_user (&builder, options, line) || !add_age (&builder, options, line))
-        return NULL;
-
+    if (options->user != NULL)
+        g_variant_builder_add (&builder, "{sv}", "user", g_variant_new_uint32 (options->uid));
+    if (options->older != NULL)
+        g_variant_builder_add (&builder, "{sv}", "before", g_variant_new_uint64 (options->before_usec));
     add_text (&builder, "state", options->state);
     add_text (&builder, "sender", options->sender);
     add_text (&builder, "recipient", options->recipient);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "journal/reader.h"
+#include "postern-id.h"
 #include "postern-text.h"
 
 #define SERVICE_NAME "org.postern.Journal1"
@@ -136,6 +137,46 @@ journal_story (Journal *journal, const gchar *id, ExitCode *code)
         return NULL;
     }
     return g_variant_ref_sink (story);
+}
+
+/* Returns: (transfer full) (nullable): the ids that begin so; NULL, and it was told */
+static gchar **
+find_ids (Journal *journal, const gchar *beginning, ExitCode *code)
+{
+    g_autoptr (GError) error = NULL;
+    g_autoptr (GVariant) reply = NULL;
+    gchar **ids = NULL;
+
+    if (journal->reader != NULL) {
+        ids = journal_reader_complete (journal->reader, beginning, IDS_NAMED_MOST + 1, &error);
+        if (ids == NULL)
+            *code = explain (error);
+        return ids;
+    }
+
+    reply = call (journal, "CompleteId", g_variant_new ("(sb)", beginning, journal->everyone), "(as)", code);
+    if (reply != NULL)
+        g_variant_get (reply, "(^as)", &ids);
+    return ids;
+}
+
+gchar *
+journal_complete (Journal *journal, const gchar *word, ExitCode *code)
+{
+    g_autofree gchar *beginning = g_ascii_strdown (word, -1);
+    g_auto (GStrv) ids = NULL;
+
+    if (!id_is_short (word))
+        return g_strdup (word);
+
+    ids = find_ids (journal, beginning, code);
+    if (ids == NULL)
+        return NULL;
+    if (ids[0] != NULL && ids[1] != NULL) {
+        *code = id_complain_ambiguous (word, (const gchar *const *) ids);
+        return NULL;
+    }
+    return g_strdup (ids[0] != NULL ? ids[0] : word); /* what is not known is told of by its name */
 }
 
 gchar **

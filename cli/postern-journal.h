@@ -33,6 +33,9 @@ void journal_free (Journal *journal);
 /* Returns: (transfer full): JOURNAL_STORY_TYPE; %NULL, and it was told, with the exit code in @code */
 GVariant *journal_story (Journal *journal, const gchar *id, ExitCode *code);
 
+/* Returns: (transfer full): the id that begins so; %NULL, and it was told, with the exit code in @code */
+gchar *journal_complete (Journal *journal, const gchar *word, ExitCode *code);
+
 /* Returns: (transfer full): ids as journal_reader_find () does; %NULL, and it was told, with the exit code in @code */
 gchar **journal_find (Journal *journal, const gchar *what, guint64 since_usec, guint most, gboolean *is_all,
                       ExitCode *code);

@@ -12,6 +12,7 @@
 #include "output/output.h"
 #include "postern-command.h"
 #include "postern-filter.h"
+#include "postern-id.h"
 #include "postern-json.h"
 #include "postern-rows.h"
 #include "postern-table.h"
@@ -191,10 +192,16 @@ finish (const List *list)
 }
 
 static ExitCode
-run_list (List *list, GVariant *filter)
+run_list (List *list)
 {
     g_autoptr (GError) error = NULL;
-    g_autoptr (Rows) rows = rows_open (list->line->client, filter, &error);
+    g_autoptr (Rows) rows = NULL;
+    ExitCode code = ids_complete (list->line, list->filter.everyone);
+
+    if (code != EXIT_OK)
+        return code;
+
+    rows = rows_open (list->line->client, filter_options_build (&list->filter, list->line), &error);
 
     if (rows == NULL || !print_rows (list, rows, &error))
         return client_explain (list->line->client, error);
@@ -205,7 +212,6 @@ run_list (List *list, GVariant *filter)
 static ExitCode
 parse_and_run (List *list, int argc, char **argv)
 {
-    g_autoptr (GVariant) filter = NULL;
     ExitCode code;
 
     if (!command_line_parse (list->line, argc, argv))
@@ -213,13 +219,11 @@ parse_and_run (List *list, int argc, char **argv)
     if (list->limit < 0)
         return command_line_complain (list->line, "--limit must not be negative");
 
-    filter = filter_options_build (&list->filter, list->line);
-    if (filter == NULL)
+    if (!filter_options_read (&list->filter, list->line))
         return EXIT_USAGE;
-    g_variant_ref_sink (filter);
 
     code = command_line_connect (list->line);
-    return code == EXIT_OK ? run_list (list, filter) : code;
+    return code == EXIT_OK ? run_list (list) : code;
 }
 
 ExitCode

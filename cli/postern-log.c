@@ -27,7 +27,8 @@ tell_stories (const CommandLine *line, Journal *journal, gchar **ids)
 
     json_builder_begin_array (builder);
     for (guint i = 0; ids[i] != NULL; i++) {
-        g_autoptr (GVariant) story = journal_story (journal, ids[i], &code);
+        g_autofree gchar *id = journal_complete (journal, ids[i], &code);
+        g_autoptr (GVariant) story = id == NULL ? NULL : journal_story (journal, id, &code);
 
         if (story == NULL)
             return code;
@@ -37,9 +38,9 @@ tell_stories (const CommandLine *line, Journal *journal, gchar **ids)
             g_printerr ("postern: the journal knows nothing of a message %s\n", escaped);
             code = EXIT_NOT_FOUND;
         } else if (line->json) {
-            story_add_json (builder, ids[i], story);
+            story_add_json (builder, id, story);
         } else {
-            story_print (ids[i], story);
+            story_print (id, story);
         }
     }
     json_builder_end_array (builder);

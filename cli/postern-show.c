@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "postern-command.h"
+#include "postern-id.h"
 #include "postern-json.h"
 #include "postern-properties.h"
 #include "postern-style.h"
@@ -332,11 +333,16 @@ static ExitCode
 run_show (const Show *show)
 {
     g_autoptr (GError) error = NULL;
-    g_autoptr (GVariant) reply = client_call_manager (show->line->client, "GetMessage",
-                                                      g_variant_new ("(s)", show->line->words[0]), "(o)", &error);
+    g_autoptr (GVariant) reply = NULL;
     g_autoptr (GVariant) properties = NULL;
+    ExitCode code = ids_complete (show->line, FALSE);
     const gchar *path;
 
+    if (code != EXIT_OK)
+        return code;
+
+    reply = client_call_manager (show->line->client, "GetMessage", g_variant_new ("(s)", show->line->words[0]), "(o)",
+                                 &error);
     if (reply == NULL)
         return client_explain (show->line->client, error);
 

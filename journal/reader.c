@@ -335,3 +335,61 @@ journal_reader_find (JournalReader *reader, const gchar *what, guint64 since_use
     }
     return take_sorted (seen);
 }
+
+/* ---- Beginnings of ids ---- */
+
+/* The values that the journal has of the field, whoever wrote them: to be looked at again. */
+static int
+gather_ids (JournalReader *reader, const gchar *beginning, GHashTable *seen)
+{
+    const gsize name = strlen ("POSTERN_QUEUE_ID=");
+    const void *data;
+    size_t length;
+    int result = sd_journal_query_unique (reader->journal, "POSTERN_QUEUE_ID");
+
+    if (result < 0)
+        return result;
+
+    SD_JOURNAL_FOREACH_UNIQUE (reader->journal, data, length)
+    {
+        g_autofree gchar *id = length > name ? g_strndup ((const gchar *) data + name, length - name) : NULL;
+
+        if (id != NULL && g_str_has_prefix (id, beginning))
+            g_hash_table_add (seen, g_steal_pointer (&id));
+    }
+    return 0;
+}
+
+/* Whether there is an entry of it that counts. */
+static int
+has_story (JournalReader *reader, const gchar *id)
+{
+    int result = find_story (reader, id);
+
+    return result < 0 ? result : sd_journal_next (reader->journal);
+}
+
+gchar **
+journal_reader_complete (JournalReader *reader, const gchar *beginning, guint most, GError **error)
+{
+    g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr (GStrvBuilder) found = g_strv_builder_new ();
+    g_auto (GStrv) candidates = NULL;
+    int result = gather_ids (reader, beginning, seen);
+    guint n = 0;
+
+    candidates = take_sorted (seen);
+    for (guint i = 0; result >= 0 && candidates[i] != NULL && n < most; i++) {
+        result = has_story (reader, candidates[i]);
+        if (result > 0) {
+            g_strv_builder_add (found, candidates[i]);
+            n++;
+        }
+    }
+
+    if (result < 0) {
+        fail (result, error);
+        return NULL;
+    }
+    return g_strv_builder_end (found);
+}

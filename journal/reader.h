@@ -51,6 +51,17 @@ void journal_reader_free (JournalReader *reader);
 GVariant *journal_reader_story (JournalReader *reader, const gchar *id, GError **error);
 
 /**
+ * journal_reader_complete:
+ * @beginning: of a queue id, in lower case
+ * @most: how many at most
+ *
+ * Finds the messages whose ids begin so, by what the journal has of them.
+ *
+ * Returns: (transfer full): queue ids, in their order; %NULL with an error
+ */
+gchar **journal_reader_complete (JournalReader *reader, const gchar *beginning, guint most, GError **error);
+
+/**
  * journal_reader_find:
  * @what: an address, of a sender or a recipient; or a Message-ID, with or without its angle brackets
  * @since_usec: since the epoch; 0: whatever the journal has

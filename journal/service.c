@@ -34,6 +34,9 @@
 /* As the relay lists: a reply of moderate size. */
 #define FIND_MOST 1000
 
+/* More that begin alike are not told apart by reading them. */
+#define COMPLETE_MOST 10
+
 /* Somebody who asks often asks again within this; and it costs little to start. */
 #define IDLE_SECONDS 30
 
@@ -177,6 +180,21 @@ answer_find (Call *call, gint64 submitter)
 }
 
 static void
+answer_complete (Call *call, gint64 submitter)
+{
+    g_autoptr (GError) error = NULL;
+    g_autoptr (JournalReader) reader = open_reader (call, submitter, &error);
+    g_auto (GStrv) ids = NULL;
+
+    if (reader != NULL)
+        ids = journal_reader_complete (reader, call->words, COMPLETE_MOST, &error);
+    if (ids == NULL)
+        refuse (call, BUS_ERROR_FAILED, "%s", error->message);
+    else
+        return_value (call, g_variant_new ("(^as)", ids));
+}
+
+static void
 on_identified (gint64 uid, const GError *error, gpointer user_data)
 {
     Call *call = user_data;
@@ -205,6 +223,9 @@ on_method_call (GDBusConnection *connection, const gchar *sender, const gchar *p
     if (g_str_equal (method, "GetStory")) {
         call->answer = answer_story;
         g_variant_get (parameters, "(&s)", &call->words);
+    } else if (g_str_equal (method, "CompleteId")) {
+        call->answer = answer_complete;
+        g_variant_get (parameters, "(&sb)", &call->words, &call->everyone);
     } else {
         call->answer = answer_find;
         g_variant_get (parameters, "(&stub)", &call->words, &call->since_usec, &call->limit, &call->everyone);

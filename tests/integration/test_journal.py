@@ -148,6 +148,28 @@ def test_entries_of_other_programs_do_not_count(folder):
     assert "forged" not in story and "Recipients: 1 delivered" in story
 
 
+@pytest.mark.parametrize("beginning", ["0a", "0A", "0aaaaaaaaaaa", "0aaaaaaaaaaaa"])
+def test_the_beginning_of_an_id_is_an_id(folder, beginning):
+    told = run("log", f"--directory={folder}", beginning)
+    assert told.splitlines()[0] == "0aaaaaaaaaaaa" and "forged" not in told
+    assert json.loads(run("log", "--json", f"--directory={folder}", beginning))[0]["id"] == "0aaaaaaaaaaaa"
+
+
+def test_what_several_ids_begin_with_is_refused(folder):
+    told = run("log", f"--directory={folder}", "0", status=2)
+    assert "0aaaaaaaaaaaa, 0bbbbbbbbbbbb; write more of it" in told
+
+
+def test_what_no_id_begins_with_is_told(folder):
+    assert "knows nothing of a message 0c" in run("log", f"--directory={folder}", "0c", status=3)
+
+
+def test_an_id_that_only_others_wrote_is_none(tmp_path):
+    journal = journalfile.write(tmp_path / "other.journal", [event("QUEUED", "0ccccccccccc0", "a forged entry")],
+                                unit="evil.service")
+    assert "knows nothing" in run("log", f"--file={journal}", "0c", status=3)
+
+
 def test_a_story_whose_beginning_is_gone(tmp_path):
     journal = journalfile.write(tmp_path / "a.journal", [
         event("DELIVERED", "0aaaaaaaaaaaa", "delivered to <a@example.net>", recipient="a@example.net")])
@@ -210,6 +232,7 @@ def test_a_user_hears_of_the_own_mail(system):
     assert "delivered to <a@example.net>" in story and "forged" not in story
     told = json.loads(as_nobody(system, "trace", "--json", "a@example.net"))
     assert [story["id"] for story in told] == ["0aaaaaaaaaaaa"]
+    assert as_nobody(system, "log", "0").splitlines()[0] == "0aaaaaaaaaaaa", "others' ids do not count"
 
 
 @needs_root
@@ -238,7 +261,8 @@ def test_polkit_opens_others_mail(system):
 def test_root_hears_of_all_mail(system):
     bus = f"--bus={system.address}"  # another bus than the system's: the service on it is asked, whoever asks
     assert "queued mail of <n@" in run(bus, "log", "0aaaaaaaaaaaa")
-    assert "queued mail of <root@" in run(bus, "log", "0bbbbbbbbbbbb")
+    assert "queued mail of <root@" in run(bus, "log", "0b")
+    assert "several ids: 0aaaaaaaaaaaa, 0bbbbbbbbbbbb" in run(bus, "log", "0", status=2)
     assert "knows nothing" in run(bus, "log", "0neverwas0000", status=3)
 
 

@@ -206,6 +206,60 @@ def test_stats_of_an_empty_queue_have_no_oldest_message(waiting):
     assert re.search(r"^ +none  oldest of them", waiting.postern("stats"), re.M)
 
 
+# ---- ids ----
+
+
+def distinct(relay, count):
+    """Messages, and for each what tells its id from the others."""
+    for _ in range(count):
+        relay.send()
+    ids = [row["id"] for row in relay.queue()]
+    shortest = {}
+    for identifier in ids:
+        length = next(n for n in range(1, 14) if sum(other.startswith(identifier[:n]) for other in ids) == 1)
+        shortest[identifier] = identifier[:length]
+    return shortest
+
+
+def test_the_beginning_of_an_id_is_an_id(waiting):
+    for identifier, beginning in distinct(waiting, 5).items():
+        for word in (beginning, beginning.upper(), identifier[:-1], identifier):
+            assert waiting.postern("list", "--ids", word) == identifier + "\n"
+            assert identifier in waiting.postern("show", word).splitlines()[0]
+        for verb, words in (("hold", []), ("release", []), ("retry", []), ("redirect", ["--to=x@example.com"]),
+                            ("delete", [])):
+            assert "1 message." in waiting.postern(verb, beginning, *words)
+        assert identifier not in [row["id"] for row in waiting.queue()]
+        waiting.send()
+
+
+def test_several_beginnings_at_once(waiting):
+    assert waiting.postern("hold", *distinct(waiting, 4).values()) == "Held 4 messages.\n"
+
+
+def test_a_beginning_of_several_ids_means_none_of_them(waiting):
+    first, *_, last = ids = list(distinct(waiting, 7))
+    common = os.path.commonprefix([first, last])
+    for verb, words in (("delete", []), ("bounce", []), ("show", []), ("list", []), ("redirect", ["--to=x@example.com"])):
+        told = waiting.postern(verb, common, *words, status=USAGE)
+        assert f"“{common}” is the beginning of several ids" in told.stderr and "write more" in told.stderr
+        assert first in told.stderr and "and others" in told.stderr and told.stderr.count(common) == 6
+    assert [row["id"] for row in waiting.queue()] == ids
+    assert waiting.postern("delete", first, common, status=USAGE).stdout == "", "nothing is done before all are known"
+    assert len(waiting.queue()) == 7
+
+
+@pytest.mark.parametrize("word", ["zz", "0000", "7zzzzzzzzzzz", "0"])
+def test_a_beginning_of_no_id_is_told(waiting, word):
+    told = waiting.postern("delete", word, status=None)
+    assert told.returncode in (USAGE, NOT_FOUND) and f"“{word}”" in told.stderr
+
+
+def test_sendmail_takes_the_beginning_of_an_id(waiting):
+    (beginning,) = distinct(waiting, 1).values()
+    assert "Retrying 1 message" in waiting.sendmail(f"-qI{beginning}", message="").stdout
+
+
 def test_status_says_what_to_do_without_a_smarthost(waiting):
     line = next(line for line in waiting.postern("status").splitlines() if line.startswith("Smarthost:"))
     assert "none" in line and "postern setup" in line
