@@ -91,7 +91,7 @@ def test_nullmailer_75_one_stuck_delivery_holds_up_nothing_else(make_relay, make
     assert mail.subjects(receiver.wait_messages(20)) == [f"number {number:02}" for number in range(20)]
 
     # And the one that is stuck has a deadline.
-    relay.wait_line("has to wait, deferred .*the end of the content was not answered within 5 seconds")
+    relay.wait_line("has to wait, deferred:.*the end of the content was not answered within 5 seconds")
     assert "stuck" in mail.subjects(receiver.wait_messages(21))
     never.set()
 

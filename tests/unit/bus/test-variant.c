@@ -126,10 +126,10 @@ test_properties_have_the_types_of_the_description (void)
         const gchar *name;
         const gchar *type;
     } wanted[] = {
-        {"Id", "s"},       {"State", "s"},       {"Reason", "s"},  {"Sender", "s"},   {"Recipients", "a(ssutsss)"},
-        {"Pending", "u"},  {"Size", "t"},        {"Arrived", "t"}, {"User", "x"},     {"NextAttempt", "t"},
-        {"Attempts", "u"}, {"Peer", "s"},        {"Helo", "s"},    {"Protocol", "s"}, {"EnvelopeId", "s"},
-        {"SmtpUtf8", "b"}, {"History", "a(ts)"},
+        {"Id", "s"},       {"State", "s"},       {"Reason", "s"},     {"Sender", "s"},   {"Recipients", "a(ssutsss)"},
+        {"Pending", "u"},  {"Size", "t"},        {"Arrived", "t"},    {"User", "x"},     {"NextAttempt", "t"},
+        {"Attempts", "u"}, {"Peer", "s"},        {"Helo", "s"},       {"Protocol", "s"}, {"EnvelopeId", "s"},
+        {"SmtpUtf8", "b"}, {"History", "a(ts)"}, {"DecidedBy", "as"},
     };
     Sample sample;
     g_autoptr (GVariant) all = NULL;
@@ -162,6 +162,25 @@ test_recipients_tell_what_became_of_each (void)
     g_assert_cmpstr (text, ==,
                      "[('one@example.net', 'delivered', 1, 5, 'mx:25', '2.0.0', '250 ok'), "
                      "('two@example.net', 'pending', 3, 0, '', '', '451 caf\357\277\275')]");
+    sample_clear (&sample);
+}
+
+static void
+test_each_reply_says_whose_it_is (void)
+{
+    Sample sample;
+
+    sample_init (&sample);
+    for (guint ours = 0; ours < 2; ours++) {
+        g_autoptr (GVariant) deciders = NULL;
+        g_autofree gchar *text = NULL;
+
+        sample.recipients[0].is_ours = ours == 1;
+        sample.recipients[1].reply = NULL;
+        deciders = g_variant_ref_sink (bus_variant_property (&sample.message, "DecidedBy"));
+        text = g_variant_print (deciders, FALSE);
+        g_assert_cmpstr (text, ==, ours == 1 ? "['relay', '']" : "['remote', '']");
+    }
     sample_clear (&sample);
 }
 
@@ -221,6 +240,7 @@ main (int argc, char **argv)
     g_test_add_func ("/bus/variant/properties-have-the-types-of-the-description",
                      test_properties_have_the_types_of_the_description);
     g_test_add_func ("/bus/variant/recipients-tell-what-became-of-each", test_recipients_tell_what_became_of_each);
+    g_test_add_func ("/bus/variant/each-reply-says-whose-it-is", test_each_reply_says_whose_it_is);
     g_test_add_func ("/bus/variant/each-remote-has-a-path-of-its-own", test_each_remote_has_a_path_of_its_own);
     g_test_add_func ("/bus/variant/errors-have-names-that-are-a-contract",
                      test_errors_have_names_that_are_a_contract);
