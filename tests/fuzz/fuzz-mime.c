@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * A fuzzer of the conversion to 7-bit
+ * A fuzzer of the conversion
  *
- * However a message is cut into pieces, the survey comes to the same and the conversion to the same bytes. What comes out is
- * ASCII, needs no conversion itself, and has the same parts: each decodes to what it was.
+ * However a message is cut into pieces, and whatever a server demands, the survey comes to the same and the conversion to the
+ * same bytes. What comes out is ASCII where it is said to be, does not change when it is converted again, and has the same
+ * parts: each decodes to what it was.
  *
  * The first byte of an input is the size of the pieces. A lone LF in it stands for CRLF, as all content has.
  */
@@ -139,9 +140,10 @@ decode (const GString *content)
 /* ---- The conversion ---- */
 
 static MessageSurvey *
-survey_in_pieces (const GString *content, gsize step, MessageConversion *conversion, const gchar **reason)
+survey_in_pieces (const GString *content, MessageDemands demands, gsize step, MessageConversion *conversion,
+                  const gchar **reason)
 {
-    MessageSurvey *survey = message_survey_new (MESSAGE_DEMAND_NO_UTF8 | MESSAGE_DEMAND_ASCII);
+    MessageSurvey *survey = message_survey_new (demands);
 
     for (gsize at = 0; at < content->len; at += step) {
         g_autofree gchar *piece = g_memdup2 (content->str + at, MIN (step, content->len - at));
@@ -168,7 +170,7 @@ convert_in_pieces (const MessageSurvey *survey, const GString *content, gsize st
 }
 
 static void
-check_converted (const GString *content, const GString *converted)
+check_converted (const GString *content, const GString *converted, MessageDemands demands)
 {
     g_autoptr (GString) before = decode (content);
     g_autoptr (GString) after = decode (converted);
@@ -176,18 +178,20 @@ check_converted (const GString *content, const GString *converted)
     MessageConversion conversion;
     const gchar *reason;
 
-    g_assert_false (message_has_8bit (converted->str, converted->len));
-    survey = survey_in_pieces (converted, converted->len, &conversion, &reason);
-    g_assert_cmpint (conversion, ==, MESSAGE_CONVERSION_NEEDLESS);
+    survey = survey_in_pieces (converted, demands, converted->len, &conversion, &reason);
+    if (conversion != MESSAGE_CONVERSION_NEEDLESS) {
+        g_autoptr (GString) again = NULL;
+
+        g_assert_cmpint (conversion, ==, MESSAGE_CONVERSION_POSSIBLE);
+        again = convert_in_pieces (survey, converted, converted->len);
+        fuzz_assert_same (converted->str, converted->len, again->str, again->len);
+    }
     fuzz_assert_same (before->str, before->len, after->str, after->len);
 }
 
-int
-LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
+static void
+try_demands (const GString *content, MessageDemands demands, gsize step)
 {
-    FuzzInput input = {data, size};
-    gsize step = 1 + fuzz_digit (&input);
-    g_autoptr (GString) content = read_content (&input);
     g_autoptr (MessageSurvey) survey = NULL;
     g_autoptr (MessageSurvey) other = NULL;
     g_autoptr (GString) converted = NULL;
@@ -195,20 +199,37 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     MessageConversion conversion, other_conversion;
     const gchar *reason, *other_reason;
 
-    if (size <= SETTINGS_BYTES)
-        return 0;
-
-    survey = survey_in_pieces (content, content->len, &conversion, &reason);
-    other = survey_in_pieces (content, step, &other_conversion, &other_reason);
+    survey = survey_in_pieces (content, demands, content->len, &conversion, &reason);
+    other = survey_in_pieces (content, demands, step, &other_conversion, &other_reason);
     g_assert_cmpint (conversion, ==, other_conversion);
     g_assert_cmpstr (reason, ==, other_reason);
     if (conversion != MESSAGE_CONVERSION_POSSIBLE)
-        return 0;
+        return;
 
     converted = convert_in_pieces (survey, content, content->len);
     by_pieces = convert_in_pieces (other, content, step);
     fuzz_assert_same (converted->str, converted->len, by_pieces->str, by_pieces->len);
-    check_converted (content, converted);
+    if (!message_survey_stays_8bit (survey))
+        g_assert_false (message_has_8bit (converted->str, converted->len));
+    check_converted (content, converted, demands);
+}
+
+int
+LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
+{
+    static const MessageDemands demands[] = {0, MESSAGE_DEMAND_NO_UTF8, MESSAGE_DEMAND_NO_UTF8 | MESSAGE_DEMAND_ASCII,
+                                             MESSAGE_DEMAND_NO_UTF8 | MESSAGE_DEMAND_MAY_BE_UTF8,
+                                             MESSAGE_DEMAND_NO_UTF8 | MESSAGE_DEMAND_ASCII |
+                                                 MESSAGE_DEMAND_MAY_BE_UTF8};
+    FuzzInput input = {data, size};
+    gsize step = 1 + fuzz_digit (&input);
+    g_autoptr (GString) content = read_content (&input);
+
+    if (size <= SETTINGS_BYTES)
+        return 0;
+
+    for (guint i = 0; i < G_N_ELEMENTS (demands); i++)
+        try_demands (content, demands[i], step);
 
     return 0;
 }
