@@ -12,7 +12,8 @@
  *
  * The server may close a kept session at any time, also at the moment when a message is sent over it. If a session
  * that has carried messages before ends without a word about this one, the message goes back as if nothing had
- * happened, and takes another session.
+ * happened, and takes another session. So it does if the session ended because there were too many recipients; it is sent to
+ * fewer at a time then.
  *
  * A server that answers a message with 530 wants a login that the configuration does not give. That is the
  * configuration's fault: the remote goes down, the message is unharmed.
@@ -179,20 +180,22 @@ on_result (guint recipient, const SmtpReply *reply, gpointer user_data)
     delivery_attempt_answer (session->attempt, recipient, reply);
 }
 
-/* The session may have shown how many recipients there may be. */
-static void
+/* The session may have shown how many recipients there may be. Returns: whether that is news, and fewer than it had before */
+static gboolean
 learn_portion (Session *session)
 {
     DeliveryRemote *self = session->remote;
     guint most = delivery_connection_recipients_most (session->connection);
 
     if (most == session->recipients_most)
-        return;
+        return FALSE;
 
     session->recipients_most = most;
     delivery_portion_learn (&self->portion, most, now ());
     if (most > 0)
         g_info ("%s takes %u recipients of a message at a time; the others follow", self->address, most);
+
+    return most > 0;
 }
 
 static void
@@ -203,16 +206,20 @@ on_remark (const gchar *remark, gpointer user_data)
     delivery_attempt_remark (session->attempt, remark);
 }
 
-static void
-give_back (DeliveryRemote *self, DeliveryAttempt *attempt, const DeliveryFailure *failure)
+static gboolean
+is_untried (const DeliveryAttempt *attempt)
 {
-    if (delivery_attempt_count (attempt, QUEUE_OUTCOME_UNTRIED) == attempt->job->n_recipients) {
-        self->events->returned (self, attempt, self->user_data);
-        return;
-    }
+    return delivery_attempt_count (attempt, QUEUE_OUTCOME_UNTRIED) == attempt->job->n_recipients;
+}
 
-    delivery_attempt_break (attempt, failure, DELIVERY_WAIT_SHORT);
-    self->events->finished (self, attempt, self->user_data);
+/* What has no answer is tried again at once. */
+static void
+give_back (DeliveryRemote *self, DeliveryAttempt *attempt)
+{
+    if (is_untried (attempt))
+        self->events->returned (self, attempt, self->user_data);
+    else
+        self->events->finished (self, attempt, self->user_data);
 }
 
 static void
@@ -228,7 +235,9 @@ on_done (gpointer user_data)
 
     if (session->locked) {
         changed (self, delivery_health_refused (&self->health, session->locked, 0, now (), g_random_double ()));
-        give_back (self, attempt, session->locked);
+        if (!is_untried (attempt))
+            delivery_attempt_break (attempt, session->locked, DELIVERY_WAIT_SHORT);
+        give_back (self, attempt);
         return;
     }
 
@@ -252,10 +261,11 @@ on_dropped (Session *session, DeliveryAttempt *attempt, const DeliveryFailure *f
     DeliveryRemote *self = session->remote;
     gboolean was_kept = session->completed > 0 && failure->kind == DELIVERY_FAILURE_CLOSED &&
                         delivery_connection_is_silent (session->connection);
+    gboolean was_full = learn_portion (session);
 
-    if (was_kept && attempt->returns < RETURNS_MOST) {
+    if ((was_kept || was_full) && attempt->returns < RETURNS_MOST) {
         attempt->returns++;
-        self->events->returned (self, attempt, self->user_data);
+        give_back (self, attempt);
         return;
     }
 

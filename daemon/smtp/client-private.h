@@ -196,5 +196,8 @@ void client_take_rcpt (SmtpClient *client, const SmtpReply *reply);
 /* Whether the server has shown that it takes no more recipients in this transaction. */
 gboolean client_is_full (const ClientTransaction *transaction);
 
+/* At a transaction's end, or a session's: what it has shown of how many recipients there may be. */
+void client_learn_recipients (SmtpClient *client);
+
 /* Puts off those that it was not asked about; only once all others have their reply. */
 void client_put_off_rest (ClientTransaction *transaction);

@@ -13,7 +13,10 @@
  *  - behind a recipient that was accepted: without any there is nothing to send first, and the refusal is a result;
  *  - as long as no other is accepted behind them: then it was not the number.
  *
- * So each transaction gives at least one recipient a result, and the owner never goes round in a circle.
+ * Some servers count what they refuse, and end the session for it before the content could go. Then nobody has a result, but
+ * the number is known all the same.
+ *
+ * So each transaction gives at least one recipient a result or ends the session, and the owner never goes round in a circle.
  */
 
 #include "smtp/client-private.h"
@@ -46,6 +49,26 @@ client_is_full (const ClientTransaction *transaction)
         return FALSE;
 
     return transaction->n_refusals >= REFUSALS_IN_DOUBT || is_status_too_many (transaction->put_off_by);
+}
+
+/* The message may be there although the session has ended. */
+static gboolean
+may_be_delivered (const SmtpClient *client)
+{
+    return client->state == CLIENT_OVER &&
+           (client->transaction->content == CLIENT_CONTENT_OVER || client->transaction->n_chunks > 0);
+}
+
+void
+client_learn_recipients (SmtpClient *client)
+{
+    const ClientTransaction *transaction = client->transaction;
+
+    if (!transaction || may_be_delivered (client))
+        return;
+
+    if (transaction->n_put_off > 0 || (client->failure_reply && is_status_too_many (client->failure_reply)))
+        client->recipients_shown = transaction->n_taken;
 }
 
 void

@@ -390,8 +390,7 @@ client_finish_transaction (SmtpClient *client)
 {
     gboolean begun = client->transaction->begun;
 
-    if (client->transaction->n_put_off > 0)
-        client->recipients_shown = client->transaction->n_taken;
+    client_learn_recipients (client);
     client->tell_done = TRUE;
     client->tell_want_content = FALSE;
     g_clear_pointer (&client->transaction, client_transaction_free);

@@ -237,6 +237,7 @@ client_fail (SmtpClient *client, SmtpClientFailure failure, const SmtpReply *rep
     client->state = CLIENT_OVER;
     client->failure = failure;
     client->failure_reply = reply ? smtp_reply_copy (reply) : NULL;
+    client_learn_recipients (client);
     client->tell_failed = TRUE;
     client->tell_start_tls = FALSE;
     client->tell_want_content = FALSE;

@@ -15,7 +15,7 @@ import pytest
 
 import mail
 from gate import Gate
-from mailservers import SERVERS, SIZE_LIMIT, MailServers
+from mailservers import SERVERS, SIZE_LIMIT, USERS, MailServers
 from network import WORLD_ADDRESS
 from root import Unable
 from servers import node_layer, servers_layer
@@ -157,6 +157,19 @@ def test_lines_that_end_in_lf_arrive_whole(server, relay, name):
     assert [leaf[:2] + (leaf[2].rstrip(),) for leaf in leaves(kept.message)] == \
         [leaf[:2] + (leaf[2].rstrip(),) for leaf in leaves(sent.message)]
     assert kept.message["Subject"] == sent.message["Subject"]
+
+
+def test_more_recipients_than_a_transaction_takes(server, relay):
+    recipients = [user + "@" + server.domain for user in USERS if user.startswith("r")]
+    assert len(recipients) > server.limit
+    since = relay.machine.journal.mark()
+    sent = Sent(server).send(relay, *recipients)
+    if server.copies:
+        assert len(server.wait_kept(sent.id, len(recipients))) == len(recipients)
+    else:
+        server.wait(lambda: sum(len(kept.recipients) for kept in server.kept(sent.id)) >= len(recipients), "copies for all")
+        assert sorted(one for kept in server.kept(sent.id) for one in kept.recipients) == recipients
+    assert not relay.find("deferred", since=since)
 
 
 def test_a_message_that_is_too_large_comes_back_as_a_header(server, relay):

@@ -190,7 +190,7 @@ command_line (Session *session, const gchar *line)
                     : g_str_equal (verb, "QUIT") ? "221 2.0.0 bye"
                     : g_str_equal (verb, "AUTH") ? "235 2.7.0 welcome"
                                                  : "250 2.0.0 fine");
-    if (g_str_equal (verb, "RCPT") && session->smarthost->recipients_most > 0 &&
+    if (g_str_equal (verb, "RCPT") && reply[0] == '2' && session->smarthost->recipients_most > 0 &&
         session->message->recipients->len >= session->smarthost->recipients_most)
         reply = session->smarthost->too_many;
     if (g_str_equal (verb, "MAIL") && reply[0] == '2') {

@@ -175,6 +175,48 @@ test_who_takes_none_is_not_asked_again (void)
     }
 }
 
+/* Some count what they refuse, and end the session before the message could go to those that they took. */
+static void
+test_session_ends_for_it (void)
+{
+    static const gchar *const extensions[] = {"PIPELINING", ""};
+    static const gchar *const ends[] = {SMARTHOST_DROP, "421 4.5.0 too many errors", "421 4.5.3 too many recipients"};
+
+    for (guint i = 0; i < G_N_ELEMENTS (extensions); i++)
+        for (guint j = 0; j < G_N_ELEMENTS (ends); j++) {
+            g_autoptr (Office) office = new_office (extensions[i]);
+            Smarthost *smarthost = office_smarthost (office, 0);
+
+            smarthost_limit_recipients (smarthost, 5, DOUBTFUL);
+            smarthost_on (smarthost, "RCPT", "user6@", 1, ends[j]);
+            office_start (office);
+            submit (office, 20);
+            WAIT_UNTIL (office_queued (office) == 0);
+
+            g_assert_cmpuint (smarthost_connections (smarthost), ==, 2);
+            g_assert_cmpuint (smarthost_messages (smarthost), ==, 4);
+            g_assert_cmpuint (office_count_events (office, "delivered"), ==, 20);
+            g_assert_cmpuint (office_count_events (office, "deferred"), ==, 0);
+        }
+}
+
+/* What was decided before stays decided, and a server that always ends the session is not asked for ever. */
+static void
+test_session_always_ends (void)
+{
+    g_autoptr (Office) office = new_office ("PIPELINING");
+    Smarthost *smarthost = office_smarthost (office, 0);
+
+    smarthost_on (smarthost, "RCPT", "user0@", 0, "550 5.1.1 no such user");
+    smarthost_on (smarthost, "RCPT", "user2@", 0, CLEAR);
+    smarthost_on (smarthost, "RCPT", "user3@", 0, SMARTHOST_DROP);
+    office_start (office);
+    submit (office, 5);
+    WAIT_UNTIL (office_count_events (office, "bounced") == 1 && office_count_events (office, "deferred") > 0);
+
+    g_assert_cmpuint (smarthost_connections (smarthost), <=, 16);
+}
+
 static void
 test_least_number_counts (void)
 {
@@ -204,6 +246,8 @@ main (int argc, char **argv)
     ADD ("an-announced-limit-is-kept", test_announced);
     ADD ("refusals-of-single-recipients-do-not-loop", test_individual_refusals_do_not_loop);
     ADD ("who-takes-none-is-not-asked-again", test_who_takes_none_is_not_asked_again);
+    ADD ("a-session-that-ends-for-it-costs-no-time", test_session_ends_for_it);
+    ADD ("a-session-that-always-ends-is-no-storm", test_session_always_ends);
     ADD ("the-least-number-counts", test_least_number_counts);
     return g_test_run ();
 }
