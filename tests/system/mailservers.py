@@ -36,7 +36,7 @@ LIMIT = 50
 SIZE_LIMIT = 1 << 20
 VERBOSE_LINES = 300
 VERBOSE_OCTETS = 6000
-USERS = ["me", "you", *(f"r{number:03}" for number in range(150))]
+USERS = ["me", "you", *(f"r{number:03}" for number in range(120))]
 UNKNOWN_GREETING = "nobody here knows your name"
 
 
@@ -177,7 +177,7 @@ smtpd_relay_restrictions = check_recipient_access regexp:/etc/postfix/recipients
 body_checks = regexp:/etc/postfix/body
 """)
         self.write("/etc/postfix/recipients", "/^nobody@/ 550 5.1.1 no such user\n")
-        self.write("/etc/postfix/body", "/FORBIDDEN/ REJECT 5.7.1 a forbidden word\n")
+        self.write("/etc/postfix/body", "/FORBIDDEN/ REJECT 5.7.1 what a word\n")
         self.write("/etc/postfix/master.cf", f"""
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -217,6 +217,7 @@ tls_advertise_hosts =
 host_lookup =
 rfc1413_hosts =
 recipients_max = {LIMIT}
+message_body_visible = 100K
 smtp_accept_queue_per_connection = 0
 message_size_limit = {SIZE_LIMIT}
 log_file_path = /srv/log/{self.name}.%s
@@ -236,7 +237,7 @@ recipient:
   accept
 content:
   deny condition = ${{if match{{$message_body}}{{FORBIDDEN}}}}
-       message = 5.7.1 a forbidden word
+       message = 5.7.1 what a word
   accept
 begin routers
 box:
@@ -325,7 +326,7 @@ mv tmp/$$ new/$(date +%s.%N).$$
             self.write(f"/etc/chasquid/domains/{domain}/aliases", "".join(f"{user}: box\n" for user in USERS))
             self.run("chasquid-util", "-C=/etc/chasquid", "user-add", f"box@{domain}", "--password=none")
         self.write("/etc/chasquid/hooks/post-data", """#!/bin/sh
-if grep -q FORBIDDEN; then echo '550 5.7.1 a forbidden word'; exit 20; fi
+if grep -q FORBIDDEN; then echo '550 5.7.1 what a word'; exit 20; fi
 """, mode=0o755)
         (self.root / "var/lib/chasquid").mkdir(parents=True, exist_ok=True)
 

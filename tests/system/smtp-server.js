@@ -44,7 +44,7 @@ new SMTPServer({
                 return callback(refusal(552, "the message is too large"));
             }
             if (content.includes("FORBIDDEN")) {
-                return callback(refusal(550, "a forbidden word"));
+                return callback(refusal(550, "what a word"));
             }
             const recipients = session.envelope.rcptTo.map((one) => one.address).join(", ");
             const name = String(++number).padStart(6, "0");
