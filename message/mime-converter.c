@@ -64,7 +64,6 @@ choose_change (const MessageMimeEntity *entity, MessageSurveyFlags flags, Messag
                MessageMimeChange *change)
 {
     change->add_version = (flags & MESSAGE_SURVEY_VERSION) != 0;
-    change->end = needs_end (entity, form);
     if (form == MESSAGE_MIME_FORM_QUOTED || form == MESSAGE_MIME_FORM_BASE64) {
         change->label = form == MESSAGE_MIME_FORM_QUOTED ? "quoted-printable" : "base64";
         if (!entity->has_type)
@@ -94,6 +93,7 @@ on_header (const MessageMimeEntity *entity, const MessageMimePlace *place, const
     if (place->index != place->message)
         flags &= ~(guint) MESSAGE_SURVEY_VERSION;
     choose_change (entity, flags, form, ascii, &change);
+    change.end = place->has_body && needs_end (entity, form);
     message_mime_entity_write (header, length, &change, self->out);
 }
 
