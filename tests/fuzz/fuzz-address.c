@@ -27,8 +27,11 @@ check_parts (const gchar *address)
     g_autoptr (GError) error = NULL;
     g_autofree gchar *canonical = message_address_parse (completed, MESSAGE_PATH_UTF8, &error);
 
-    g_assert_no_error (error);
-    g_assert_cmpstr (canonical, ==, completed);
+    /* Which may have made it too long. */
+    if (strlen (completed) <= MESSAGE_PATH_LONGEST_BYTES - 2) {
+        g_assert_no_error (error);
+        g_assert_cmpstr (canonical, ==, completed);
+    }
     g_assert_true (message_address_equal (address, address));
     g_assert_true (domain == NULL || (domain > address && domain[-1] == '@'));
     g_assert_cmpuint (strlen (local), <=, strlen (address));

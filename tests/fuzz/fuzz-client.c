@@ -94,7 +94,8 @@ typedef enum { OWNER_WAITS, OWNER_RESETS, OWNER_PROBES, OWNER_QUITS } Owner;
 static void
 act_if_idle (Talk *talk, Owner owner)
 {
-    if (!g_str_has_suffix (talk->log->str, "E: ready\n") || smtp_client_wait (talk->client) != SMTP_CLIENT_WAIT_NONE)
+    if (!g_str_has_suffix (talk->log->str, "\nE: ready\n") ||
+        smtp_client_wait (talk->client) != SMTP_CLIENT_WAIT_NONE)
         return;
 
     switch (owner) {

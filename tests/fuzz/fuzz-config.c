@@ -3,14 +3,12 @@
 /*
  * A fuzzer of the configuration
  *
- * A file of any bytes is either a configuration, or it is told what is wrong with it, a line for each problem that names the
- * file. The same file comes to the same a second time.
+ * A file of any bytes is either a configuration, or it is told what is wrong with it, in lines that begin with a file: this
+ * one, or one that it names. The same file comes to the same a second time.
  */
 
 #include "config.h"
 #include "fuzz.h"
-
-#include <string.h>
 
 static gchar *
 load (const gchar *path)
@@ -26,7 +24,7 @@ load (const gchar *path)
 
     if (config == NULL) {
         g_assert_error (error, CONFIG_ERROR, CONFIG_ERROR_BAD);
-        g_assert_true (strstr (error->message, path) != NULL || strstr (error->message, "/nowhere") != NULL);
+        g_assert_cmpint (error->message[0], ==, '/');
         g_string_append (told, error->message);
     } else {
         g_assert_no_error (error);
