@@ -100,6 +100,49 @@ a_message_comes_back_whole (void)
                      MESSAGE_NOTIFY_DELAY | MESSAGE_NOTIFY_FAILURE);
 }
 
+/* The version says whether the flag of the content is there, and is the lowest that can say it. */
+static void
+long_lines_come_back_where_there_are_any (void)
+{
+    for (guint long_lines = 0; long_lines < 2; long_lines++) {
+        g_autoptr (QueueMessage) message = full_message (2);
+        const QueueSummary summary = summary_of (message);
+        g_autoptr (GBytes) payload = NULL;
+        g_autoptr (QueueMessage) read = NULL;
+        QueueHead read_head;
+        QueueSummary read_summary;
+
+        message->envelope->long_lines = long_lines == 1;
+        payload = queue_record_message (message, &head, &summary);
+        g_assert_cmpint (*(const guint8 *) g_bytes_get_data (payload, NULL), ==, 1 + long_lines);
+        g_assert_true (queue_record_message_front (payload, &read_head, &read_summary));
+        read = queue_record_read_message (payload, 7, &read_head, &read_summary);
+        g_assert_cmpint (read->envelope->long_lines, ==, long_lines == 1);
+        g_assert_cmpstr (message_envelope_recipient (read->envelope, 1)->address, ==, "r1@example.org");
+    }
+}
+
+static void
+whose_word_a_reply_is_comes_back (void)
+{
+    for (guint ours = 0; ours < 2; ours++) {
+        g_autoptr (QueueMessage) message = full_message (3);
+        g_autoptr (QueueMessage) read = full_message (3);
+        g_autoptr (GBytes) payload = NULL;
+        QueueRecipient *recipient = queue_snapshot_change (message, 1);
+
+        recipient->reply = g_strdup ("no connection");
+        recipient->is_ours = ours == 1;
+        payload = queue_record_state (message, 0, &head);
+        g_assert_cmpint (*(const guint8 *) g_bytes_get_data (payload, NULL), ==, ours == 1 ? 3 : 1);
+        g_assert_true (queue_record_apply_state (payload, 0, read));
+        g_assert_cmpint (queue_message_recipient (read, 1)->is_ours, ==, ours == 1);
+        g_assert_false (queue_message_recipient (read, 0)->is_ours);
+        g_assert_cmpstr (queue_message_recipient (read, 1)->reply, ==, "no connection");
+        g_assert_null (read->verdict);
+    }
+}
+
 /* All recipients but some in the middle have a state. */
 static void
 settle_some (QueueMessage *message)
@@ -785,6 +828,8 @@ main (int argc, char **argv)
     g_test_init (&argc, &argv, NULL);
     g_log_set_writer_func (drop_warning, NULL, NULL);
     g_test_add_func ("/queue/record/a-message-comes-back-whole", a_message_comes_back_whole);
+    g_test_add_func ("/queue/record/long-lines-come-back", long_lines_come_back_where_there_are_any);
+    g_test_add_func ("/queue/record/whose-word-comes-back", whose_word_a_reply_is_comes_back);
     g_test_add_func ("/queue/record/states-come-back-segment-by-segment", states_come_back_segment_by_segment);
     g_test_add_func ("/queue/record/equal-replies-are-written-once", equal_replies_are_written_once);
     g_test_add_func ("/queue/record/what-was-cut-off-is-refused", what_was_cut_off_is_refused);
