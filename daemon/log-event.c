@@ -248,15 +248,18 @@ append_queued (GString *text, const QueueEvent *event)
 static void
 append_reply (GString *text, const QueueRecipient *result)
 {
+    const gchar *remote;
+
     if (result == NULL)
         return;
-    if (result->remote != NULL && !result->is_ours) {
+    remote = result->is_ours ? NULL : result->remote; /* who said it: our own words name a remote where they must */
+    if (remote != NULL) {
         g_string_append (text, " by ");
-        g_string_append (text, result->remote);
+        g_string_append (text, remote);
     }
     if (result->reply != NULL) {
         g_string_append (text, ": ");
-        g_string_append (text, message_words_behind (result->remote, result->reply));
+        g_string_append (text, message_words_behind (remote, result->reply));
     }
 }
 

@@ -115,16 +115,17 @@ static gchar *
 history_text (const QueueMessage *core, const QueueJob *job, const QueueResult *result, guint first, guint n)
 {
     GString *text = g_string_new (outcome_words (result->outcome));
+    const gchar *remote = result->is_ours ? NULL : result->remote;
 
     if (core->recipients->len > 1 && n == 1)
         g_string_append_printf (text, " for %s",
                                 message_envelope_recipient (core->envelope, job->recipients[first])->address);
     else if (core->recipients->len > 1)
         g_string_append_printf (text, " for %u recipients", n);
-    if (result->remote != NULL && !result->is_ours)
-        g_string_append_printf (text, " by %s", result->remote);
+    if (remote != NULL)
+        g_string_append_printf (text, " by %s", remote);
     if (result->reply != NULL)
-        g_string_append_printf (text, ": %s", message_words_behind (result->remote, result->reply));
+        g_string_append_printf (text, ": %s", message_words_behind (remote, result->reply));
 
     return g_string_free (text, FALSE);
 }

@@ -185,7 +185,7 @@ def test_dma_30_a_smarthost_that_cannot_be_looked_up_bounces_nothing(make_relay,
     """Reported: the smarthost's name does not resolve while the machine is offline, and mail is bounced."""
     relay = make_relay(receiver, {"Smarthost": {"Host": "smarthost.invalid"}, "Delivery": {"ConnectTimeout": "2s"}})
     relay.send()
-    relay.wait_line(r"has to wait, deferred by smarthost.invalid:\d+: (no such host|the name cannot be looked up)")
+    relay.wait_line(r"has to wait, deferred: smarthost.invalid:\d+: (no such host|the name cannot be looked up)")
     assert [row["state"] for row in relay.queue()] == ["deferred"]
     assert not relay.log.find("bounced")
 
