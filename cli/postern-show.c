@@ -75,7 +75,9 @@ print_origin (GVariant *properties)
     g_autofree gchar *helo = text_escape (properties_text (properties, "Helo"));
     g_autofree gchar *protocol = text_escape (properties_text (properties, "Protocol"));
 
-    if (*peer != '\0')
+    if (*peer != '\0' && properties_user (properties, "User") >= 0)
+        print_field ("Came", "from user %s at %s (%s) by %s", user, peer, helo, protocol);
+    else if (*peer != '\0')
         print_field ("Came", "from %s (%s) by %s", peer, helo, protocol);
     else if (properties_user (properties, "User") >= 0)
         print_field ("Came", "from user %s by %s", user, protocol);

@@ -224,6 +224,8 @@ append_origin (GString *text, const QueueOrigin *origin)
     if (origin->uid >= 0) {
         g_string_append (text, "from user ");
         append_number (text, (guint64) origin->uid);
+        g_string_append (text, origin->peer != NULL ? " at " : "");
+        g_string_append (text, origin->peer != NULL ? origin->peer : "");
     } else if (origin->peer != NULL) {
         g_string_append (text, "from ");
         g_string_append (text, origin->peer);
@@ -477,12 +479,11 @@ log_event_refused (const LogRefusal *refusal)
     g_autoptr (GString) sentence = g_string_new ("refused ");
     Entry entry;
 
-    if (refusal->uid >= 0)
-        g_string_append_printf (sentence, "user %" G_GINT64_FORMAT "%s", refusal->uid,
-                                refusal->peer != NULL ? " at " : "");
     if (refusal->peer != NULL)
-        g_string_append (sentence, refusal->peer);
-    else if (refusal->uid < 0)
+        g_string_append_printf (sentence, "%s%s", refusal->peer, refusal->uid >= 0 ? ", " : "");
+    if (refusal->uid >= 0)
+        g_string_append_printf (sentence, "user %" G_GINT64_FORMAT, refusal->uid);
+    else if (refusal->peer == NULL)
         g_string_append (sentence, "a local client");
     if (refusal->helo != NULL)
         g_string_append_printf (sentence, " (%s)", refusal->helo);

@@ -126,7 +126,7 @@ def test_list_as_json(waiting):
     assert list(first) == ["id", "state", "user", "sender", "recipient", "recipients", "pending", "size", "arrived",
                            "next", "attempts", "reason"]
     assert (first["sender"], first["recipient"], first["recipients"], first["pending"]) == ("", "one@example.net", 2, 2)
-    assert first["user"] is None and second["user"] == os.geteuid()
+    assert first["user"] == second["user"] == os.geteuid()
     arrived = time.strptime(first["arrived"], "%Y-%m-%dT%H:%M:%SZ")
     assert before <= calendar.timegm(arrived) <= time.time()
     assert second["sender"] == "a@example.org"
@@ -299,7 +299,7 @@ def test_show_tells_all(make_relay, receiver):
                                                                      "later@example.net": "pending"}
     later = next(r for r in told["recipients"] if r["state"] == "pending")
     assert later["status"] == "4.7.1" and "come later" in later["reply"] and later["attempts"] == 1
-    assert told["peer"] == "127.0.0.1" and told["user"] is None and told["reason"]
+    assert told["peer"] == "127.0.0.1" and told["user"] == os.geteuid() and told["reason"]
     assert any("come later" in entry["text"] for entry in told["history"])
 
 
@@ -468,7 +468,7 @@ def test_monitor_as_json(waiting):
         waiting.postern("delete", "--all")
         monitor.lines.wait('"deleted"')
     events = [json.loads(line) for line in monitor.lines.lines]
-    assert (events[0]["event"], events[0]["recipient"], events[0]["user"]) == ("queued", "one@example.net", None)
+    assert (events[0]["event"], events[0]["recipient"], events[0]["user"]) == ("queued", "one@example.net", os.geteuid())
     deleted = next(e for e in events if e["event"] == "deleted")
     assert deleted["id"] == events[0]["id"] and deleted["time"].endswith("Z")
 

@@ -44,7 +44,13 @@ def test_a_route_by_submitting_user(make_relay, two):
     relay = make_relay(two, {"Route mine": {"Users": str(os.getuid()), "Smarthosts": "second"}})
     relay.sendmail("user@example.net", message="Subject: local\n\nhello\n")
     relay.send(message=mail.text("tcp"))
-    assert mail.subjects(two[1].wait_messages(1)) == ["local"]
+    assert sorted(mail.subjects(two[1].wait_messages(2))) == ["local", "tcp"]
+    assert two[0].messages == []
+
+
+def test_a_route_of_other_users(make_relay, two):
+    relay = make_relay(two, {"Route other": {"Users": str(os.getuid() + 1), "Smarthosts": "second"}})
+    relay.send(message=mail.text("tcp"))
     assert mail.subjects(two[0].wait_messages(1)) == ["tcp"]
 
 

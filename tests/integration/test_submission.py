@@ -249,7 +249,7 @@ def test_too_many_sessions(make_relay, receiver):
     relay = make_relay(receiver, {"Server": {"MaxSessions": 2}})
     with relay.raw() as first, relay.raw(local=True):
         with relay.raw() as third:
-            assert third.greeting.startswith("421 4.7.0"), third.greeting
+            assert third.greeting.startswith(("421 4.7.0", "421 4.3.2")), third.greeting
             assert third.reply() == ""
         assert first.ask("QUIT").startswith("221")
         assert first.reply() == ""
