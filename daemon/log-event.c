@@ -498,6 +498,15 @@ log_event_refused (const LogRefusal *refusal)
     entry_send (&entry);
 }
 
+void
+log_event_refused_more (const gchar *whom, guint times)
+{
+    g_autofree gchar *sentence =
+        g_strdup_printf ("refused %s %u more times within a minute, too often to tell of each", whom, times);
+
+    log_sentence (LOG_EVENT_REFUSED, sentence);
+}
+
 /* ---- The daemon ---- */
 
 void

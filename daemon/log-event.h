@@ -64,6 +64,9 @@ typedef struct {
 
 void log_event_refused (const LogRefusal *refusal);
 
+/* @whom was refused so often that not each refusal was told. */
+void log_event_refused_more (const gchar *whom, guint times);
+
 /* The queue was opened with mail in it. */
 void log_event_recovered (const QueueStatistics *statistics);
 

@@ -357,7 +357,7 @@ tell_refusal (Session *self, const SmtpReply *reply, const gchar *what)
     LogRefusal told = {
         .peer = self->peer, .uid = self->uid, .helo = smtp_server_helo (self->server), .what = what, .reply = reply};
 
-    log_event_refused (&told);
+    refusals_tell (self->host->refusals, &told);
 }
 
 /* A QueueDrained */

@@ -5,6 +5,7 @@
 #include "config.h"
 #include "listen-socket.h"
 #include "queue/queue.h"
+#include "refusals.h"
 #include "smtp/poller.h"
 #include "users.h"
 
@@ -21,6 +22,7 @@ typedef struct {
     Queue *queue;
     SmtpPoller *poller;
     Users *users;
+    Refusals *refusals;
     GString *scratch; /* for what is to be sent; empty between uses */
 
     /* The session is over; free it. */

@@ -75,6 +75,7 @@ sessions_new (Queue *queue, SmtpPoller *poller, Users *users, Config *config)
     self->host = (SessionHost){.queue = queue,
                                .poller = poller,
                                .users = users,
+                               .refusals = refusals_new (),
                                .scratch = g_string_new (NULL),
                                .ended = session_ended,
                                .user_data = self};
@@ -95,6 +96,7 @@ sessions_free (Sessions *self)
         session_free (link->data);
 
     g_string_free (self->host.scratch, TRUE);
+    refusals_free (self->host.refusals);
     peer_finder_free (self->peers);
     g_hash_table_unref (self->told);
     budget_free (self->budget);
