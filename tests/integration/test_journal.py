@@ -97,7 +97,7 @@ def test_many_recipients_share_entries_and_each_is_found(relay, receiver, tmp_pa
     for recipient in recipients:
         story = run("trace", f"--file={journal}", recipient)
         assert f"<{recipient}>" in story
-        assert story.splitlines()[-1].strip() == "Recipients: 249 delivered, 1 refused for good"
+        assert story.splitlines()[-1].strip() == "Recipients: 249 delivered, 1 bounced"
     events = json.loads(run("trace", "--json", f"--file={journal}", "r99@example.net"))[0]["events"]
     assert {e["event"]: e["recipients-count"] for e in events if "recipients-count" in e} == {"queued": 250, "delivered": 99}
     delivered = [recipient for e in events if e["event"] == "delivered" for recipient in e["recipients"]]
