@@ -182,15 +182,21 @@ print_lines (GVariant *lines, const gchar *place)
     }
 }
 
+gboolean
+check_transcript_repeats (const gchar *line, const gchar *error)
+{
+    return g_str_has_prefix (line, "* ") && g_str_equal (line + 2, error);
+}
+
 static void
-print_transcript (const gchar *transcript)
+print_transcript (const gchar *transcript, const gchar *error)
 {
     g_auto (GStrv) lines = g_strsplit (transcript, "\n", -1);
 
     for (guint i = 0; lines[i] != NULL; i++) {
         g_autofree gchar *escaped = text_escape (g_strchomp (lines[i]));
 
-        if (*escaped != '\0')
+        if (*escaped != '\0' && !check_transcript_repeats (lines[i], error))
             g_print ("    %s%s%s\n", style_begin (STYLE_FAINT), escaped, style_end ());
     }
 }
@@ -221,7 +227,7 @@ print_failure (const CheckedSmarthost *smarthost)
     g_autofree gchar *error = text_escape (smarthost->error);
 
     g_print ("  %s\n", error);
-    print_transcript (smarthost->transcript);
+    print_transcript (smarthost->transcript, smarthost->error);
     print_advice (smarthost);
 }
 
@@ -238,7 +244,7 @@ print_smarthost (const CheckedSmarthost *smarthost, gboolean verbose)
     } else {
         g_print ("%s: %stakes mail.%s\n", what, style_begin (STYLE_GOOD), style_end ());
         if (verbose)
-            print_transcript (smarthost->transcript);
+            print_transcript (smarthost->transcript, smarthost->error);
     }
 }
 

@@ -45,6 +45,9 @@ GVariant *check_report_ask (const Client *client, gboolean connect, const gchar 
  */
 GVariant *check_report_run (GSubprocessLauncher *launcher, const gchar *const *arguments, GError **error);
 
+/* Whether a line of a transcript, which has no line end, says just what the error beside it does. */
+gboolean check_transcript_repeats (const gchar *line, const gchar *error);
+
 guint check_report_count (GVariant *report);
 void check_report_smarthost (GVariant *report, guint index, CheckedSmarthost *smarthost);
 

@@ -200,6 +200,14 @@ is_not_running (const gchar *name)
            g_str_has_prefix (name, "org.freedesktop.systemd1.");
 }
 
+gboolean
+client_error_is_absence (const GError *error)
+{
+    g_autofree gchar *remote = g_dbus_error_get_remote_error (error);
+
+    return remote != NULL && is_not_running (remote);
+}
+
 static void
 complain (const gchar *text)
 {

@@ -85,6 +85,9 @@ gboolean client_relay_runs (const Client *client);
 /* Whether @error is this one of the relay's own, as "NoSuchMessage". */
 gboolean client_error_is (const GError *error, const gchar *name);
 
+/* Whether nobody has the name on the bus that was called, and nobody can be started for it. */
+gboolean client_error_is_absence (const GError *error);
+
 /* Whether the relay answered with @error; else it comes from the bus, or from this process. */
 gboolean client_error_is_the_relays (const GError *error);
 

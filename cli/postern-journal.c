@@ -114,8 +114,14 @@ call (Journal *journal, const gchar *method, GVariant *parameters, const gchar *
     GVariant *reply = client_call_service (journal->line->client, SERVICE_NAME, SERVICE_PATH, SERVICE_NAME, method,
                                            parameters, type, &error);
 
-    if (reply == NULL)
+    if (reply == NULL && client_error_is_absence (error)) {
+        g_printerr ("postern: who tells of the journal, " SERVICE_NAME ", is not on the message bus “%s”\n"
+                    "postern: root reads the journal without it; --directory= and --file= read journal files\n",
+                    journal->line->client->address);
+        *code = EXIT_NOT_REACHABLE;
+    } else if (reply == NULL) {
         *code = client_explain (journal->line->client, error);
+    }
     return reply;
 }
 

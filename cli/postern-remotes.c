@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "check-report.h"
 #include "output/output.h"
 #include "postern-command.h"
 #include "postern-json.h"
@@ -19,8 +20,8 @@
 #include "postern-text.h"
 
 static const TableColumn columns[] = {
-    {"NAME", FALSE, 6},    {"STATE", FALSE, 0},    {"SINCE", TRUE, 0},    {"HOST", FALSE, 12},
-    {"SESSIONS", TRUE, 0}, {"DELIVERED", TRUE, 0}, {"DEFERRED", TRUE, 0}, {"FAILED", TRUE, 0},
+    {"NAME", FALSE, 6}, {"STATE", FALSE, 0},   {"SINCE", TRUE, 0},  {"HOST", FALSE, 12},
+    {"SENT", TRUE, 0},  {"DEFERRED", TRUE, 0}, {"FAILED", TRUE, 0},
 };
 
 static void
@@ -118,12 +119,11 @@ print_remotes (GPtrArray *remotes)
         g_autofree gchar *name = text_escape (remote->name);
         g_autofree gchar *since = remote->since == 0 ? g_strdup ("-") : text_span (now_usec - (gint64) remote->since);
         g_autofree gchar *place = remote_place (remote);
-        g_autofree gchar *sessions = g_strdup_printf ("%" G_GUINT64_FORMAT, remote->sessions);
         g_autofree gchar *delivered = g_strdup_printf ("%" G_GUINT64_FORMAT, remote->delivered);
         g_autofree gchar *deferred = g_strdup_printf ("%" G_GUINT64_FORMAT, remote->deferred);
         g_autofree gchar *failed = g_strdup_printf ("%" G_GUINT64_FORMAT, remote->failed);
         g_autofree gchar *error = text_escape (remote->error);
-        const gchar *const cells[] = {name, remote->state, since, place, sessions, delivered, deferred, failed};
+        const gchar *const cells[] = {name, remote->state, since, place, delivered, deferred, failed};
 
         table_add (table, cells, 1, style_of_state (remote->state), error);
     }
@@ -152,15 +152,16 @@ list_remotes (const CommandLine *line)
     return EXIT_OK;
 }
 
+/* @complaint: (nullable): what is told anyhow, and not twice */
 static void
-print_transcript (const gchar *transcript)
+print_transcript (const gchar *transcript, const gchar *complaint)
 {
     g_auto (GStrv) lines = g_strsplit (transcript, "\n", -1);
 
     for (guint i = 0; lines[i] != NULL; i++) {
         g_autofree gchar *escaped = text_escape (g_strchomp (lines[i]));
 
-        if (*escaped != '\0')
+        if (*escaped != '\0' && !check_transcript_repeats (lines[i], complaint))
             g_print ("%s\n", escaped);
     }
 }
@@ -182,7 +183,7 @@ tell_test (const CommandLine *line, const gchar *name, gboolean success, const g
         return success ? EXIT_OK : EXIT_FAILED;
     }
 
-    print_transcript (transcript);
+    print_transcript (transcript, complaint);
     if (success) {
         g_print ("%sThe smarthost “%s” takes mail.%s\n", style_begin (STYLE_GOOD), name, style_end ());
     } else {

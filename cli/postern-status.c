@@ -28,10 +28,10 @@ print_queue (GVariant *properties, gint64 now_usec)
     g_autoptr (GString) by_state = g_string_new (NULL);
 
     if (unindexed > 0)
-        g_print ("Indexing:  %u %% of the queue of before the start has yet to be read; it is not counted below\n",
+        g_print ("Indexing:   %u %% of the queue of before the start has yet to be read; it is not counted below\n",
                  unindexed);
     if (length == 0) {
-        g_print ("Queue:     empty\n");
+        g_print ("Queue:      empty\n");
         return;
     }
 
@@ -42,12 +42,12 @@ print_queue (GVariant *properties, gint64 now_usec)
             g_string_append_printf (by_state, "%s%" G_GUINT64_FORMAT " %s", by_state->len > 0 ? ", " : "", count,
                                     states[i].name);
     }
-    g_print ("Queue:     %" G_GUINT64_FORMAT " message%s, %s: %s\n", length, length == 1 ? "" : "s", size,
+    g_print ("Queue:      %" G_GUINT64_FORMAT " message%s, %s: %s\n", length, length == 1 ? "" : "s", size,
              by_state->str);
     if (oldest != 0) {
         g_autofree gchar *relative = text_relative ((gint64) oldest, now_usec);
 
-        g_print ("Oldest:    %s\n", relative);
+        g_print ("Oldest:     %s\n", relative);
     }
 }
 
@@ -57,14 +57,14 @@ print_trouble (GVariant *properties)
     g_autofree gchar *trouble = text_escape (properties_text (properties, "Trouble"));
 
     if (*trouble != '\0')
-        g_print ("%sTrouble:   %s; see the journal of posternd%s\n", style_begin (STYLE_BAD), trouble, style_end ());
+        g_print ("%sTrouble:    %s; see the journal of posternd%s\n", style_begin (STYLE_BAD), trouble, style_end ());
     if (properties_boolean (properties, "Paused"))
-        g_print ("%sPaused:    deliveries wait for “postern resume”%s\n", style_begin (STYLE_WAITING), style_end ());
+        g_print ("%sPaused:     deliveries wait for “postern resume”%s\n", style_begin (STYLE_WAITING), style_end ());
     if (properties_boolean (properties, "Metered"))
-        g_print ("%sMetered:   mail waits for a connection that is not metered; “postern retry” sends it now%s\n",
+        g_print ("%sMetered:    mail waits for a connection that is not metered; “postern retry” sends it now%s\n",
                  style_begin (STYLE_WAITING), style_end ());
     if (!properties_boolean (properties, "Online"))
-        g_print ("%sOffline:   there is no network; mail leaves when it is back%s\n", style_begin (STYLE_WAITING),
+        g_print ("%sOffline:    there is no network; mail leaves when it is back%s\n", style_begin (STYLE_WAITING),
                  style_end ());
 }
 
@@ -73,9 +73,9 @@ print_configuration (GVariant *properties)
 {
     g_autofree gchar *in_force = configuration_in_force (properties);
 
-    g_print ("%sConfig:    bad; %s%s\n", style_begin (STYLE_BAD), in_force, style_end ());
-    configuration_print_problems (properties, "           ");
-    g_print ("           Correct it, then “postern reload”.\n");
+    g_print ("%sConfig:     bad; %s%s\n", style_begin (STYLE_BAD), in_force, style_end ());
+    configuration_print_problems (properties, "            ");
+    g_print ("            Correct it, then “postern reload”.\n");
 }
 
 static void
@@ -86,9 +86,9 @@ print_remote (const Remote *remote, gint64 now_usec)
     g_autofree gchar *error = text_escape (remote->error);
     gboolean is_down = g_str_equal (remote->state, "down");
 
-    g_print ("Smarthost: %s (%s) is %s%s%s", name, place, style_begin (style_of_state (remote->state)),
+    g_print ("Smarthost:  %s (%s) is %s%s%s", name, place, style_begin (style_of_state (remote->state)),
              g_str_equal (remote->state, "unknown") ? "not tried yet" : remote->state, style_end ());
-    if (is_down && remote->since != 0) {
+    if (is_down && remote->since != 0 && now_usec - (gint64) remote->since >= G_USEC_PER_SEC) {
         g_autofree gchar *since = text_span (now_usec - (gint64) remote->since);
 
         g_print (" for %s", since);
@@ -100,7 +100,7 @@ print_remote (const Remote *remote, gint64 now_usec)
     }
     g_print ("\n");
     if (*error != '\0')
-        g_print ("           %s\n", error);
+        g_print ("            %s\n", error);
 }
 
 static void
@@ -113,15 +113,15 @@ print_status (GVariant *properties, GPtrArray *remotes)
 
     g_print ("Postern %s, started %s\n", version, started);
     print_queue (properties, now_usec);
-    g_print ("On disk:   %s\n", disk);
+    g_print ("On disk:    %s\n", disk);
     print_trouble (properties);
     if (configuration_is_bad (properties))
         print_configuration (properties);
-    configuration_print_warnings (properties, "Warning:   ");
+    configuration_print_warnings (properties, "Warning:    ");
     for (guint i = 0; i < remotes->len; i++)
         print_remote (g_ptr_array_index (remotes, i), now_usec);
     if (remotes->len == 0 && !configuration_is_bad (properties))
-        g_print ("%sSmarthost: none, so mail is taken and waits: " REMOTES_NONE_ADVICE "%s\n",
+        g_print ("%sSmarthost:  none, so mail is taken and waits: " REMOTES_NONE_ADVICE "%s\n",
                  style_begin (STYLE_BAD), style_end ());
 }
 

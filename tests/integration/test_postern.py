@@ -372,7 +372,7 @@ def test_status_tells_what_keeps_mail_from_leaving(make_relay, make_receiver):
     receiver = make_receiver(up=False)
     relay = make_relay(receiver)
     status = relay.postern("status")
-    assert "Queue:     empty" in status and f"127.0.0.1:{receiver.port}" in status
+    assert "Queue:      empty" in status and f"127.0.0.1:{receiver.port}" in status
     relay.send()
     relay.wait_line("cannot be used")
     relay.wait_line("has to wait")

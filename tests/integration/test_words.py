@@ -10,7 +10,7 @@ import pytest
 
 from dialogue import Dialogue
 from relay import POSTERN, POSTERND, TOP, environment
-from terminal import width
+from terminal import on_terminal, width
 
 # Without a locale, with one of another character set, and with those that are not installed.
 NO_LOCALE = {"LC_ALL": "", "LC_CTYPE": "", "LANG": ""}
@@ -189,3 +189,29 @@ def test_errors_spell_out_what_cannot_be_seen(make_relay):
         told = relay.postern(*command, status=None)
         assert told.returncode in (2, 3), command
         assert told.stderr and not unseen_in(told.stderr + told.stdout), command
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_tables_and_labels_suit_the_terminal(make_relay, make_receiver, columns):
+    relay = make_relay(make_receiver(up=False))
+    relay.send()
+    relay.wait_line("has to wait")
+    for command in (["status"], ["list"], ["remotes"], ["show", relay.queue()[0]["id"]], ["check"]):
+        shown = on_terminal(relay, *command, columns=columns, status=1 if command == ["check"] else 0)
+        assert all(width(line) <= columns for line in shown.splitlines()), shown
+    assert len(on_terminal(relay, "remotes", columns=columns).splitlines()) == 3, "a heading, a row, and the reason"
+    status = on_terminal(relay, "status", columns=columns)
+    assert re.search(r"^Smarthost:  .*(\r\n {12}\S.*)+", status, re.M), "it goes on below its text"
+
+
+def test_a_reason_is_told_once(make_relay, make_receiver):
+    relay = make_relay(make_receiver(up=False))
+    for command in (["check"], ["remotes", "--test=default"]):
+        told = relay.postern(*command, status=1)
+        assert (told.stdout + told.stderr).count("nothing listens on that port") == 1
+
+
+def test_who_cannot_ask_about_the_journal_is_told_whom(make_relay):
+    relay = make_relay()
+    told = relay.postern("log", "0123456789abc", status=5)
+    assert "org.postern.Journal1" in told.stderr and "posternd running" not in told.stderr
