@@ -4,6 +4,7 @@
 import calendar
 import json
 import os
+import pwd
 import re
 import signal
 import subprocess
@@ -290,7 +291,8 @@ def test_show_tells_all(make_relay, receiver):
     relay.wait_line("delivered to")
     identifier = relay.queue()[0]["id"]
     shown = relay.postern("show", identifier)
-    for words in (identifier, "deferred, next attempt in", "a@example.org", "come later", "127.0.0.1",
+    for words in (identifier, "deferred, next attempt in", "a@example.org", "come later",
+                  f"from user {pwd.getpwuid(os.geteuid()).pw_name} at 127.0.0.1 (",
                   "2, of which 1 pending", "now@example.net  delivered", "later@example.net  pending, 1 attempt, last "):
         assert words in shown, shown
     told = json.loads(relay.postern("show", "--json", identifier))
