@@ -150,7 +150,7 @@ repair_quoted (MessageMimeEncoder *encoder, const gchar *data, gsize length, GSt
     for (gsize i = 0; i < length; i++) {
         gboolean in_escape = is_in_escape (encoder, data[i]);
 
-        if ((guchar) data[i] >= 0x80) {
+        if ((guchar) data[i] >= 0x80 || (data[i] == '-' && must_be_quoted (encoder, '-'))) {
             quote (encoder, data[i], REPAIRED_LINE_LONGEST_BYTES, out);
         } else {
             if (!in_escape && data[i] != '\r' && data[i] != '\n')
@@ -211,12 +211,19 @@ append_masked (const gchar *data, gsize length, GString *out)
         g_string_append_c (out, (guchar) data[i] < 0x80 ? data[i] : '?');
 }
 
-/* Decoders skip line ends, and whatever else is not of the alphabet. */
+/* What is neither of the alphabet nor the end of a line means nothing (RFC 2045 6.8). It goes, with the raw bytes, for it could be
+ * the dashes of a delimiter once these are gone, or once a line was broken there. */
+static gboolean
+is_base64 (gchar byte)
+{
+    return g_ascii_isalnum (byte) || (byte != '\0' && strchr ("+/=\r\n", byte) != NULL);
+}
+
 static void
 repair_base64 (MessageMimeEncoder *encoder, const gchar *data, gsize length, GString *out)
 {
     for (gsize i = 0; i < length; i++) {
-        if ((guchar) data[i] >= 0x80)
+        if (!is_base64 (data[i]))
             continue;
 
         if (encoder->column >= REPAIRED_LINE_LONGEST_BYTES && data[i] != '\r' && data[i] != '\n')
