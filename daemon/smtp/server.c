@@ -429,6 +429,9 @@ smtp_server_feed (SmtpServer *server, const gchar *data, gsize length)
 
     g_return_if_fail (!server->running);
 
+    if (length == 0)
+        return;
+
     if (server->input->len > 0) {
         g_string_append_len (server->input, data, (gssize) length);
         run_input (server);

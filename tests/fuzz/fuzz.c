@@ -10,6 +10,7 @@
 
 #include "fuzz.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -120,6 +121,10 @@ fuzz_assert_same (const gchar *a, gsize a_length, const gchar *b, gsize b_length
     if (a_length == b_length && (a_length == 0 || memcmp (a, b, a_length) == 0))
         return;
 
-    g_printerr ("these should be the same:\n%.*s\n-- and --\n%.*s\n", (int) a_length, a, (int) b_length, b);
+    fputs ("these should be the same:\n", stderr);
+    fwrite (a, 1, a_length, stderr);
+    fputs ("\n-- and --\n", stderr);
+    fwrite (b, 1, b_length, stderr);
+    fputc ('\n', stderr);
     g_abort ();
 }
