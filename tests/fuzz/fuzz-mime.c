@@ -7,8 +7,8 @@
  * what the server takes, ASCII or not, and has no lines that are too long, unless the survey says so; it needs no conversion
  * itself, and has the same parts: each decodes to what it was.
  *
- * The first byte of an input is the size of the pieces, the second what the server demands. In the rest a lone LF stands for CRLF,
- * as all content has, and two control characters for something long.
+ * The first byte of an input is the size of the pieces, the second what the server demands. In the rest LF stands for CRLF, and
+ * there is no other CR, as in all content, and two control characters for something long.
  */
 
 #include "fuzz.h"
@@ -34,7 +34,9 @@ read_content (const FuzzInput *input)
     for (gsize i = 0; i < input->left; i++) {
         guint8 byte = input->data[i];
 
-        if (byte == '\n' && (i == 0 || input->data[i - 1] != '\r'))
+        if (byte == '\r')
+            continue;
+        if (byte == '\n')
             g_string_append_c (content, '\r');
         for (guint n = 0; n < LONG_BYTES && (byte == LONG_WORD || byte == LONG_TEXT); n += 2)
             g_string_append (content, byte == LONG_WORD ? "xx" : "x ");
