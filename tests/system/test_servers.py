@@ -117,7 +117,14 @@ MESSAGES = {
     "8-bit-without-mime": ("Subject: 8-bit\n", "grüße\n".encode()),
     "folded": ("Subject: " + " and more".join(map(str, range(9))) + "\n " + "x" * 60 + "\n", b"hello\n"),
     "8-bit-of-another-set": ("Subject: 8-bit\n" + UTF8.replace("utf-8", "iso-8859-1"), "grüße\n".encode("latin-1")),
+    "long-line": ("Subject: long\n", b"x" * 5000 + b"\nand more\n"),
+    "long-line-of-8-bit": ("Subject: long\n" + UTF8, "grüße ".encode() * 1000 + b"\nand more\n"),
     "line-of-998": ("Subject: long\n", b"x" * 998 + b"\n" + b"." + b"x" * 997 + b"\n"),
+    "long-subject": ("Subject: " + "many words " * 200 + "\n", b"hello\n"),
+    "utf-8-header": ("Subject: grüße aus München\n" + UTF8, "grüße\n".encode()),
+    "utf-8-header-without-mime": ("Subject: Cron <root@gate> echo 'ÄÖÜ €'\n", b"hello\n"),
+    "long-line-in-a-part": attachments(b"Content-Type: text/plain\n\nhello\n", b"Content-Type: text/html; charset=utf-8\n\n<p>" +
+                                       "grüße ".encode() * 1000),
     "parts": attachments(b"Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n" + "grüße\n".encode(),
                          b'Content-Type: application/octet-stream; name="a.bin"\nContent-Transfer-Encoding: base64\n'
                          b'Content-Disposition: attachment; filename="a.bin"\n\nAAECAwQF\n'),
@@ -150,7 +157,7 @@ def test_a_refused_recipient_is_told_in_the_servers_words(server, relay):
     assert notice.returned["Message-ID"] == sent.id
 
 
-@pytest.mark.parametrize("name", ["plain", "dots", "8-bit", "parts"])
+@pytest.mark.parametrize("name", ["plain", "dots", "8-bit", "utf-8-header", "parts"])
 def test_lines_that_end_in_lf_arrive_whole(server, relay, name):
     sent = Sent(server, *MESSAGES[name]).send(relay, line_end=b"\n")
     kept, = server.wait_kept(sent.id)
@@ -159,9 +166,20 @@ def test_lines_that_end_in_lf_arrive_whole(server, relay, name):
     assert kept.message["Subject"] == sent.message["Subject"]
 
 
+def test_a_domain_in_other_letters(server, relay):
+    sent = Sent(server)
+    sent.recipient = f"you@bücher.{server.domain}"
+    sent.send(relay, options=["SMTPUTF8"])
+    kept, = server.wait_kept(sent.id)
+    assert kept.sender == sent.sender
+    if "SMTPUTF8" not in server.extensions:
+        assert kept.content.isascii()
+
+
 def test_more_recipients_than_a_transaction_takes(server, relay):
     recipients = [user + "@" + server.domain for user in USERS if user.startswith("r")]
     assert len(recipients) > server.limit
+    relay.machine.run("systemctl", "restart", "postern")  # chasquid counts the errors of all of a session
     since = relay.machine.journal.mark()
     sent = Sent(server).send(relay, *recipients)
     if server.copies:
@@ -169,7 +187,17 @@ def test_more_recipients_than_a_transaction_takes(server, relay):
     else:
         server.wait(lambda: sum(len(kept.recipients) for kept in server.kept(sent.id)) >= len(recipients), "copies for all")
         assert sorted(one for kept in server.kept(sent.id) for one in kept.recipients) == recipients
-    assert not relay.find(f"{server.domain}.*deferred", since=since)
+    assert not [entry["MESSAGE"] for entry in relay.find(f"{server.domain}.*deferred", since=since)]
+
+
+def test_a_refusal_of_the_content_comes_back_without_it(server, relay):
+    if not server.filters_content:
+        pytest.skip(f"{server.name} looks into no content")
+    sent = Sent(server, body=b"FORBIDDEN\n").send(relay)
+    notice = mail.Notice(server.wait_kept(sent.id)[0])
+    assert notice.recipient(sent.recipient)["Diagnostic-Code"].startswith("smtp; 55")
+    assert notice.returned["Message-ID"] == sent.id
+    assert notice.returned_type == "text/rfc822-headers"
 
 
 def test_a_message_that_is_too_large_comes_back_as_a_header(server, relay):
