@@ -15,7 +15,7 @@ import pytest
 
 import mail
 from gate import Gate
-from mailservers import SERVERS, SIZE_LIMIT, USERS, MailServers
+from mailservers import SERVERS, SIZE_LIMIT, UNKNOWN_GREETING, USERS, MailServers
 from network import WORLD_ADDRESS
 from root import Unable
 from servers import node_layer, servers_layer
@@ -207,6 +207,15 @@ def test_a_message_that_is_too_large_comes_back_as_a_header(server, relay):
     fields = notice.recipient(sent.recipient)
     assert fields["Action"] == "failed" and fields["Status"] == "5.3.4"
     assert len(kept.content) < 20000 and notice.returned["Message-ID"] == sent.id
+
+
+def test_the_reason_for_a_refused_greeting_is_kept(server, relay):
+    if server.refusing_port is None:
+        pytest.skip(f"{server.name} greets everybody")
+    since = relay.machine.journal.mark()
+    sent = Sent(server)
+    sent.send(relay, f"you@refusing.{server.name}.example")
+    relay.wait(f"refusing.{server.name}.*{UNKNOWN_GREETING}.*HostName=", since=since)
 
 
 def test_a_reply_that_is_too_long_keeps_its_meaning(server, relay):
