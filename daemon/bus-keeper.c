@@ -17,10 +17,7 @@
 
 struct _BusKeeper {
     gchar *address;
-    Queue *queue;
-    Delivery *delivery;
-    Foreign *foreign;
-    const BusCounters *counters;
+    BusRooms rooms;
     BusHandlers handlers;
     gpointer user_data;
 
@@ -91,6 +88,14 @@ pass_reload (GError **error, gpointer user_data)
     return self->handlers.reload (error, self->user_data);
 }
 
+static guint
+pass_recipients_most (gpointer user_data)
+{
+    BusKeeper *self = user_data;
+
+    return self->handlers.recipients_most (self->user_data);
+}
+
 static void
 pass_submit (const BusSubmission *submission, BusSubmitted submitted, gpointer submitted_data, gpointer user_data)
 {
@@ -118,27 +123,25 @@ pass_configuration (gpointer user_data)
 static void
 connect_bus (BusKeeper *self)
 {
-    const BusHandlers handlers = {
-        .reload = pass_reload, .submit = pass_submit, .check = pass_check, .configuration = pass_configuration};
+    const BusHandlers handlers = {.reload = pass_reload,
+                                  .recipients_most = pass_recipients_most,
+                                  .submit = pass_submit,
+                                  .check = pass_check,
+                                  .configuration = pass_configuration};
     g_autoptr (GError) error = NULL;
 
-    self->bus = bus_new (self->address, self->queue, self->delivery, self->foreign, self->counters, &handlers, lost,
-                         self, &error);
+    self->bus = bus_new (self->address, &self->rooms, &handlers, lost, self, &error);
     if (self->bus == NULL)
         tell_trouble (self, error);
 }
 
 BusKeeper *
-bus_keeper_new (const gchar *address, Queue *queue, Delivery *delivery, Foreign *foreign, const BusCounters *counters,
-                const BusHandlers *handlers, gpointer user_data)
+bus_keeper_new (const gchar *address, const BusRooms *rooms, const BusHandlers *handlers, gpointer user_data)
 {
     BusKeeper *self = g_new0 (BusKeeper, 1);
 
     self->address = g_strdup (address);
-    self->queue = queue;
-    self->delivery = delivery;
-    self->foreign = foreign;
-    self->counters = counters;
+    self->rooms = *rooms;
     self->handlers = *handlers;
     self->user_data = user_data;
     connect_bus (self);

@@ -17,8 +17,8 @@ typedef struct _BusKeeper BusKeeper;
  *
  * Connects. If that fails, or the bus goes away later, the log is told and the bus is tried again from time to time.
  */
-BusKeeper *bus_keeper_new (const gchar *address, Queue *queue, Delivery *delivery, Foreign *foreign,
-                           const BusCounters *counters, const BusHandlers *handlers, gpointer user_data);
+BusKeeper *bus_keeper_new (const gchar *address, const BusRooms *rooms, const BusHandlers *handlers,
+                           gpointer user_data);
 void bus_keeper_free (BusKeeper *keeper);
 
 /* Returns: (transfer none) (nullable): the bus, if it is there */

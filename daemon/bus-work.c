@@ -77,6 +77,7 @@ refusal (const GError *error)
     if (error == NULL)
         return NULL;
     if (g_error_matches (error, SUBMISSION_ERROR, SUBMISSION_ERROR_SIZE) ||
+        g_error_matches (error, SUBMISSION_ERROR, SUBMISSION_ERROR_RECIPIENTS) ||
         g_error_matches (error, G_IO_ERROR, G_IO_ERROR_TOO_MANY_OPEN_FILES))
         return g_error_new_literal (BUS_ERROR, BUS_ERROR_LIMIT_EXCEEDED, error->message);
     if (error->domain == SUBMISSION_ERROR)

@@ -43,7 +43,6 @@ struct _FdSubmission {
     Submission *submission; /* (nullable) before that, and when all is over */
     ForeignReader *reader;  /* (nullable) there are too many */
     SmtpContent content;
-    guint64 bytes;    /* read so far */
     guint idle_timer; /* 0: nothing is waited for that the client has to do */
 
     guint end_source;   /* 0: not ended */
@@ -135,16 +134,12 @@ take_content (const gchar *data, gsize length, gpointer user_data)
 static void
 take_piece (FdSubmission *self, const gchar *piece, gsize length)
 {
-    guint64 most = self->config->message_longest_bytes;
-
-    self->bytes += length;
-    if (most > 0 && self->bytes > most) {
-        fail (self, g_error_new (SUBMISSION_ERROR, SUBMISSION_ERROR_SIZE,
-                                 "the message is larger than %" G_GUINT64_FORMAT " bytes", most));
+    smtp_content_decode (&self->content, piece, length, take_content, self);
+    if (submission_error (self->submission) != NULL) {
+        fail (self, g_error_copy (submission_error (self->submission)));
         return;
     }
 
-    smtp_content_decode (&self->content, piece, length, take_content, self);
     self->state = STATE_WAITING;
     if (submission_backlog (self->submission) < QUEUE_INTAKE_BACKLOG_BYTES)
         read_piece (self);

@@ -34,6 +34,9 @@
 /* Threads that are kept busy at the same time. A disk that is alive is not faster for more. */
 static const BudgetLimits threads_limits = {.most = 16, .each = 4, .root = 2, .others = 6, .few = 1};
 
+/* Those that close what nobody has a share for. */
+#define CLOSERS_MOST 8
+
 #define OTHER_WAIT_MSEC 1000
 
 typedef enum { KIND_UNASKED, KIND_PIPE, KIND_SOCKET, KIND_OTHER } Kind;
@@ -68,7 +71,8 @@ struct _Foreign {
     Budget *descriptors;
     Budget *threads;
     GThreadPool *pool;
-    GQueue waiting; /* of Descriptor, by their own links: no thread for them yet */
+    GThreadPool *closers; /* of descriptors that nobody takes, as fast as they come */
+    GQueue waiting;       /* of Descriptor, by their own links: no thread for them yet */
 };
 
 /* ---- On a thread ---- */
@@ -161,6 +165,13 @@ work (gpointer data, gpointer unused)
     g_idle_add_full (G_PRIORITY_DEFAULT, on_worked, self, NULL);
 }
 
+/* A GFunc, on a thread of the closers */
+static void
+close_one (gpointer data, gpointer unused)
+{
+    close (GPOINTER_TO_INT (data) - 1);
+}
+
 /* ---- On the main loop ---- */
 
 Foreign *
@@ -172,6 +183,7 @@ foreign_new (guint readers_most)
     self->descriptors = budget_new (&limits);
     self->threads = budget_new (&threads_limits);
     self->pool = g_thread_pool_new (work, NULL, -1, FALSE, NULL);
+    self->closers = g_thread_pool_new (close_one, NULL, CLOSERS_MOST, FALSE, NULL);
     g_queue_init (&self->waiting);
     return self;
 }
@@ -188,6 +200,7 @@ foreign_clear (gpointer data)
     Foreign *self = data;
 
     g_thread_pool_free (self->pool, FALSE, FALSE);
+    g_thread_pool_free (self->closers, FALSE, FALSE);
     budget_free (self->descriptors);
     budget_free (self->threads);
 }
@@ -290,21 +303,11 @@ on_worked (gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-/* ---- Closing ---- */
-
-static gboolean
-on_to_be_closed (gpointer data)
-{
-    close_descriptor (data);
-    return G_SOURCE_REMOVE;
-}
-
 void
-foreign_close (Foreign *foreign, int fd)
+foreign_close (Foreign *self, int fd)
 {
-    const BudgetOwner nobody = budget_user (-1);
-
-    g_idle_add_full (G_PRIORITY_DEFAULT, on_to_be_closed, descriptor_new (foreign, fd, &nobody), NULL);
+    /* 0 is a descriptor, but no data of a pool. */
+    g_thread_pool_push (self->closers, GINT_TO_POINTER (fd + 1), NULL);
 }
 
 /* ---- Reading ---- */

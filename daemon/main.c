@@ -27,7 +27,6 @@
 #include <glib-unix.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sysexits.h>
 
 typedef struct {
@@ -198,19 +197,6 @@ make_options (Arguments *arguments)
                           .listen = (const gchar *const *) arguments->listen};
 }
 
-/* Each session and each delivery takes a descriptor. */
-static void
-raise_descriptor_limit (void)
-{
-    struct rlimit limit;
-
-    if (getrlimit (RLIMIT_NOFILE, &limit) < 0)
-        return;
-
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit (RLIMIT_NOFILE, &limit);
-}
-
 static void
 stopped (gpointer user_data)
 {
@@ -344,6 +330,5 @@ main (int argc, char **argv)
     if (arguments.verify || arguments.salvage != NULL)
         return look_after_store (&arguments);
 
-    raise_descriptor_limit ();
     return run (&arguments);
 }

@@ -14,7 +14,9 @@
  * An alias to /dev/null leads to a recipient of that name, whom the delivery knows: so the log tells what became of the mail.
  *
  * A name that comes round to itself is treated as one without an alias, so that no mail is lost in a circle; each name is
- * followed once for a recipient, so that the time it takes is bounded by the size of the file.
+ * followed once for a recipient, so that the time it takes is bounded by the size of the file. Where a name leads depends on
+ * nothing but the file: so recipients that begin with the same (ten thousand that nobody knows, and that all go where "*" does)
+ * are followed once for all.
  */
 
 #include "recipients.h"
@@ -33,7 +35,8 @@ typedef struct {
     const Config *config;
     const MessageRecipient *original;
     MessageEnvelope *resolved;
-    GHashTable *followed; /* (nullable) of gchar *: names whose aliases were followed */
+    GHashTable *begun;    /* (nullable) of gchar *: names that recipients before this one began with */
+    GHashTable *followed; /* (nullable) of gchar *: names whose aliases were followed for this one */
     GPtrArray *way;       /* (nullable) of gchar *: the names that led here, owned by @followed */
 } Resolving;
 
@@ -145,6 +148,15 @@ find_alias (const Resolving *self, const gchar *name, const gchar **found)
     return aliases_find (self->config->aliases, DEFAULT_ALIAS);
 }
 
+static gboolean
+is_new (const Resolving *self, const gchar *name)
+{
+    if (self->way->len > 0)
+        return !g_hash_table_contains (self->followed, name);
+
+    return g_hash_table_add (self->begun, g_strdup (name));
+}
+
 static void
 resolve_local (Resolving *self, const gchar *address)
 {
@@ -155,7 +167,7 @@ resolve_local (Resolving *self, const gchar *address)
 
     if (targets == NULL || is_on_way (self, found) || self->way->len >= ALIASES_DEEPEST)
         add_unaliased (self, address);
-    else if (!g_hash_table_contains (self->followed, found))
+    else if (is_new (self, found))
         follow (self, found, targets);
 }
 
@@ -182,6 +194,8 @@ resolve_one (Resolving *self)
         return;
     }
 
+    if (self->begun == NULL)
+        self->begun = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
     self->followed = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
     self->way = g_ptr_array_new ();
     resolve (self, address, FALSE);
@@ -198,4 +212,5 @@ recipients_resolve (const MessageEnvelope *envelope, const Config *config, Messa
         resolving.original = message_envelope_recipient (envelope, i);
         resolve_one (&resolving);
     }
+    g_clear_pointer (&resolving.begun, g_hash_table_unref);
 }

@@ -34,6 +34,7 @@
 #include "bus-keeper.h"
 #include "bus-work.h"
 #include "config-keeper.h"
+#include "descriptors.h"
 #include "idle.h"
 #include "listener.h"
 #include "log-event.h"
@@ -57,9 +58,6 @@
  * password, and of a client that is slow to write. */
 #define STOP_CALLS_SECONDS 5
 
-/* From the bus, at once. */
-#define SUBMISSIONS_MOST 512
-
 #define MAIL_NAME_FILE "/etc/mailname"
 
 #define METERED_TEXT                                                                                                 \
@@ -71,6 +69,8 @@ struct _Relay {
     gchar *host_name; /* what it is called where the configuration does not say it */
     ConfigKeeper *config_keeper;
     Config *config;
+    guint descriptors_most;
+    Descriptors descriptors;
     Aliases *aliases;
 
     SmtpPoller *poller;
@@ -294,6 +294,7 @@ watch_metering (Relay *self)
 static gboolean
 apply_config (Relay *self, Config *config, GError **error)
 {
+    self->descriptors = descriptors_share_out (self->descriptors_most, config);
     give_resolve (self, config);
     if (!delivery_set_settings (self->delivery, g_steal_pointer (&config->delivery), error))
         return FALSE;
@@ -345,6 +346,14 @@ stop_wait_over (Relay *self)
     self->stopped (self->user_data);
 }
 
+static guint
+bus_recipients_most (gpointer user_data)
+{
+    Relay *self = user_data;
+
+    return self->config->recipients_most;
+}
+
 static void
 bus_submit (const BusSubmission *submission, BusSubmitted submitted, gpointer submitted_data, gpointer user_data)
 {
@@ -378,8 +387,11 @@ bus_configuration (gpointer user_data)
                               .since_usec = config_keeper_since (self->config_keeper)};
 }
 
-static const BusHandlers bus_handlers = {
-    .reload = bus_reload, .submit = bus_submit, .check = bus_check, .configuration = bus_configuration};
+static const BusHandlers bus_handlers = {.reload = bus_reload,
+                                         .recipients_most = bus_recipients_most,
+                                         .submit = bus_submit,
+                                         .check = bus_check,
+                                         .configuration = bus_configuration};
 
 /* ---- Listening ---- */
 
@@ -541,6 +553,7 @@ read_config (Relay *self, const RelayOptions *options)
                                     .mail_name_file = MAIL_NAME_FILE};
     self->config_keeper = config_keeper_new (&self->sources, options->state_directory);
     self->config = config_keeper_start (self->config_keeper);
+    self->descriptors = descriptors_share_out (self->descriptors_most, self->config);
     give_resolve (self, self->config);
     give_aliases (self, self->config);
 
@@ -582,10 +595,10 @@ relay_new (const RelayOptions *options, GError **error)
     self->bus = options->bus;
     self->listeners = g_ptr_array_new_with_free_func ((GDestroyNotify) listener_free);
     self->users = users_new ();
-    self->foreign = foreign_new (SUBMISSIONS_MOST);
     self->aliases = aliases_new ();
     self->service = service_new (write_status, self);
     bus_counters_init (&self->counters);
+    self->descriptors_most = descriptors_raise_limit ();
 
     self->poller = smtp_poller_new (NULL, error);
     if (self->poller == NULL)
@@ -595,6 +608,7 @@ relay_new (const RelayOptions *options, GError **error)
         return NULL;
     config_keeper_settle (self->config_keeper, self->config);
 
+    self->foreign = foreign_new (self->descriptors.submissions);
     self->bus_work = bus_work_new (self->queue, self->users, self->foreign, self->poller, &self->sources);
     self->sessions = sessions_new (self->queue, self->poller, self->users, self->config);
     if (!listen_on_inherited (self, error) || !listen_on_named (self, options->listen, error))
@@ -603,7 +617,13 @@ relay_new (const RelayOptions *options, GError **error)
         g_warning ("there is no socket to take mail from; start postern.socket, or use --listen=");
 
     if (has_bus (self)) {
-        self->bus_keeper = bus_keeper_new (self->bus, self->queue, self->delivery, self->foreign, &self->counters,
+        self->bus_keeper = bus_keeper_new (self->bus,
+                                           &(BusRooms){.queue = self->queue,
+                                                       .delivery = self->delivery,
+                                                       .foreign = self->foreign,
+                                                       .counters = &self->counters,
+                                                       .streams_most = self->descriptors.streams,
+                                                       .baggage_most = self->descriptors.baggage},
                                            &bus_handlers, self);
         self->sleep_watch = sleep_watch_new (self->bus, woke, self);
     }

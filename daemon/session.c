@@ -337,6 +337,8 @@ refusal (const Session *self, const GError *error)
         return smtp_reply_new (554, "5.4.6", "Not queued: %s", error->message);
     if (g_error_matches (error, SUBMISSION_ERROR, SUBMISSION_ERROR_TEXT))
         return smtp_reply_new (554, "5.6.0", "Not queued: %s", error->message);
+    if (g_error_matches (error, SUBMISSION_ERROR, SUBMISSION_ERROR_RECIPIENTS))
+        return smtp_reply_new (452, "4.5.3", "Not queued: %s", error->message);
     if (error->domain == SUBMISSION_ERROR)
         return smtp_reply_new (552, "5.3.4", "Not queued: %s", error->message);
     if (g_error_matches (error, QUEUE_ERROR, QUEUE_ERROR_FULL))

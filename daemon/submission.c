@@ -4,7 +4,8 @@
  * Submissions
  *
  * Whoever hands over a message (an SMTP session, a call on the bus), it goes through here, so that there is one rule for
- * what a message looks like in the queue. The header section is held back until its end is known, then completed
+ * what a message looks like in the queue, and one for how much of everything it may have. A door that knows earlier that a
+ * message will have too much, says so earlier. The header section is held back until its end is known, then completed
  * (RFC 6409 section 8) and given a trace; everything after it passes through and costs no memory. Most messages come in
  * one piece, whose header is then read where it lies.
  *
@@ -43,6 +44,7 @@ struct _Submission {
     GString *header;  /* (nullable) what has come of a header whose end has not; NULL until there is some */
     gsize searched;   /* bytes of it in which the end was looked for */
     gboolean in_body; /* the header was written */
+    guint64 bytes;    /* that came */
     gboolean is_8bit; /* what was written has bytes beyond ASCII */
     MessageLineCheck lines;
     GError *error; /* (nullable) what is wrong with the message */
@@ -77,9 +79,17 @@ submission_new (Queue *queue, Config *config, const SubmissionOrigin *origin, co
                                 .peer = (gchar *) origin->peer,
                                 .helo = (gchar *) origin->helo,
                                 .protocol = (gchar *) origin->protocol};
-    QueueIntake *intake = queue_intake_new (queue, &queue_origin, expected_bytes, drained, user_data, error);
+    QueueIntake *intake;
     Submission *submission;
 
+    if (envelope->recipients->len > config->recipients_most) {
+        g_set_error (error, SUBMISSION_ERROR, SUBMISSION_ERROR_RECIPIENTS,
+                     "the message is for %u recipients, and one message has at most %u here (MaxRecipients=)",
+                     envelope->recipients->len, config->recipients_most);
+        return NULL;
+    }
+
+    intake = queue_intake_new (queue, &queue_origin, expected_bytes, drained, user_data, error);
     if (intake == NULL)
         return NULL;
 
@@ -311,16 +321,35 @@ gather_header (Submission *submission, const gchar *data, gsize length)
     }
 }
 
+static gboolean
+check_size (Submission *submission, gsize more)
+{
+    guint64 most = submission->config->message_longest_bytes;
+
+    submission->bytes += more;
+    if (most == 0 || submission->bytes <= most)
+        return TRUE;
+
+    give_up (submission, SUBMISSION_ERROR_SIZE, "the message is larger than %" G_GUINT64_FORMAT " bytes", most);
+    return FALSE;
+}
+
 void
 submission_write (Submission *submission, const gchar *data, gsize length)
 {
-    if (submission->error != NULL || length == 0)
+    if (submission->error != NULL || length == 0 || !check_size (submission, length))
         return;
 
     if (submission->in_body)
         write_content (submission, data, length);
     else
         gather_header (submission, data, length);
+}
+
+const GError *
+submission_error (const Submission *submission)
+{
+    return submission->error;
 }
 
 gsize

@@ -5,8 +5,8 @@
 #include "queue/queue.h"
 
 /*
- * A message on its way into the queue, from whomever it comes: its header is completed, the trace is put in front, and
- * the rest streams through.
+ * A message on its way into the queue, from whomever it comes: it is held to the limits, its header is completed, the trace is
+ * put in front, and the rest streams through.
  */
 
 typedef struct _Submission Submission;
@@ -26,10 +26,11 @@ typedef struct {
 #define SUBMISSION_ERROR (submission_error_quark ())
 
 typedef enum {
-    SUBMISSION_ERROR_HEADER, /* the header section is larger than SUBMISSION_HEADER_LONGEST_BYTES */
-    SUBMISSION_ERROR_SIZE,   /* the message is larger than allowed; told by those who read it */
-    SUBMISSION_ERROR_TEXT,   /* it is in an encoding that is no text to mail */
-    SUBMISSION_ERROR_LOOP    /* it has been through SUBMISSION_HOPS_MOST hosts */
+    SUBMISSION_ERROR_HEADER,     /* the header section is larger than SUBMISSION_HEADER_LONGEST_BYTES */
+    SUBMISSION_ERROR_SIZE,       /* the message is larger than allowed */
+    SUBMISSION_ERROR_RECIPIENTS, /* it is for more recipients than allowed */
+    SUBMISSION_ERROR_TEXT,       /* it is in an encoding that is no text to mail */
+    SUBMISSION_ERROR_LOOP        /* it has been through SUBMISSION_HOPS_MOST hosts */
 } SubmissionError;
 
 GQuark submission_error_quark (void);
@@ -47,14 +48,17 @@ GQuark submission_error_quark (void);
  * @expected_bytes: size of the content if it is known, 0 if not
  * @drained: see queue_intake_new ()
  *
- * Returns: (transfer full): or %NULL with a QUEUE_ERROR
+ * Returns: (transfer full): or %NULL with a QUEUE_ERROR or SUBMISSION_ERROR
  */
 Submission *submission_new (Queue *queue, Config *config, const SubmissionOrigin *origin,
                             const MessageEnvelope *envelope, guint64 expected_bytes, QueueDrained drained,
                             gpointer user_data, GError **error);
 
-/* Content, CRLF line ends; copied. Errors show at the commit. */
+/* Content, CRLF line ends; copied. Errors show at the commit, and before. */
 void submission_write (Submission *submission, const gchar *data, gsize length);
+
+/* Returns: (nullable): why no more of the message is wanted */
+const GError *submission_error (const Submission *submission);
 
 /* Bytes written and not yet given to the kernel: beyond QUEUE_INTAKE_BACKLOG_BYTES a writer should wait for drained. */
 gsize submission_backlog (const Submission *submission);

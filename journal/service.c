@@ -99,7 +99,7 @@ static void G_GNUC_PRINTF (3, 4) refuse (Call *call, BusErrorCode code, const gc
     va_list arguments;
 
     va_start (arguments, format);
-    g_dbus_method_invocation_return_error_valist (call->invocation, BUS_ERROR, (gint) code, format, arguments);
+    bus_error_return_valist (call->invocation, code, format, arguments);
     va_end (arguments);
     end_call (call);
 }
@@ -269,7 +269,7 @@ serve (GDBusConnection *connection, const Arguments *arguments)
     g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
     g_autoptr (BusAuthorization) authorization = bus_authorization_new (connection, arguments->bus == NULL);
     g_autoptr (Foreign) foreign = foreign_new (1);
-    g_autoptr (BusBaggage) baggage = bus_baggage_new (connection, foreign);
+    g_autoptr (BusBaggage) baggage = bus_baggage_new (connection, foreign, 1);
     Service service = {.loop = loop, .directory = arguments->directory, .authorization = authorization};
     guint name;
 

@@ -8,6 +8,9 @@
  * The SMTP server fills it in from MAIL and RCPT, the queue keeps it, a delivery speaks it again.
  */
 
+/* RFC 3461 4.4 */
+#define MESSAGE_ENVELOPE_ID_LONGEST_BYTES 100
+
 /* NOTIFY= of RCPT, RFC 3461 4.1; 0 means that it was not given. */
 typedef enum {
     MESSAGE_NOTIFY_NEVER = 1 << 0,

@@ -8,9 +8,9 @@
  * GDBus closes the descriptors of a message with it, on the main loop or on its thread, where a file of a caller's own making
  * could hold us for ever.
  *
- * So descriptors are taken out of each message where it is read. Only a message that is to be submitted may have one; all
- * others are closed. When many wait for the main loop, no more is read for a moment; the bus then keeps its messages, and has
- * limits of its own. It is no more than a moment, because the main loop may in turn wait for something that is to be read.
+ * So descriptors are taken out of each message where it is read. Only a message that is to be submitted may have one, and only so
+ * many of them may wait; all others are closed. Reading is never put off: the bus allows few descriptors in what it has for us
+ * (64, by its defaults), and turns away everybody who comes while one caller's fill that.
  */
 
 #include "bus/baggage.h"
@@ -23,17 +23,11 @@
 #define SUBMIT_METHOD    "SubmitMessage"
 #define SUBMIT_SIGNATURE "(hsasa{sv})"
 
-/* Descriptors that were read, and that the main loop has not seen yet. */
-#define UNSEEN_MOST      128
-#define UNSEEN_WAIT_USEC (100 * 1000)
-
 /* Messages may outlive the connection. */
 typedef struct {
     Foreign *foreign;
     GMutex lock;
-    GCond seen;
-    guint unseen;
-    gboolean is_closed;
+    Budget *held; /* of senders, since nobody else is known yet */
 } Counter;
 
 struct _BusBaggage {
@@ -46,7 +40,7 @@ struct _BusBaggage {
 typedef struct {
     Counter *counter;
     gint fd; /* -1: it was taken */
-    gboolean is_seen;
+    BudgetShare *share;
 } Box;
 
 static void
@@ -55,8 +49,8 @@ counter_clear (gpointer data)
     Counter *counter = data;
 
     foreign_unref (counter->foreign);
+    budget_free (counter->held);
     g_mutex_clear (&counter->lock);
-    g_cond_clear (&counter->seen);
 }
 
 static void
@@ -65,45 +59,51 @@ counter_unref (gpointer counter)
     g_atomic_rc_box_release_full (counter, counter_clear);
 }
 
-static void
-count_unseen (Counter *counter, gint by)
-{
-    g_mutex_lock (&counter->lock);
-    counter->unseen += by;
-    if (by < 0)
-        g_cond_signal (&counter->seen);
-    g_mutex_unlock (&counter->lock);
-}
-
-static void
-see (Box *box)
-{
-    if (!box->is_seen)
-        count_unseen (box->counter, -1);
-    box->is_seen = TRUE;
-}
-
 /* A GDestroyNotify, on any thread */
 static void
 box_free (gpointer data)
 {
     Box *box = data;
 
-    see (box);
+    g_mutex_lock (&box->counter->lock);
+    budget_give_back (box->share, 1);
+    g_mutex_unlock (&box->counter->lock);
     if (box->fd >= 0)
         foreign_close (box->counter->foreign, box->fd);
     counter_unref (box->counter);
     g_free (box);
 }
 
+/* Returns: (nullable): the sender has too many already, or all have */
+static BudgetShare *
+take_share (Counter *counter, const gchar *sender)
+{
+    const BudgetOwner owner = budget_name (sender);
+    BudgetShare *share = NULL;
+
+    g_mutex_lock (&counter->lock);
+    (void) budget_take (counter->held, &owner, 1, &share);
+    g_mutex_unlock (&counter->lock);
+    return share;
+}
+
+/* A message that is left without its descriptor says so when it is looked for. */
 static void
 put_into_box (GDBusMessage *message, Counter *counter, gint fd)
 {
-    Box *box = g_new0 (Box, 1);
+    const gchar *sender = g_dbus_message_get_sender (message);
+    BudgetShare *share = take_share (counter, sender != NULL ? sender : "");
+    Box *box;
 
+    if (share == NULL) {
+        foreign_close (counter->foreign, fd);
+        return;
+    }
+
+    box = g_new0 (Box, 1);
     box->counter = g_atomic_rc_box_acquire (counter);
     box->fd = fd;
-    count_unseen (counter, 1);
+    box->share = share;
     g_object_set_data_full (G_OBJECT (message), KEY, box, box_free);
 }
 
@@ -121,18 +121,6 @@ content_handle (GDBusMessage *message)
 
     g_variant_get_child (body, 0, "h", &handle);
     return handle;
-}
-
-static void
-wait_for_main_loop (Counter *counter)
-{
-    gint64 end = g_get_monotonic_time () + UNSEEN_WAIT_USEC;
-
-    g_mutex_lock (&counter->lock);
-    while (counter->unseen >= UNSEEN_MOST && !counter->is_closed)
-        if (!g_cond_wait_until (&counter->seen, &counter->lock, end))
-            break;
-    g_mutex_unlock (&counter->lock);
 }
 
 /* A GDBusMessageFilterFunction, on GDBus' thread */
@@ -154,21 +142,31 @@ unload (GDBusConnection *connection, GDBusMessage *message, gboolean incoming, g
             put_into_box (message, counter, fds[i]);
         else
             foreign_close (counter->foreign, fds[i]);
-
-    wait_for_main_loop (counter);
     return message;
 }
 
-BusBaggage *
-bus_baggage_new (GDBusConnection *connection, Foreign *foreign)
+/* One user may have a few hundred connections. */
+static BudgetLimits
+limits_of (guint most)
 {
+    BudgetLimits limits = budget_limits_share (most);
+
+    limits.others = most / 2;
+    limits.few = 1;
+    return limits;
+}
+
+BusBaggage *
+bus_baggage_new (GDBusConnection *connection, Foreign *foreign, guint most)
+{
+    const BudgetLimits limits = limits_of (most);
     BusBaggage *self = g_new0 (BusBaggage, 1);
 
     self->connection = g_object_ref (connection);
     self->counter = g_atomic_rc_box_new0 (Counter);
     self->counter->foreign = foreign_ref (foreign);
+    self->counter->held = budget_new (&limits);
     g_mutex_init (&self->counter->lock);
-    g_cond_init (&self->counter->seen);
     self->filter =
         g_dbus_connection_add_filter (connection, unload, g_atomic_rc_box_acquire (self->counter), counter_unref);
     return self;
@@ -180,27 +178,14 @@ bus_baggage_free (BusBaggage *self)
     if (self == NULL)
         return;
 
-    g_mutex_lock (&self->counter->lock);
-    self->counter->is_closed = TRUE;
-    g_cond_signal (&self->counter->seen);
-    g_mutex_unlock (&self->counter->lock);
     g_dbus_connection_remove_filter (self->connection, self->filter);
     counter_unref (self->counter);
     g_object_unref (self->connection);
     g_free (self);
 }
 
-void
-bus_baggage_see (GDBusMessage *message)
-{
-    Box *box = g_object_get_data (G_OBJECT (message), KEY);
-
-    if (box != NULL)
-        see (box);
-}
-
 int
-bus_baggage_take (GDBusMessage *message, GError **error)
+bus_baggage_take (GDBusMessage *message, gint handle, GError **error)
 {
     Box *box = g_object_get_data (G_OBJECT (message), KEY);
     int fd = -1;
@@ -209,10 +194,10 @@ bus_baggage_take (GDBusMessage *message, GError **error)
         fd = box->fd;
         box->fd = -1;
         g_object_set_data (G_OBJECT (message), KEY, NULL);
-    } else if (g_dbus_message_get_num_unix_fds (message) > 0 && g_dbus_message_get_unix_fd_list (message) == NULL) {
-        /* The kernel drops what a process has no room for. */
+    } else if (handle >= 0 && (guint) handle < g_dbus_message_get_num_unix_fds (message)) {
+        /* The kernel drops what a process has no room for, and so do we. */
         g_set_error_literal (error, BUS_ERROR, BUS_ERROR_LIMIT_EXCEEDED,
-                             "the relay has run out of file descriptors and lost that of the call; try again later");
+                             "too many messages are being submitted at once; try again later");
     } else {
         g_set_error_literal (error, BUS_ERROR, BUS_ERROR_INVALID_ARGUMENT, "no file descriptor came with the call");
     }

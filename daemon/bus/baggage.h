@@ -11,20 +11,18 @@
 
 typedef struct _BusBaggage BusBaggage;
 
-/* @foreign: closes what nobody takes */
-BusBaggage *bus_baggage_new (GDBusConnection *connection, Foreign *foreign);
+/* @foreign: closes what nobody takes. @most: descriptors that are kept */
+BusBaggage *bus_baggage_new (GDBusConnection *connection, Foreign *foreign, guint most);
 void bus_baggage_free (BusBaggage *baggage);
-
-/* The main loop has begun to see to @message. */
-void bus_baggage_see (GDBusMessage *message);
 
 /**
  * bus_baggage_take:
+ * @handle: which descriptor the call is about
  *
  * Takes what is to be submitted with @message; once.
  *
  * Returns: (transfer full): a descriptor, or -1 with a BUS_ERROR
  */
-int bus_baggage_take (GDBusMessage *message, GError **error);
+int bus_baggage_take (GDBusMessage *message, gint handle, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (BusBaggage, bus_baggage_free)

@@ -33,11 +33,13 @@
 
 #define NAME_MSEC 5000
 
-/* Calls under way, counted by the memory that they take (gate.c): 64 MiB. */
-#define CALLS_MOST 16384
+/* Calls under way, counted by the memory that they take (gate.c): 128 MiB, so that one user may have the longest call that a bus
+ * lets through. */
+#define CALLS_MOST 32768
 
 /* Calls of connections of which the bus has not told yet whose they are. */
-static const BudgetLimits strangers_limits = {.most = 1024, .each = 128, .root = 0, .others = 768, .few = 2};
+static const BudgetLimits strangers_limits = {
+    .most = CALLS_MOST, .each = CALLS_MOST / 2, .others = CALLS_MOST / 4, .few = 8};
 
 #define NAME_IS_OURS 1 /* of RequestName: DBUS_REQUEST_NAME_REPLY_PRIMARY_OWNER of the D-Bus specification */
 
@@ -169,9 +171,8 @@ make_budgets (Bus *bus)
 }
 
 Bus *
-bus_new (const gchar *address, Queue *queue, Delivery *delivery, Foreign *foreign, const BusCounters *counters,
-         const BusHandlers *handlers, void (*lost) (const GError *error, gpointer user_data), gpointer user_data,
-         GError **error)
+bus_new (const gchar *address, const BusRooms *rooms, const BusHandlers *handlers,
+         void (*lost) (const GError *error, gpointer user_data), gpointer user_data, GError **error)
 {
     g_autoptr (GDBusConnection) connection = connect_to (address, error);
     gboolean is_system = g_str_equal (address, "system");
@@ -183,20 +184,19 @@ bus_new (const gchar *address, Queue *queue, Delivery *delivery, Foreign *foreig
     bus = g_rc_box_new0 (Bus);
     bus->connection = g_steal_pointer (&connection);
     bus->private_connection = !is_system && !g_str_equal (address, "session");
-    bus->queue = queue;
-    bus->delivery = delivery;
-    bus->counters = counters;
+    bus->queue = rooms->queue;
+    bus->delivery = rooms->delivery;
+    bus->counters = rooms->counters;
     bus->handlers = *handlers;
     bus->lost = lost;
     bus->user_data = user_data;
-    bus->foreign = foreign;
     make_budgets (bus);
     bus->authorization = bus_authorization_new (bus->connection, is_system);
-    bus->baggage = bus_baggage_new (bus->connection, foreign);
+    bus->baggage = bus_baggage_new (bus->connection, rooms->foreign, rooms->baggage_most);
     bus->callers = bus_callers_new (bus->connection);
     bus->subscribers = bus_subscribers_new (bus);
     bus->properties = bus_properties_new (bus);
-    bus->streams = bus_streams_new (bus);
+    bus->streams = bus_streams_new (bus, rooms->streams_most);
     g_queue_init (&bus->waiting);
 
     if (!register_objects (bus, error) || !request_name (bus, error))

@@ -41,6 +41,9 @@ typedef struct {
     /* Reads the configuration anew. FALSE: it was bad, and the old one stays. */
     gboolean (*reload) (GError **error, gpointer user_data);
 
+    /* How many recipients one message may have. */
+    guint (*recipients_most) (gpointer user_data);
+
     /* Takes in a message. */
     void (*submit) (const BusSubmission *submission, BusSubmitted submitted, gpointer submitted_data,
                     gpointer user_data);
@@ -67,20 +70,27 @@ typedef struct {
 void bus_counters_init (BusCounters *counters);
 void bus_counters_count (BusCounters *counters, const QueueEvent *event);
 
+/* What the bus shows and steers, and what it may take. All must outlive it. */
+typedef struct {
+    Queue *queue;
+    Delivery *delivery;
+    Foreign *foreign; /* closes descriptors that come with calls */
+    const BusCounters *counters;
+    guint streams_most; /* at once, to all callers */
+    guint baggage_most; /* descriptors of calls that nobody has seen to yet */
+} BusRooms;
+
 /**
  * bus_new:
  * @address: "system", "session", or a D-Bus address
- * @foreign: closes descriptors that come with calls
- * @counters: must outlive the bus
  * @lost: the bus went away; @error says it in words
  *
  * Connects, exports the objects, and gets the name. Waits for the bus, which answers at once where it answers at all.
  *
  * Returns: (transfer full): or %NULL with an error that names the bus
  */
-Bus *bus_new (const gchar *address, Queue *queue, Delivery *delivery, Foreign *foreign, const BusCounters *counters,
-              const BusHandlers *handlers, void (*lost) (const GError *error, gpointer user_data), gpointer user_data,
-              GError **error);
+Bus *bus_new (const gchar *address, const BusRooms *rooms, const BusHandlers *handlers,
+              void (*lost) (const GError *error, gpointer user_data), gpointer user_data, GError **error);
 void bus_free (Bus *bus);
 
 /* What happened, for signals and PropertiesChanged. From the relay's listeners. */

@@ -72,9 +72,17 @@ bus_call_refuse (BusCall *call, BusErrorCode code, const gchar *format, ...)
     va_list arguments;
 
     va_start (arguments, format);
-    g_dbus_method_invocation_return_error_valist (call->invocation, BUS_ERROR, (gint) code, format, arguments);
+    bus_error_return_valist (call->invocation, code, format, arguments);
     va_end (arguments);
     call_free (call);
+}
+
+void
+bus_call_refuse_value (BusCall *call, BusErrorCode code, const gchar *value, const gchar *why)
+{
+    g_autofree gchar *quoted = bus_error_quote (value);
+
+    bus_call_refuse (call, code, "“%s” %s", quoted, why);
 }
 
 static void

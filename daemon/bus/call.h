@@ -56,4 +56,5 @@ void bus_call_narrow (BusCall *call, BusFilter *filter, gboolean insist, const g
 void bus_call_return (BusCall *call, GVariant *value);
 void bus_call_return_fd (BusCall *call, int fd); /* (transfer full); as the only argument */
 void bus_call_fail (BusCall *call, const GError *error);
+void bus_call_refuse_value (BusCall *call, BusErrorCode code, const gchar *value, const gchar *why);
 void bus_call_refuse (BusCall *call, BusErrorCode code, const gchar *format, ...) G_GNUC_PRINTF (3, 4);

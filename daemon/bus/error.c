@@ -5,13 +5,20 @@
  *
  * A caller sees the name of an error and its text. The names are few, by what a program would do about them; the
  * texts are those of the room where the failure happened. An error that crosses the bus without being translated here
- * would get a name made of GLib's quark, which is no contract: so every reply goes through bus_error_from ().
+ * would get a name made of GLib's quark, which is no contract: so every reply goes through bus_error_from () or
+ * bus_error_return (). These are where texts become fit to be shown, too, whatever they quote.
  */
 
 #include "bus/error.h"
 
 #include "message/error.h"
+#include "message/printable.h"
 #include "queue/queue.h"
+
+#include <string.h>
+
+/* A few lines; a configuration may have a line for each of its faults. */
+#define TEXT_LONGEST_BYTES 4096
 
 static const GDBusErrorEntry entries[] = {
     {BUS_ERROR_FAILED, "org.postern.Relay1.Error.Failed"},
@@ -59,14 +66,47 @@ code_of_queue_error (gint code)
     return BUS_ERROR_FAILED;
 }
 
+/* An error may quote what a caller or a remote wrote. It is for a person's eyes, or for a log. */
+static GError *
+printable (BusErrorCode code, const gchar *text)
+{
+    g_autofree gchar *shown = message_printable (text, strlen (text), TEXT_LONGEST_BYTES, TRUE);
+
+    return g_error_new_literal (BUS_ERROR, (gint) code, shown);
+}
+
+gchar *
+bus_error_quote (const gchar *text)
+{
+    return message_error_quote (text, strlen (text));
+}
+
+void
+bus_error_return_valist (GDBusMethodInvocation *invocation, BusErrorCode code, const gchar *format, va_list arguments)
+{
+    g_autofree gchar *text = g_strdup_vprintf (format, arguments);
+
+    g_dbus_method_invocation_take_error (invocation, printable (code, text));
+}
+
+void
+bus_error_return (GDBusMethodInvocation *invocation, BusErrorCode code, const gchar *format, ...)
+{
+    va_list arguments;
+
+    va_start (arguments, format);
+    bus_error_return_valist (invocation, code, format, arguments);
+    va_end (arguments);
+}
+
 GError *
 bus_error_from (const GError *error)
 {
     if (error->domain == BUS_ERROR)
-        return g_error_copy (error);
+        return printable ((BusErrorCode) error->code, error->message);
     if (error->domain == QUEUE_ERROR)
-        return g_error_new_literal (BUS_ERROR, code_of_queue_error (error->code), error->message);
+        return printable (code_of_queue_error (error->code), error->message);
     if (error->domain == MESSAGE_ERROR)
-        return g_error_new_literal (BUS_ERROR, BUS_ERROR_MESSAGE_REFUSED, error->message);
-    return g_error_new_literal (BUS_ERROR, BUS_ERROR_FAILED, error->message);
+        return printable (BUS_ERROR_MESSAGE_REFUSED, error->message);
+    return printable (BUS_ERROR_FAILED, error->message);
 }

@@ -35,3 +35,12 @@ GQuark bus_error_quark (void);
  * Returns: (transfer full): a BUS_ERROR with the same text, whose code tells a caller which kind of failure it is
  */
 GError *bus_error_from (const GError *error);
+
+/* Answers a call with a BUS_ERROR. @invocation: (transfer full) */
+void bus_error_return (GDBusMethodInvocation *invocation, BusErrorCode code, const gchar *format, ...)
+    G_GNUC_PRINTF (3, 4);
+void bus_error_return_valist (GDBusMethodInvocation *invocation, BusErrorCode code, const gchar *format,
+                              va_list arguments) G_GNUC_PRINTF (3, 0);
+
+/* Returns: (transfer full): what somebody wrote, fit to be quoted in an error: shortened, and on one line */
+gchar *bus_error_quote (const gchar *text);

@@ -15,6 +15,14 @@
 
 typedef gboolean (*ReadValue) (BusFilter *filter, GVariant *value, GError **error);
 
+static void
+refuse_value (const gchar *value, const gchar *why, GError **error)
+{
+    g_autofree gchar *quoted = bus_error_quote (value);
+
+    g_set_error (error, BUS_ERROR, BUS_ERROR_INVALID_FILTER, "“%s” %s", quoted, why);
+}
+
 static gboolean
 read_ids (BusFilter *filter, GVariant *value, GError **error)
 {
@@ -36,7 +44,7 @@ read_ids (BusFilter *filter, GVariant *value, GError **error)
         g_variant_get_child (value, i, "&s", &text);
         id = queue_id_read (text);
         if (id == 0) {
-            g_set_error (error, BUS_ERROR, BUS_ERROR_INVALID_FILTER, "“%s” is not a queue id", text);
+            refuse_value (text, "is not a queue id", error);
             return FALSE;
         }
         g_array_append_val (filter->ids, id);
@@ -53,8 +61,7 @@ read_state (BusFilter *filter, GVariant *value, GError **error)
     QueueState state;
 
     if (!queue_state_from_name (name, &state)) {
-        g_set_error (error, BUS_ERROR, BUS_ERROR_INVALID_FILTER,
-                     "“%s” is not a state: queued, delivering, deferred or held", name);
+        refuse_value (name, "is not a state: queued, delivering, deferred or held", error);
         return FALSE;
     }
 
@@ -103,7 +110,7 @@ read_domain (BusFilter *filter, GVariant *value, GError **error)
 
     /* An "@" in it would have moved to the local part. */
     if (canonical == NULL || canonical != address + 2) {
-        g_set_error (error, BUS_ERROR, BUS_ERROR_INVALID_FILTER, "“%s” is not a domain", domain);
+        refuse_value (domain, "is not a domain", error);
         return FALSE;
     }
 
@@ -181,7 +188,7 @@ read_entry (BusFilter *filter, const gchar *key, GVariant *value, GError **error
         return FALSE;
     }
 
-    g_set_error (error, BUS_ERROR, BUS_ERROR_INVALID_FILTER, "a filter has no key “%s”", key);
+    refuse_value (key, "is not a key of a filter", error);
     return FALSE;
 }
 

@@ -15,12 +15,11 @@
 
 #include "bus/gate.h"
 
-#include "bus/baggage.h"
 #include "bus/error.h"
 
 #define KEY "postern-gate"
 
-/* A call's own memory, with the arguments twice: as they came and as they are kept. */
+/* What a call takes beside its arguments. */
 #define CALL_BYTES 4096
 
 typedef struct {
@@ -57,7 +56,7 @@ admission_of (GDBusMethodInvocation *invocation)
 static void
 refuse (Admission *self, const gchar *text)
 {
-    g_dbus_method_invocation_return_error_literal (self->invocation, BUS_ERROR, BUS_ERROR_LIMIT_EXCEEDED, text);
+    bus_error_return (self->invocation, BUS_ERROR_LIMIT_EXCEEDED, "%s", text);
 }
 
 static gboolean
@@ -98,11 +97,10 @@ on_identified (gint64 uid, const GError *error, gpointer user_data)
     self->uid = uid;
 
     if (error != NULL)
-        g_dbus_method_invocation_return_error (self->invocation, BUS_ERROR, BUS_ERROR_NOT_AUTHORIZED,
-                                               "the bus does not tell who calls: %s", error->message);
+        bus_error_return (self->invocation, BUS_ERROR_NOT_AUTHORIZED, "the bus does not tell who calls: %s",
+                          error->message);
     else if (self->bus->closed)
-        g_dbus_method_invocation_return_error_literal (self->invocation, BUS_ERROR, BUS_ERROR_FAILED,
-                                                       "the relay is stopping");
+        bus_error_return (self->invocation, BUS_ERROR_FAILED, "the relay is stopping");
     else if (take_share (self, self->bus->calls, &owner))
         let_in (self->bus, self->invocation);
 }
@@ -124,11 +122,10 @@ bus_gate_admit (Bus *bus, GDBusMethodInvocation *invocation, gboolean about_mail
     gsize bytes = g_variant_get_size (g_dbus_method_invocation_get_parameters (invocation));
     Admission *self = g_new0 (Admission, 1);
 
-    bus_baggage_see (g_dbus_method_invocation_get_message (invocation));
     self->bus = bus_ref (bus);
     self->invocation = invocation;
     self->uid = -1;
-    self->amount = 1 + 2 * bytes / CALL_BYTES;
+    self->amount = 1 + bytes / CALL_BYTES;
     self->about_mail = about_mail;
     self->answer = answer;
     bus->calls_pending++;

@@ -39,7 +39,6 @@ struct _Bus {
     guint remotes_id;
     gboolean closed; /* bus_free () was called: queue and delivery must not be touched any more */
 
-    Foreign *foreign;
     Budget *calls;     /* under way, of users */
     Budget *strangers; /* of connections, until it is known whose they are */
     BusAuthorization *authorization;

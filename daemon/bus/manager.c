@@ -103,7 +103,7 @@ handle_list_messages (Bus *bus, GDBusMethodInvocation *invocation, GVariant *par
     if (listing->filter == NULL)
         bus_call_fail (call, error);
     else if (*cursor != '\0' && listing->after == 0)
-        bus_call_refuse (call, BUS_ERROR_INVALID_ARGUMENT, "“%s” is not a cursor", cursor);
+        bus_call_refuse_value (call, BUS_ERROR_INVALID_ARGUMENT, cursor, "is not a cursor");
     else
         on_list_caller (call);
 }
@@ -182,7 +182,7 @@ handle_get_message (Bus *bus, GDBusMethodInvocation *invocation, GVariant *param
     g_variant_get (parameters, "(&s)", &text);
     *id = queue_id_read (text);
     if (*id == 0)
-        bus_call_refuse (call, BUS_ERROR_INVALID_ARGUMENT, "“%s” is not a queue id", text);
+        bus_call_refuse_value (call, BUS_ERROR_INVALID_ARGUMENT, text, "is not a queue id");
     else
         on_message_caller (call);
 }
@@ -365,8 +365,9 @@ handle_get_remote (Bus *bus, GDBusMethodInvocation *invocation, GVariant *parame
 
     g_variant_get (parameters, "(&s)", &name);
     if (!bus_remote_find (bus, name, &remote)) {
-        g_dbus_method_invocation_return_error (invocation, BUS_ERROR, BUS_ERROR_NO_SUCH_REMOTE,
-                                               "there is no smarthost “%s”", name);
+        g_autofree gchar *quoted = bus_error_quote (name);
+
+        bus_error_return (invocation, BUS_ERROR_NO_SUCH_REMOTE, "there is no smarthost “%s”", quoted);
         return;
     }
 
@@ -472,8 +473,10 @@ read_subscribe_options (GVariant *options, gboolean *everyone, GError **error)
     g_variant_iter_init (&iter, options);
     while (g_variant_iter_loop (&iter, "{&sv}", &key, &value)) {
         if (!g_str_equal (key, "everyone") || !g_variant_is_of_type (value, G_VARIANT_TYPE_BOOLEAN)) {
+            g_autofree gchar *quoted = bus_error_quote (key);
+
             g_set_error (error, BUS_ERROR, BUS_ERROR_INVALID_ARGUMENT,
-                         "“%s” of type %s: the only option is “everyone” of type b", key,
+                         "“%s” of type %s: the only option is “everyone” of type b", quoted,
                          g_variant_get_type_string (value));
             g_variant_unref (value);
             return FALSE;

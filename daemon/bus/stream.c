@@ -24,8 +24,7 @@
 
 #define STALL_SECONDS 300 /* as a command timeout of SMTP: nobody reads a letter this slowly */
 
-/* Descriptors are for mail first. */
-static const BudgetLimits streams_limits = {.most = 128, .each = 16, .root = 4, .others = 32, .few = 2};
+#define USER_STREAMS_MOST 16
 
 struct _BusStreams {
     Bus *bus;
@@ -57,13 +56,23 @@ stream_free (BusStream *stream)
     g_free (stream);
 }
 
-BusStreams *
-bus_streams_new (Bus *bus)
+static BudgetLimits
+limits_of (guint most)
 {
+    BudgetLimits limits = budget_limits_share (most);
+
+    limits.each = MIN (limits.each, USER_STREAMS_MOST);
+    return limits;
+}
+
+BusStreams *
+bus_streams_new (Bus *bus, guint most)
+{
+    const BudgetLimits limits = limits_of (most);
     BusStreams *streams = g_new0 (BusStreams, 1);
 
     streams->bus = bus;
-    streams->budget = budget_new (&streams_limits);
+    streams->budget = budget_new (&limits);
     streams->streams = g_ptr_array_new_with_free_func ((GDestroyNotify) stream_free);
     return streams;
 }

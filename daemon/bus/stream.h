@@ -18,8 +18,8 @@ typedef struct {
     void (*free) (gpointer source);
 } BusStreamSource;
 
-/* @bus: is told when a stream has ended, by bus_call_ended () */
-BusStreams *bus_streams_new (Bus *bus);
+/* @most: how many at once, of all users. @bus: is told when a stream has ended, by bus_call_ended () */
+BusStreams *bus_streams_new (Bus *bus, guint most);
 
 /* Breaks off what is under way. */
 void bus_streams_free (BusStreams *streams);

@@ -17,9 +17,6 @@
 #include "bus/callers.h"
 #include "message/address.h"
 
-/* RFC 3461 4.4: an envelope id has at most 100 characters, as it was before its xtext coding. */
-#define ENVELOPE_ID_LONGEST_BYTES 100
-
 typedef struct {
     MessageEnvelope *envelope;
     BusCaller *caller; /* (nullable) it is not handed on */
@@ -33,7 +30,9 @@ typedef struct {
 static gboolean
 refuse_value (const gchar *key, const gchar *value, const gchar *expected, GError **error)
 {
-    g_set_error (error, BUS_ERROR, BUS_ERROR_INVALID_ARGUMENT, "“%s” is not a value of “%s”: %s", value, key,
+    g_autofree gchar *quoted = bus_error_quote (value);
+
+    g_set_error (error, BUS_ERROR, BUS_ERROR_INVALID_ARGUMENT, "“%s” is not a value of “%s”: %s", quoted, key,
                  expected);
     return FALSE;
 }
@@ -102,7 +101,7 @@ read_envelope_id (Draft *draft, GVariant *value, GError **error)
         if (!g_ascii_isprint (*c))
             length = 0;
     }
-    if (length == 0 || length > ENVELOPE_ID_LONGEST_BYTES)
+    if (length == 0 || length > MESSAGE_ENVELOPE_ID_LONGEST_BYTES)
         return refuse_value ("envelope-id", text, "1 to 100 printable ASCII characters", error);
 
     g_free (draft->envelope->envid);
@@ -143,6 +142,8 @@ static const struct {
 static gboolean
 read_option (Draft *draft, const gchar *key, GVariant *value, GError **error)
 {
+    g_autofree gchar *quoted = NULL;
+
     for (guint i = 0; i < G_N_ELEMENTS (option_keys); i++) {
         if (!g_str_equal (option_keys[i].key, key))
             continue;
@@ -153,7 +154,8 @@ read_option (Draft *draft, const gchar *key, GVariant *value, GError **error)
         return FALSE;
     }
 
-    g_set_error (error, BUS_ERROR, BUS_ERROR_INVALID_ARGUMENT, "there is no option “%s”", key);
+    quoted = bus_error_quote (key);
+    g_set_error (error, BUS_ERROR, BUS_ERROR_INVALID_ARGUMENT, "there is no option “%s”", quoted);
     return FALSE;
 }
 
@@ -186,12 +188,20 @@ read_address (const gchar *text, const gchar *role, MessagePathFlags flags, GErr
 }
 
 static gboolean
-add_recipients (Draft *draft, GVariant *recipients, GError **error)
+add_recipients (Draft *draft, GVariant *recipients, guint most, GError **error)
 {
     gsize count = g_variant_n_children (recipients);
 
     if (count == 0) {
         g_set_error_literal (error, BUS_ERROR, BUS_ERROR_INVALID_ARGUMENT, "there is no recipient");
+        return FALSE;
+    }
+    /* Before each of them costs something. */
+    if (count > most) {
+        g_set_error (error, BUS_ERROR, BUS_ERROR_LIMIT_EXCEEDED,
+                     "the message is for %" G_GSIZE_FORMAT " recipients, and one message has at most %u here "
+                     "(MaxRecipients=); submit it once for each part of them",
+                     count, most);
         return FALSE;
     }
 
@@ -209,7 +219,8 @@ add_recipients (Draft *draft, GVariant *recipients, GError **error)
 }
 
 MessageEnvelope *
-bus_submit_envelope (const gchar *sender, GVariant *recipients, GVariant *options, GError **error)
+bus_submit_envelope (const gchar *sender, GVariant *recipients, guint recipients_most, GVariant *options,
+                     GError **error)
 {
     g_autofree gchar *reverse_path = NULL;
     g_autoptr (MessageEnvelope) envelope = NULL;
@@ -224,7 +235,7 @@ bus_submit_envelope (const gchar *sender, GVariant *recipients, GVariant *option
 
     envelope = message_envelope_new (reverse_path);
     draft.envelope = envelope;
-    if (!read_options (&draft, options, error) || !add_recipients (&draft, recipients, error))
+    if (!read_options (&draft, options, error) || !add_recipients (&draft, recipients, recipients_most, error))
         return NULL;
     return g_steal_pointer (&envelope);
 }
@@ -264,11 +275,13 @@ bus_submit (Bus *bus, GDBusMethodInvocation *invocation, GVariant *parameters)
     g_autoptr (GError) error = NULL;
     BusSubmission handed_on = {.uid = call->uid};
     const gchar *sender;
+    gint handle;
 
-    g_variant_get (parameters, "(h&s@as@a{sv})", NULL, &sender, &recipients, &options);
-    submission->envelope = bus_submit_envelope (sender, recipients, options, &error);
+    g_variant_get (parameters, "(h&s@as@a{sv})", &handle, &sender, &recipients, &options);
+    submission->envelope =
+        bus_submit_envelope (sender, recipients, bus->handlers.recipients_most (bus->user_data), options, &error);
     handed_on.fd = submission->envelope != NULL
-                       ? bus_baggage_take (g_dbus_method_invocation_get_message (invocation), &error)
+                       ? bus_baggage_take (g_dbus_method_invocation_get_message (invocation), handle, &error)
                        : -1;
     if (handed_on.fd < 0) {
         bus_call_fail (call, error);

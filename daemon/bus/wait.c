@@ -30,8 +30,7 @@ trouble_of (Bus *bus)
 static void
 refuse (GDBusMethodInvocation *invocation, const GError *trouble)
 {
-    g_dbus_method_invocation_return_error (invocation, BUS_ERROR, BUS_ERROR_STORAGE_FAILED,
-                                           "the queue is not read yet: %s", trouble->message);
+    bus_error_return (invocation, BUS_ERROR_STORAGE_FAILED, "the queue is not read yet: %s", trouble->message);
 }
 
 gboolean
@@ -62,8 +61,7 @@ end_first (Bus *bus, const GError *trouble)
     g_autofree Waiting *waiting = g_queue_pop_head (&bus->waiting);
 
     if (bus->closed)
-        g_dbus_method_invocation_return_error (waiting->invocation, BUS_ERROR, BUS_ERROR_FAILED,
-                                               "the relay is stopping");
+        bus_error_return (waiting->invocation, BUS_ERROR_FAILED, "the relay is stopping");
     else if (trouble != NULL)
         refuse (waiting->invocation, trouble);
     else

@@ -16,9 +16,6 @@
 
 #include <string.h>
 
-/* RFC 3461 4.4 */
-#define ENVID_LONGEST_BYTES 100
-
 /* RFC 3461 4.2 */
 #define ORCPT_LONGEST_BYTES 500
 
@@ -111,7 +108,7 @@ read_envid (const Value *value, gpointer target)
 {
     MessageEnvelope *envelope = ((MailTarget *) target)->envelope;
 
-    if (value->text == NULL || value->length == 0 || value->length > ENVID_LONGEST_BYTES)
+    if (value->text == NULL || value->length == 0 || value->length > MESSAGE_ENVELOPE_ID_LONGEST_BYTES)
         return FALSE;
     envelope->envid = smtp_xtext_decode (value->text, value->length, FALSE);
 

@@ -15,6 +15,8 @@
 #include "fuzz.h"
 #include "message/address.h"
 
+#define RECIPIENTS_MOST 100
+
 #define SUBMISSION_TYPE ((const GVariantType *) "(sasa{sv})")
 
 /* Returns: (transfer full) (nullable) */
@@ -101,7 +103,7 @@ read_submission (const guint8 *data, gsize size)
         return;
 
     g_variant_get (arguments, "(&s@as@a{sv})", &sender, &recipients, &options);
-    envelope = bus_submit_envelope (sender, recipients, options, &error);
+    envelope = bus_submit_envelope (sender, recipients, RECIPIENTS_MOST, options, &error);
     if (envelope == NULL) {
         g_assert_nonnull (error);
         return;

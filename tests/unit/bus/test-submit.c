@@ -4,13 +4,15 @@
 
 #include "bus/error.h"
 
+#define RECIPIENTS_MOST 3
+
 static MessageEnvelope *
 make_envelope (const gchar *sender, const gchar *recipients, const gchar *options, GError **error)
 {
     g_autoptr (GVariant) recipient_array = g_variant_parse (NULL, recipients, NULL, NULL, NULL);
     g_autoptr (GVariant) option_dictionary = g_variant_parse (NULL, options, NULL, NULL, NULL);
 
-    return bus_submit_envelope (sender, recipient_array, option_dictionary, error);
+    return bus_submit_envelope (sender, recipient_array, RECIPIENTS_MOST, option_dictionary, error);
 }
 
 static void
@@ -89,6 +91,18 @@ test_no_recipient_is_refused (void)
 }
 
 static void
+test_there_are_no_more_recipients_than_there_may_be (void)
+{
+    g_autoptr (GError) error = NULL;
+    g_autoptr (MessageEnvelope) allowed = make_envelope ("", "['a', 'b', 'c']", "@a{sv} {}", NULL);
+    g_autoptr (MessageEnvelope) refused = make_envelope ("", "['a', 'b', 'c', 'no address@']", "@a{sv} {}", &error);
+
+    g_assert_cmpuint (allowed->recipients->len, ==, 3);
+    g_assert_null (refused);
+    g_assert_error (error, BUS_ERROR, BUS_ERROR_LIMIT_EXCEEDED);
+}
+
+static void
 test_option_that_is_none_is_refused (void)
 {
     assert_refused ("", "['b@c.example']", "{'Notify': <'never'>}", "“Notify”");
@@ -124,6 +138,8 @@ main (int argc, char **argv)
     g_test_add_func ("/bus/submit/recipient-named-twice-is-one", test_recipient_named_twice_is_one);
     g_test_add_func ("/bus/submit/address-that-is-none-is-refused", test_address_that_is_none_is_refused);
     g_test_add_func ("/bus/submit/no-recipient-is-refused", test_no_recipient_is_refused);
+    g_test_add_func ("/bus/submit/there-are-no-more-recipients-than-there-may-be",
+                     test_there_are_no_more_recipients_than_there_may_be);
     g_test_add_func ("/bus/submit/option-that-is-none-is-refused", test_option_that_is_none_is_refused);
     g_test_add_func ("/bus/submit/envelope-id-has-at-most-100-characters",
                      test_envelope_id_has_at_most_100_characters);
