@@ -1000,3 +1000,41 @@ def test_the_command_of_a_user_shows_the_own_mail(shared, system):
     told = as_nobody(["pause"], system)
     assert told.returncode == 4
     assert "org.postern.relay1.manage" in told.stderr and "root" in told.stderr
+
+
+# ---- what errors quote ----
+
+
+HOSTILE = "a\n250 ok\x1b[2J\u202egro"
+
+
+@pytest.mark.parametrize("call", [
+    pytest.param(lambda client: client.list(cursor=HOSTILE), id="cursor"),
+    pytest.param(lambda client: client.list(state=HOSTILE), id="state"),
+    pytest.param(lambda client: client.list(domain=HOSTILE), id="domain"),
+    pytest.param(lambda client: client.list(sender=HOSTILE), id="sender"),
+    pytest.param(lambda client: client.list(recipient=HOSTILE), id="recipient"),
+    pytest.param(lambda client: client.list(ids=[HOSTILE]), id="ids"),
+    pytest.param(lambda client: client.list(**{HOSTILE: "x"}), id="key"),
+    pytest.param(lambda client: client.call("GetMessage", "(s)", HOSTILE), id="queue-id"),
+    pytest.param(lambda client: client.call("GetRemote", "(s)", HOSTILE), id="remote"),
+    pytest.param(lambda client: client.call("Redirect", "(a{sv}s)", {}, HOSTILE), id="address"),
+    pytest.param(lambda client: client.call("Subscribe", "(a{sv})", {HOSTILE: GLib.Variant("b", True)}), id="option"),
+    pytest.param(lambda client: submit(client, HOSTILE), id="reverse-path"),
+    pytest.param(lambda client: submit(client, "", [HOSTILE]), id="forward-path"),
+    pytest.param(lambda client: submit(client, **{HOSTILE: GLib.Variant("b", True)}), id="submit-option"),
+    pytest.param(lambda client: submit(client, **{"envelope-id": GLib.Variant("s", HOSTILE)}), id="envelope-id"),
+    pytest.param(lambda client: submit(client, **{"return": GLib.Variant("s", HOSTILE)}), id="return"),
+    pytest.param(lambda client: client.call("Check", "(bs)", False, HOSTILE), id="check"),
+])
+def test_what_is_quoted_does_nothing(waiting, client, call):
+    with pytest.raises(BusError) as refused:
+        call(client)
+    assert refused.value.text.isprintable(), repr(refused.value.text)
+    assert "250 ok" in refused.value.text
+
+
+def test_a_long_value_is_quoted_in_part(waiting, client):
+    with pytest.raises(BusError) as refused:
+        client.list(cursor="x" * 1000000)
+    assert "…” is not a cursor" in refused.value.text
