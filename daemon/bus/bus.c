@@ -55,6 +55,8 @@ bus_clear (gpointer data)
     Bus *bus = data;
 
     g_clear_object (&bus->connection);
+    if (bus->makers != NULL)
+        g_thread_pool_free (bus->makers, FALSE, FALSE);
     g_clear_pointer (&bus->calls, budget_free);
     g_clear_pointer (&bus->strangers, budget_free);
 }
@@ -194,6 +196,7 @@ bus_new (const gchar *address, const BusRooms *rooms, const BusHandlers *handler
     bus->authorization = bus_authorization_new (bus->connection, is_system);
     bus->baggage = bus_baggage_new (bus->connection, rooms->foreign, rooms->baggage_most);
     bus->callers = bus_callers_new (bus->connection);
+    bus->makers = g_thread_pool_new (bus_call_make, NULL, 1, FALSE, NULL);
     bus->subscribers = bus_subscribers_new (bus);
     bus->properties = bus_properties_new (bus);
     bus->streams = bus_streams_new (bus, rooms->streams_most);

@@ -9,6 +9,9 @@
  * the caller asked for: one who names other users' mail is asked for a password if need be and gets an error without;
  * one who does not say gets everyone's mail if polkit allows that without asking, and else quietly the own.
  *
+ * A reply of megabytes takes its time to be made and to be put into the form that it has on the bus. One thread does that for
+ * all calls, one after the other, while the main loop goes on.
+ *
  * The queue may outlive the bus or the other way round for the time of a call; a call holds the bus, and does not go
  * on to the queue once the bus is closed.
  */
@@ -48,6 +51,45 @@ bus_call_return (BusCall *call, GVariant *value)
 {
     g_dbus_method_invocation_return_value (call->invocation, value);
     call_free (call);
+}
+
+/* A value that is made, and put into the bus's form, by a thread. */
+typedef struct {
+    BusCall *call;
+    BusCallMake make;
+    gpointer data;
+    GDestroyNotify made;
+} Making;
+
+static gboolean
+on_made (gpointer user_data)
+{
+    g_autofree Making *making = user_data;
+
+    /* Not before: what the call took is given back with it. */
+    g_object_unref (making->call->invocation);
+    making->made (making->data);
+    call_free (making->call);
+    return G_SOURCE_REMOVE;
+}
+
+void
+bus_call_make (gpointer data, gpointer unused)
+{
+    Making *making = data;
+
+    g_dbus_method_invocation_return_value (making->call->invocation, making->make (making->data));
+    g_idle_add_full (G_PRIORITY_DEFAULT, on_made, making, NULL);
+}
+
+void
+bus_call_return_made (BusCall *call, BusCallMake make, gpointer data, GDestroyNotify made)
+{
+    Making *making = g_new (Making, 1);
+
+    *making = (Making){.call = call, .make = make, .data = data, .made = made};
+    g_object_ref (call->invocation);
+    g_thread_pool_push (call->bus->makers, making, NULL);
 }
 
 void

@@ -52,8 +52,12 @@ void bus_call_require (BusCall *call, const gchar *action, BusCallStep step);
  */
 void bus_call_narrow (BusCall *call, BusFilter *filter, gboolean insist, const gchar *action, BusCallStep step);
 
+/* Makes the value of a reply, on another thread. @data: what it is made of */
+typedef GVariant *(*BusCallMake) (gpointer data);
+
 /* The ends of a call. @value: floating, a tuple; %NULL for none. */
 void bus_call_return (BusCall *call, GVariant *value);
+void bus_call_return_made (BusCall *call, BusCallMake make, gpointer data, GDestroyNotify made);
 void bus_call_return_fd (BusCall *call, int fd); /* (transfer full); as the only argument */
 void bus_call_fail (BusCall *call, const GError *error);
 void bus_call_refuse_value (BusCall *call, BusErrorCode code, const gchar *value, const gchar *why);

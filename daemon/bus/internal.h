@@ -44,6 +44,7 @@ struct _Bus {
     BusAuthorization *authorization;
     BusBaggage *baggage;
     BusCallers *callers;
+    GThreadPool *makers; /* one thread, for large replies */
     BusSubscribers *subscribers;
     BusProperties *properties;
     BusStreams *streams;
@@ -64,6 +65,9 @@ void bus_unref (Bus *bus);
 
 /* Somebody has begun to use the daemon, or asks it for a property. */
 void bus_touch (Bus *bus);
+
+/* A GFunc, on the thread that makes large replies: see call.c. */
+void bus_call_make (gpointer data, gpointer unused);
 
 /* A call was answered, or what it gave to read was read: it may have been the last that bus_release () waits for. */
 void bus_call_ended (Bus *bus);

@@ -28,6 +28,15 @@ typedef struct {
     gchar *property; /* (nullable) the one that is asked for; NULL: all, or not about properties */
 } MessageCall;
 
+/* Properties of a message that are to be told. */
+typedef struct {
+    QueueMessage *message;
+    gchar *property; /* (nullable) all of them */
+} Telling;
+
+/* The properties of a message that has no more are told at once: a millisecond at most. */
+#define AT_ONCE_RECIPIENTS 100
+
 gchar *
 bus_message_object_path (QueueId id)
 {
@@ -76,23 +85,50 @@ require (BusCall *call, const gchar *action, BusCallStep step)
         bus_call_require (call, action, step);
 }
 
+/* A BusCallMake: a message as it was seen never changes. */
+static GVariant *
+tell (gpointer data)
+{
+    const Telling *telling = data;
+
+    if (telling->property == NULL)
+        return g_variant_new ("(@a{sv})", bus_variant_properties (telling->message));
+
+    return g_variant_new ("(v)", bus_variant_property (telling->message, telling->property));
+}
+
+static void
+telling_free (gpointer data)
+{
+    Telling *telling = data;
+
+    queue_message_unref (telling->message);
+    g_free (telling->property);
+    g_free (telling);
+}
+
 static void
 on_listed (GPtrArray *messages, QueueId next, gpointer user_data)
 {
     BusCall *call = user_data;
     const MessageCall *message_call = call->data;
-    const QueueMessage *message;
+    Telling *telling;
 
     if (messages->len == 0) {
         refuse_gone (call, message_call->id);
         return;
     }
 
-    message = g_ptr_array_index (messages, 0);
-    if (message_call->property == NULL)
-        bus_call_return (call, g_variant_new ("(@a{sv})", bus_variant_properties (message)));
-    else
-        bus_call_return (call, g_variant_new ("(v)", bus_variant_property (message, message_call->property)));
+    telling = g_new0 (Telling, 1);
+    telling->message = queue_message_ref (g_ptr_array_index (messages, 0));
+    telling->property = g_strdup (message_call->property);
+    if (telling->message->recipients->len > AT_ONCE_RECIPIENTS) {
+        bus_call_return_made (call, tell, telling, telling_free);
+        return;
+    }
+
+    bus_call_return (call, tell (telling));
+    telling_free (telling);
 }
 
 static void

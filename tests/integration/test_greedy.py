@@ -362,3 +362,27 @@ def test_subscriptions_have_a_share(make_relay, system, cleanup):
             assert refused.name == "LimitExceeded"
             return
     pytest.fail("there is no limit")
+
+
+def test_a_message_for_very_many_holds_nobody(make_relay, client, bus):
+    """Others are answered between its beginning and its end: when it comes, when it is told, and when it goes."""
+    relay = make_relay(configuration={"Server": {"MaxRecipients": 100_000}})
+    recipients = [f"r{i}@example{i % 7}.net" for i in range(100_000)]
+    identifiers, told = [], []
+
+    def run():
+        with Client(bus) as other:
+            with open("/dev/null", "rb") as nothing:
+                identifiers.append(other.submit(nothing.fileno(), "", recipients))
+            told.append(len(other.message(identifiers[0])["Recipients"]))
+
+    busy = threading.Thread(target=run)
+    busy.start()
+    answered = 0
+    while busy.is_alive():
+        client.call("GetStatistics")
+        answered += len(identifiers)
+    busy.join()
+    assert told == [100_000]
+    assert answered > 100, "nobody else was served while the message was told"
+    assert_served(relay, client)
