@@ -50,15 +50,6 @@ character_length (const gchar *text, gsize length, gunichar *character)
     return (gsize) g_unichar_to_utf8 (*character, NULL);
 }
 
-/* Characters that show nothing and have what is around them shown elsewhere, in the other direction or on another line: UAX 9 2
- * and 14 5. */
-static gboolean
-moves_others (gunichar character)
-{
-    return character == 0x061C || character == 0x200E || character == 0x200F ||
-           (character >= 0x2028 && character <= 0x202E) || (character >= 0x2066 && character <= 0x2069);
-}
-
 static void
 append_character (GString *out, const gchar *text, gsize length, gunichar character, gboolean utf8)
 {
@@ -66,7 +57,7 @@ append_character (GString *out, const gchar *text, gsize length, gunichar charac
         g_string_append_c (out, ' ');
     else if (!message_is_harmless (character))
         append_bytes (out, text, length);
-    else if (character < 0x80 || (utf8 && !moves_others (character)))
+    else if (character < 0x80 || utf8)
         g_string_append_len (out, text, (gssize) length);
     else
         g_string_append_printf (out, "\\x{%X}", character);

@@ -19,7 +19,7 @@ gboolean message_is_harmless (gunichar character);
  * @utf8: whether the result may hold non-ASCII; if not, such characters appear as "\x{FC}", as RFC 6533 3 writes them
  *
  * Makes text from outside fit for one line: control characters and bytes that are not UTF-8 appear as "\xNN", a tab
- * as a space, and characters that change the direction of text or end a line as "\x{202E}".
+ * as a space.
  *
  * Returns: (transfer full): valid UTF-8 or ASCII without control characters
  */

@@ -30,16 +30,6 @@ tab_is_a_space (void)
     expect_printable ("a\tb", 100, TRUE, "a b");
 }
 
-/* A name that is shown backwards, or on a line of its own, is not the name that was given. */
-static void
-characters_that_move_others_are_spelled (void)
-{
-    expect_printable ("a\u202egro", 100, TRUE, "a\\x{202E}gro");
-    expect_printable ("\u2066a\u2069\u200f\u061c", 100, TRUE, "\\x{2066}a\\x{2069}\\x{200F}\\x{61C}");
-    expect_printable ("a\u2028b\u2029", 100, TRUE, "a\\x{2028}b\\x{2029}");
-    expect_printable ("…–‐", 100, TRUE, "…–‐");
-}
-
 static void
 cut_text_tells_so (void)
 {
@@ -58,8 +48,6 @@ main (gint argc, gchar **argv)
     g_test_add_func ("/message/printable/non-ascii-is-spelled-where-ascii-is-wanted",
                      non_ascii_is_spelled_where_ascii_is_wanted);
     g_test_add_func ("/message/printable/tab-is-a-space", tab_is_a_space);
-    g_test_add_func ("/message/printable/characters-that-move-others-are-spelled",
-                     characters_that_move_others_are_spelled);
     g_test_add_func ("/message/printable/cut-text-tells-so", cut_text_tells_so);
 
     return g_test_run ();
