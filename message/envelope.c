@@ -18,6 +18,9 @@
 /* Below this many recipients, comparing with each of them is faster than hashing and smaller by a table. */
 #define LOOKUP_WORTHWHILE 16
 
+/* Keys are allocated so many bytes at a time. */
+#define KEYS_BYTES 4096
+
 static void
 recipient_free (gpointer data)
 {
@@ -78,13 +81,20 @@ message_envelope_copy (const MessageEnvelope *envelope)
     return copy;
 }
 
+static void
+forget_lookup (MessageEnvelope *envelope)
+{
+    g_clear_pointer (&envelope->lookup, g_hash_table_unref);
+    g_clear_pointer (&envelope->keys, g_string_chunk_free);
+}
+
 void
 message_envelope_free (MessageEnvelope *envelope)
 {
     if (envelope == NULL)
         return;
 
-    g_clear_pointer (&envelope->lookup, g_hash_table_unref);
+    forget_lookup (envelope);
     g_ptr_array_unref (envelope->recipients);
     g_free (envelope->sender);
     g_free (envelope->envid);
@@ -109,7 +119,8 @@ remember (MessageEnvelope *envelope, guint index)
 {
     const MessageRecipient *recipient = message_envelope_recipient (envelope, index);
 
-    g_hash_table_replace (envelope->lookup, g_strdup (recipient->address), GUINT_TO_POINTER (index));
+    g_hash_table_insert (envelope->lookup, g_string_chunk_insert (envelope->keys, recipient->address),
+                         GUINT_TO_POINTER (index));
 }
 
 static MessageRecipient *
@@ -119,7 +130,8 @@ find_by_lookup (MessageEnvelope *envelope, const gchar *address)
     MessageRecipient *recipient;
 
     if (envelope->lookup == NULL) {
-        envelope->lookup = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+        envelope->lookup = g_hash_table_new (g_str_hash, g_str_equal);
+        envelope->keys = g_string_chunk_new (KEYS_BYTES);
         for (guint i = 0; i < envelope->recipients->len; i++)
             remember (envelope, i);
     }
@@ -184,5 +196,5 @@ message_envelope_redirect (MessageEnvelope *envelope, guint index, const gchar *
     envelope->smtputf8 |= !message_address_is_ascii (address);
     g_free (recipient->address);
     recipient->address = g_strdup (address);
-    g_clear_pointer (&envelope->lookup, g_hash_table_unref);
+    forget_lookup (envelope);
 }

@@ -40,6 +40,7 @@ typedef struct {
     gboolean long_lines;   /* the content has lines that are longer than RFC 5321 4.5.3.1.6 allows */
     GPtrArray *recipients; /* of MessageRecipient, at least one once it is queued */
     GHashTable *lookup;    /* (nullable) private to envelope.c: where an address is in @recipients */
+    GStringChunk *keys;    /* (nullable) of @lookup */
 } MessageEnvelope;
 
 /**

@@ -65,18 +65,61 @@ delivery_attempt_new (QueueJob *job)
 }
 
 static void
-answer_set (DeliveryAnswer *answer, QueueOutcome outcome, const gchar *status, gchar *reply, gboolean quotes)
+answer_clear (DeliveryAnswer *answer)
 {
-    g_free (answer->status);
-    g_free (answer->reply);
-    *answer = (DeliveryAnswer){.outcome = outcome, .status = g_strdup (status), .reply = reply, .quotes = quotes};
+    g_clear_pointer (&answer->status, g_ref_string_release);
+    g_clear_pointer (&answer->reply, g_ref_string_release);
+    *answer = (DeliveryAnswer){.outcome = QUEUE_OUTCOME_UNTRIED};
+}
+
+static void
+answer_set (DeliveryAnswer *answer, QueueOutcome outcome, const gchar *status, const gchar *reply, gboolean quotes)
+{
+    const DeliveryAnswer made = {
+        .outcome = outcome, .status = g_ref_string_new (status), .reply = g_ref_string_new (reply), .quotes = quotes};
+
+    answer_clear (answer);
+    *answer = made;
+}
+
+/* Gives @answer the texts of @model, of which there may be thousands. */
+static void
+answer_share (DeliveryAnswer *answer, const DeliveryAnswer *model)
+{
+    const DeliveryAnswer made = {.outcome = model->outcome,
+                                 .status = g_ref_string_acquire (model->status),
+                                 .reply = g_ref_string_acquire (model->reply),
+                                 .quotes = model->quotes};
+
+    answer_clear (answer);
+    *answer = made;
+}
+
+/* The same answer for all recipients, or for those that have none. */
+static void
+answer_many (DeliveryAttempt *attempt, gboolean all, QueueOutcome outcome, const gchar *status, const gchar *reply,
+             gboolean quotes)
+{
+    const DeliveryAnswer *model = NULL;
+
+    for (guint i = 0; i < attempt->job->n_recipients; i++) {
+        DeliveryAnswer *answer = &attempt->answers[i];
+
+        if (!all && answer->outcome != QUEUE_OUTCOME_UNTRIED)
+            continue;
+        if (model)
+            answer_share (answer, model);
+        else
+            answer_set (answer, outcome, status, reply, quotes);
+        model = answer;
+    }
 }
 
 static void
 forget_answers (DeliveryAttempt *attempt)
 {
     for (guint i = 0; i < attempt->job->n_recipients; i++)
-        answer_set (&attempt->answers[i], QUEUE_OUTCOME_UNTRIED, NULL, NULL, FALSE);
+        answer_clear (&attempt->answers[i]);
 }
 
 void
@@ -161,8 +204,20 @@ answer_twins (DeliveryAttempt *attempt, const DeliveryAnswer *answer)
 
     for (guint i = 0; i < job->n_recipients; i++)
         if (&attempt->answers[i] != answer && g_str_equal (address_of (job, i), address))
-            answer_set (&attempt->answers[i], answer->outcome, answer->status, g_strdup (answer->reply),
-                        answer->quotes);
+            answer_share (&attempt->answers[i], answer);
+}
+
+/* A server says the same to most of them. */
+static void
+take_answer (DeliveryAttempt *attempt, DeliveryAnswer *answer, const DeliveryAnswer *said)
+{
+    const DeliveryAnswer *before = answer - 1;
+
+    if (answer > attempt->answers && before->outcome == said->outcome && before->quotes == said->quotes &&
+        g_str_equal (before->status, said->status) && g_str_equal (before->reply, said->reply))
+        answer_share (answer, before);
+    else
+        answer_set (answer, said->outcome, said->status, said->reply, said->quotes);
 }
 
 void
@@ -173,6 +228,7 @@ delivery_attempt_answer (DeliveryAttempt *attempt, guint recipient, const SmtpRe
     QueueOutcome outcome = QUEUE_OUTCOME_DELIVERED;
     const gchar *status = reply->status;
     g_autofree gchar *line = NULL;
+    g_autofree gchar *ours = NULL;
 
     g_return_if_fail (answer);
 
@@ -185,9 +241,11 @@ delivery_attempt_answer (DeliveryAttempt *attempt, guint recipient, const SmtpRe
 
     line = smtp_reply_line (reply);
     if (reply->is_ours)
-        answer_set (answer, outcome, status, g_strdup_printf ("not sent to %s: %s", attempt->address, line), FALSE);
-    else
-        answer_set (answer, outcome, status, g_steal_pointer (&line), TRUE);
+        ours = g_strdup_printf ("not sent to %s: %s", attempt->address, line);
+    take_answer (
+        attempt, answer,
+        &(const DeliveryAnswer){
+            .outcome = outcome, .status = (gchar *) status, .reply = ours ? ours : line, .quotes = !reply->is_ours});
     if (attempt->addressed)
         answer_twins (attempt, answer);
 }
@@ -210,35 +268,27 @@ delivery_attempt_end_part (DeliveryAttempt *attempt)
     if (!deferred || first_with (attempt, QUEUE_OUTCOME_DELIVERED) || first_with (attempt, QUEUE_OUTCOME_FAILED))
         return;
 
-    for (guint i = 0; i < attempt->job->n_recipients; i++)
-        if (attempt->answers[i].outcome == QUEUE_OUTCOME_UNTRIED)
-            answer_set (&attempt->answers[i], QUEUE_OUTCOME_DEFERRED, deferred->status, g_strdup (deferred->reply),
-                        deferred->quotes);
+    answer_many (attempt, FALSE, QUEUE_OUTCOME_DEFERRED, deferred->status, deferred->reply, deferred->quotes);
 }
 
 void
 delivery_attempt_break (DeliveryAttempt *attempt, const DeliveryFailure *failure, DeliveryWait wait)
 {
     attempt->wait = wait;
-    for (guint i = 0; i < attempt->job->n_recipients; i++)
-        if (attempt->answers[i].outcome == QUEUE_OUTCOME_UNTRIED)
-            answer_set (&attempt->answers[i], QUEUE_OUTCOME_DEFERRED, failure->status, g_strdup (failure->reason),
-                        FALSE);
+    answer_many (attempt, FALSE, QUEUE_OUTCOME_DEFERRED, failure->status, failure->reason, FALSE);
 }
 
 void
 delivery_attempt_discard (DeliveryAttempt *attempt, const gchar *reason)
 {
     attempt->is_told = TRUE;
-    for (guint i = 0; i < attempt->job->n_recipients; i++)
-        answer_set (&attempt->answers[i], QUEUE_OUTCOME_DELIVERED, STATUS_DISCARDED, g_strdup (reason), FALSE);
+    answer_many (attempt, TRUE, QUEUE_OUTCOME_DELIVERED, STATUS_DISCARDED, reason, FALSE);
 }
 
 void
 delivery_attempt_fail (DeliveryAttempt *attempt, const gchar *reason)
 {
-    for (guint i = 0; i < attempt->job->n_recipients; i++)
-        answer_set (&attempt->answers[i], QUEUE_OUTCOME_FAILED, STATUS_GIVEN_UP, g_strdup (reason), FALSE);
+    answer_many (attempt, TRUE, QUEUE_OUTCOME_FAILED, STATUS_GIVEN_UP, reason, FALSE);
 }
 
 void
@@ -246,8 +296,7 @@ delivery_attempt_hold (DeliveryAttempt *attempt, const gchar *reason)
 {
     attempt->is_told = TRUE;
     attempt->wait = DELIVERY_WAIT_RELEASE;
-    for (guint i = 0; i < attempt->job->n_recipients; i++)
-        answer_set (&attempt->answers[i], QUEUE_OUTCOME_DEFERRED, STATUS_HELD, g_strdup (reason), FALSE);
+    answer_many (attempt, TRUE, QUEUE_OUTCOME_DEFERRED, STATUS_HELD, reason, FALSE);
 }
 
 static gboolean
@@ -264,24 +313,57 @@ name_source (const DeliveryAttempt *attempt, const DeliveryAnswer *answer)
                           : g_strdup (answer->reply);
 }
 
+/* Says the replies of those with an outcome in words of our own, @before and @after what was said. Neighbours of whom the same was
+ * said share the new words too. */
+static void
+reword (DeliveryAttempt *attempt, QueueOutcome from, QueueOutcome to, const gchar *status, const gchar *before,
+        const gchar *after)
+{
+    DeliveryAnswer old = {.outcome = QUEUE_OUTCOME_UNTRIED}; /* what @model was */
+    const DeliveryAnswer *model = NULL;
+
+    for (guint i = 0; i < attempt->job->n_recipients; i++) {
+        DeliveryAnswer *answer = &attempt->answers[i];
+        g_autofree gchar *said = NULL;
+        g_autofree gchar *words = NULL;
+
+        if (answer->outcome != from)
+            continue;
+        if (model && old.status == answer->status && old.reply == answer->reply && old.quotes == answer->quotes) {
+            answer_share (answer, model);
+            continue;
+        }
+
+        said = name_source (attempt, answer);
+        words = g_strconcat (before, said, after, NULL);
+        answer_share (&old, answer);
+        answer_set (answer, to, status ? status : old.status, words, FALSE);
+        model = answer;
+    }
+    answer_clear (&old);
+}
+
+static void
+defer_given_up (DeliveryAttempt *attempt)
+{
+    for (guint i = 0; i < attempt->job->n_recipients; i++)
+        if (is_given_up (&attempt->answers[i]))
+            attempt->answers[i].outcome = QUEUE_OUTCOME_DEFERRED;
+}
+
 void
 delivery_attempt_take_back (DeliveryAttempt *attempt, const gchar *reason)
 {
-    for (guint i = 0; i < attempt->job->n_recipients; i++) {
-        DeliveryAnswer *answer = &attempt->answers[i];
+    g_autofree gchar *before = NULL;
 
-        if (!is_given_up (answer))
-            continue;
-
-        answer->outcome = QUEUE_OUTCOME_DEFERRED;
-        if (reason) {
-            g_autofree gchar *said = name_source (attempt, answer);
-
-            g_free (answer->reply);
-            answer->reply = g_strdup_printf ("%s; %s", reason, said);
-            answer->quotes = FALSE;
-        }
+    if (!reason) {
+        defer_given_up (attempt);
+        return;
     }
+
+    before = g_strconcat (reason, "; ", NULL);
+    reword (attempt, QUEUE_OUTCOME_FAILED, QUEUE_OUTCOME_DEFERRED, NULL, before, "");
+    reword (attempt, QUEUE_OUTCOME_EXPIRED, QUEUE_OUTCOME_DEFERRED, NULL, before, "");
 }
 
 /* "5 days", "4 hours": the largest unit that says it without a fraction. */
@@ -308,19 +390,9 @@ static void
 expire (DeliveryAttempt *attempt, guint expire_seconds)
 {
     g_autofree gchar *span = describe_span (expire_seconds);
+    g_autofree gchar *before = g_strdup_printf ("could not be delivered within %s; the last reason: ", span);
 
-    for (guint i = 0; i < attempt->job->n_recipients; i++) {
-        DeliveryAnswer *answer = &attempt->answers[i];
-        g_autofree gchar *said = NULL;
-        gchar *reply;
-
-        if (answer->outcome != QUEUE_OUTCOME_DEFERRED)
-            continue;
-
-        said = name_source (attempt, answer);
-        reply = g_strdup_printf ("could not be delivered within %s; the last reason: %s", span, said);
-        answer_set (answer, QUEUE_OUTCOME_EXPIRED, STATUS_EXPIRED, reply, FALSE);
-    }
+    reword (attempt, QUEUE_OUTCOME_DEFERRED, QUEUE_OUTCOME_EXPIRED, STATUS_EXPIRED, before, "");
 }
 
 static guint
@@ -393,18 +465,8 @@ delivery_attempt_renew (DeliveryAttempt *attempt, gboolean renewed)
         return;
     }
 
-    for (guint i = 0; i < attempt->job->n_recipients; i++) {
-        DeliveryAnswer *answer = &attempt->answers[i];
-        g_autofree gchar *said = NULL;
-
-        if (!is_given_up (answer))
-            continue;
-
-        said = name_source (attempt, answer);
-        g_free (answer->reply);
-        answer->reply = g_strdup_printf ("%s; the notice is sent once more, with the header alone", said);
-        answer->quotes = FALSE;
-    }
+    reword (attempt, QUEUE_OUTCOME_FAILED, QUEUE_OUTCOME_FAILED, NULL, "",
+            "; the notice is sent once more, with the header alone");
 }
 
 void
@@ -478,7 +540,7 @@ delivery_attempt_settle (DeliveryAttempt *attempt, Queue *queue)
     queue_settle (queue, g_steal_pointer (&attempt->job), results, attempt->next_usec, attempt->hold);
 
     for (guint i = 0; i < n_recipients; i++)
-        answer_set (&attempt->answers[i], QUEUE_OUTCOME_UNTRIED, NULL, NULL, FALSE);
+        answer_clear (&attempt->answers[i]);
 }
 
 void

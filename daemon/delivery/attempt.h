@@ -9,8 +9,8 @@
 
 typedef struct {
     QueueOutcome outcome; /* UNTRIED: no answer, and none made up yet */
-    gchar *status;        /* (nullable) enhanced status code */
-    gchar *reply;         /* (nullable) one line: the remote's reply, or our reason */
+    GRefString *status;   /* (nullable) enhanced status code */
+    GRefString *reply;    /* (nullable) one line: the remote's reply, or our reason */
     gboolean quotes;      /* @reply is the remote's */
     gboolean delay_notified;
 } DeliveryAnswer;

@@ -217,8 +217,10 @@ queue_snapshot_take (QueueId id, const QueueOrigin *origin, MessageEnvelope *env
     message = snapshot_alloc (base);
     message->id = id;
     message->recipients = g_ptr_array_new_full (n_recipients, recipient_unref);
-    for (guint i = 0; i < n_recipients; i++)
+    if (n_recipients > 0)
         g_ptr_array_add (message->recipients, g_atomic_rc_box_new0 (QueueRecipient));
+    for (guint i = 1; i < n_recipients; i++)
+        g_ptr_array_add (message->recipients, g_atomic_rc_box_acquire (g_ptr_array_index (message->recipients, 0)));
     message->history = g_ptr_array_new_with_free_func (history_entry_unref);
 
     return message;
@@ -276,6 +278,18 @@ array_own (GPtrArray **array, GDestroyNotify element_unref)
     *array = own;
 }
 
+/* @recipient: (transfer full) */
+static void
+replace (QueueMessage *message, guint index, QueueRecipient *recipient)
+{
+    if (!((Snapshot *) message)->own_recipients) {
+        array_own (&message->recipients, recipient_unref);
+        ((Snapshot *) message)->own_recipients = TRUE;
+    }
+    recipient_unref (g_ptr_array_index (message->recipients, index));
+    g_ptr_array_index (message->recipients, index) = recipient;
+}
+
 QueueRecipient *
 queue_snapshot_change (QueueMessage *message, guint index)
 {
@@ -289,14 +303,15 @@ queue_snapshot_change (QueueMessage *message, guint index)
     recipient->reply = g_strdup (old->reply);
     recipient->is_ours = old->is_ours;
 
-    if (!((Snapshot *) message)->own_recipients) {
-        array_own (&message->recipients, recipient_unref);
-        ((Snapshot *) message)->own_recipients = TRUE;
-    }
-    recipient_unref (g_ptr_array_index (message->recipients, index));
-    g_ptr_array_index (message->recipients, index) = recipient;
+    replace (message, index, recipient);
 
     return recipient;
+}
+
+void
+queue_snapshot_share (QueueMessage *message, guint index, guint model)
+{
+    replace (message, index, g_atomic_rc_box_acquire (queue_message_recipient (message, model)));
 }
 
 /* A snapshot of its own origin and envelope, which it shared with others so far. */

@@ -507,6 +507,15 @@ read_redirect (QueueSpan *span, guint index, QueueMessage *message)
     return TRUE;
 }
 
+static gboolean
+is_same (const QueueRecipient *a, const QueueRecipient *b)
+{
+    return a->state == b->state && a->delay_notified == b->delay_notified && a->is_ours == b->is_ours &&
+           a->attempts == b->attempts && a->last_usec == b->last_usec && g_strcmp0 (a->redirect, b->redirect) == 0 &&
+           g_strcmp0 (a->remote, b->remote) == 0 && g_strcmp0 (a->status, b->status) == 0 &&
+           g_strcmp0 (a->reply, b->reply) == 0;
+}
+
 gboolean
 queue_record_apply_state (GBytes *payload, guint segment, QueueMessage *message)
 {
@@ -514,7 +523,7 @@ queue_record_apply_state (GBytes *payload, guint segment, QueueMessage *message)
     QueueHead head;
     const QueueRecipient none = {0}, *before = &none;
     guint first = segment * QUEUE_SEGMENT_RECIPIENTS;
-    guint64 n, least = 0;
+    guint64 n, least = 0, index_before = 0;
     guint8 version;
 
     version = queue_span_u8 (&span);
@@ -550,7 +559,10 @@ queue_record_apply_state (GBytes *payload, guint segment, QueueMessage *message)
         recipient->reply = span_text_after (&span, before->reply);
         if (recipient->state > QUEUE_RECIPIENT_EXPIRED)
             return FALSE;
-        before = recipient;
+        if (before != &none && is_same (before, recipient))
+            queue_snapshot_share (message, first + (guint) index, first + (guint) index_before);
+        before = queue_message_recipient (message, first + (guint) index);
+        index_before = index;
     }
 
     return !span.bad;

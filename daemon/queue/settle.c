@@ -62,6 +62,26 @@ recipient_state (QueueOutcome outcome)
     g_return_val_if_reached (QUEUE_RECIPIENT_PENDING);
 }
 
+static gboolean
+same_text (const gchar *a, const gchar *b)
+{
+    return a == b || g_strcmp0 (a, b) == 0;
+}
+
+static gboolean
+same_result (const QueueResult *a, const QueueResult *b)
+{
+    return a->outcome == b->outcome && same_text (a->remote, b->remote) && same_text (a->reply, b->reply);
+}
+
+/* Whether the same becomes of both, to all that is known of a recipient. */
+static gboolean
+equal_result (const QueueResult *a, const QueueResult *b)
+{
+    return same_result (a, b) && same_text (a->status, b->status) && a->delay_notified == b->delay_notified &&
+           a->is_ours == b->is_ours;
+}
+
 static void
 apply_result (QueueMessage *core, guint index, const QueueResult *result, gint64 now_usec)
 {
@@ -85,6 +105,21 @@ apply_result (QueueMessage *core, guint index, const QueueResult *result, gint64
     recipient->is_ours = result->is_ours;
 }
 
+/* Neighbours who were the same, and to whom the same happened, are the same again: thousands cost little more than one. */
+static void
+apply_results (QueueMessage *core, const QueueMessage *before, const QueueJob *job, const QueueResult *results,
+               gint64 now_usec)
+{
+    const guint *recipients = job->recipients;
+
+    for (guint i = 0; i < job->n_recipients; i++)
+        if (i > 0 && equal_result (&results[i - 1], &results[i]) &&
+            queue_message_recipient (before, recipients[i - 1]) == queue_message_recipient (before, recipients[i]))
+            queue_snapshot_share (core, recipients[i], recipients[i - 1]);
+        else
+            apply_result (core, recipients[i], &results[i], now_usec);
+}
+
 static const gchar *
 outcome_words (QueueOutcome outcome)
 {
@@ -101,12 +136,6 @@ outcome_words (QueueOutcome outcome)
         break;
     }
     g_return_val_if_reached (NULL);
-}
-
-static gboolean
-same_result (const QueueResult *a, const QueueResult *b)
-{
-    return a->outcome == b->outcome && g_strcmp0 (a->remote, b->remote) == 0 && g_strcmp0 (a->reply, b->reply) == 0;
 }
 
 /* "deferred by mx.example.org:25: 451 4.7.1 …", with the recipients if it is not all of the message. What the relay says
@@ -181,8 +210,9 @@ is_alike (const Settle *settle, const QueueMessage *view, guint i, guint j)
     const QueueRecipient *a = queue_message_recipient (view, settle->recipients[i]);
     const QueueRecipient *b = queue_message_recipient (view, settle->recipients[j]);
 
-    return settle->outcomes[i] == settle->outcomes[j] && g_strcmp0 (a->remote, b->remote) == 0 &&
-           g_strcmp0 (a->status, b->status) == 0 && g_strcmp0 (a->reply, b->reply) == 0;
+    return settle->outcomes[i] == settle->outcomes[j] &&
+           (a == b ||
+            (same_text (a->remote, b->remote) && same_text (a->status, b->status) && same_text (a->reply, b->reply)));
 }
 
 /* What is held has no next attempt that it could wait for: what deferred it is told as why it is held. */
@@ -452,10 +482,9 @@ queue_settle (Queue *queue, QueueJob *job, const QueueResult *results, gint64 ne
     settle->outcomes = g_new (QueueOutcome, job->n_recipients);
     settle->segments = changed_segments (job, results);
     settle->held = hold;
-    for (guint i = 0; i < job->n_recipients; i++) {
+    for (guint i = 0; i < job->n_recipients; i++)
         settle->outcomes[i] = results[i].outcome;
-        apply_result (settle->core, job->recipients[i], &results[i], now_usec);
-    }
+    apply_results (settle->core, work->core, job, results, now_usec);
     note_results (settle->core, job, results, now_usec);
     if (hold)
         queue_snapshot_note (settle->core, now_usec, "held");

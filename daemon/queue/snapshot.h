@@ -6,7 +6,7 @@
 /*
  * How the queue makes and changes the snapshots that message.h shows. What never changes after the arrival (origin and
  * envelope) and what a settle leaves alone (recipients, history) is shared between the snapshots of a message, so that
- * a new one costs little even with ten thousand recipients.
+ * a new one costs little even with ten thousand recipients. Recipients to whom the same happened may be one too.
  */
 
 /**
@@ -32,6 +32,9 @@ QueueMessage *queue_snapshot_copy (const QueueMessage *message);
 
 /* Replaces the recipient @index by a copy that nobody else has, and returns it. */
 QueueRecipient *queue_snapshot_change (QueueMessage *message, guint index);
+
+/* Lets the recipient @index be the same as @model, which is one of @message. */
+void queue_snapshot_share (QueueMessage *message, guint index, guint model);
 
 /* Gives the recipients, @n indexes, another address, here and in the envelope. */
 void queue_snapshot_redirect (QueueMessage *message, const guint *recipients, guint n, const gchar *address);

@@ -67,7 +67,7 @@ last_failure (const QueueMessage *message, gint64 *usec)
     for (guint i = 0; i < message->recipients->len; i++) {
         const QueueRecipient *recipient = queue_message_recipient (message, i);
 
-        if (recipient->state == QUEUE_RECIPIENT_PENDING && recipient->reply != NULL &&
+        if (recipient != last && recipient->state == QUEUE_RECIPIENT_PENDING && recipient->reply != NULL &&
             (last == NULL || recipient->last_usec > last->last_usec))
             last = recipient;
     }
