@@ -42,7 +42,8 @@ append_field (GString *out, const gchar *name, const gchar *value)
 {
     gsize line = out->len;
 
-    g_string_append_printf (out, "%s: ", name);
+    g_string_append (out, name);
+    g_string_append (out, ": ");
     while (*value != '\0') {
         gsize word = word_length (value);
 
@@ -63,8 +64,7 @@ static void
 append_typed (GString *out, gboolean utf8, const gchar *name, const gchar *type, const gchar *text)
 {
     g_autofree gchar *printable = message_printable (text, strlen (text), VALUE_LONGEST_BYTES, utf8);
-    g_autofree gchar *value =
-        type != NULL ? g_strdup_printf ("%s; %s", type, printable) : g_steal_pointer (&printable);
+    g_autofree gchar *value = type != NULL ? g_strconcat (type, "; ", printable, NULL) : g_steal_pointer (&printable);
 
     append_field (out, name, value);
 }
@@ -81,8 +81,8 @@ append_date (GString *out, const gchar *name, gint64 usec)
     append_field (out, name, date);
 }
 
-static void
-append_message (GString *out, const MessageNotice *notice, gboolean utf8)
+void
+message_notice_report_begin (GString *out, const MessageNotice *notice, gboolean utf8)
 {
     append_typed (out, utf8, "Reporting-MTA", "dns", notice->host_name);
     if (notice->envelope->envid != NULL)
@@ -114,9 +114,10 @@ address_type (const gchar *address)
     return g_str_is_ascii (address) ? "rfc822" : "utf-8";
 }
 
-static void
-append_recipient (GString *out, gboolean utf8, const MessageNoticeRecipient *entry)
+void
+message_notice_report_add (GString *out, const MessageNotice *notice, gboolean utf8, guint index)
 {
+    const MessageNoticeRecipient *entry = &g_array_index (notice->recipients, MessageNoticeRecipient, index);
     const MessageRecipient *recipient = entry->recipient;
 
     g_string_append (out, "\r\n");
@@ -132,16 +133,4 @@ append_recipient (GString *out, gboolean utf8, const MessageNoticeRecipient *ent
     append_date (out, "Last-Attempt-Date", entry->last_usec);
     if (entry->action == MESSAGE_ACTION_DELAYED)
         append_date (out, "Will-Retry-Until", entry->retry_until_usec);
-}
-
-GString *
-message_notice_report (const MessageNotice *notice, gboolean utf8)
-{
-    GString *out = g_string_new (NULL);
-
-    append_message (out, notice, utf8);
-    for (guint i = 0; i < notice->recipients->len; i++)
-        append_recipient (out, utf8, &g_array_index (notice->recipients, MessageNoticeRecipient, i));
-
-    return out;
 }

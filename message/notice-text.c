@@ -136,15 +136,22 @@ status_meaning (const gchar *status)
 }
 
 static void
-append_recipient (GString *out, gboolean utf8, const MessageNoticeRecipient *entry)
+append_address (GString *out, gboolean utf8, const MessageNoticeRecipient *entry)
 {
     const gchar *address = entry->recipient->address;
     g_autofree gchar *shown = message_printable (address, strlen (address), REPLY_LONGEST_BYTES, utf8);
+    g_autofree gchar *bracketed = g_strconcat ("<", shown, ">", NULL);
+
+    append_wrapped (out, INDENT, bracketed);
+}
+
+static void
+append_reason (GString *out, gboolean utf8, const MessageNoticeRecipient *entry)
+{
     g_autofree gchar *reply = NULL;
     g_autofree gchar *remote = NULL;
     const gchar *meaning = entry->remote != NULL || entry->reply == NULL ? status_meaning (entry->status) : NULL;
 
-    append_paragraph (out, INDENT, "<%s>", shown);
     if (meaning != NULL)
         append_wrapped (out, INDENT INDENT, meaning);
     if (entry->reply == NULL)
@@ -223,17 +230,42 @@ append_which_message (GString *out, const MessageNotice *notice, gboolean utf8, 
     }
 }
 
-GString *
-message_notice_text (const MessageNotice *notice, gboolean utf8, const gchar *subject, const gchar *returned)
+static gboolean
+same_text (const gchar *a, const gchar *b)
 {
-    GString *out = g_string_new (NULL);
+    return a == b || g_strcmp0 (a, b) == 0;
+}
 
+static gboolean
+same_reason (const MessageNoticeRecipient *a, const MessageNoticeRecipient *b)
+{
+    return same_text (a->reply, b->reply) && same_text (a->status, b->status) && same_text (a->remote, b->remote);
+}
+
+void
+message_notice_text_begin (GString *out, const MessageNotice *notice)
+{
     append_outcome (out, notice);
-    for (guint i = 0; i < notice->recipients->len; i++) {
-        g_string_append (out, "\r\n");
-        append_recipient (out, utf8, &g_array_index (notice->recipients, MessageNoticeRecipient, i));
-    }
     g_string_append (out, "\r\n");
+}
+
+void
+message_notice_text_add (GString *out, const MessageNotice *notice, gboolean utf8, guint index)
+{
+    const MessageNoticeRecipient *entry = &g_array_index (notice->recipients, MessageNoticeRecipient, index);
+
+    append_address (out, utf8, entry);
+    if (index + 1 < notice->recipients->len && same_reason (entry, entry + 1))
+        return;
+
+    append_reason (out, utf8, entry);
+    g_string_append (out, "\r\n");
+}
+
+void
+message_notice_text_end (GString *out, const MessageNotice *notice, gboolean utf8, const gchar *subject,
+                         const gchar *returned)
+{
     append_which_message (out, notice, utf8, subject);
     g_string_append (out, "\r\n");
     append_paragraph (
@@ -241,6 +273,4 @@ message_notice_text (const MessageNotice *notice, gboolean utf8, const gchar *su
         "This notice was made by the mail relay on %s. If you need help, please show it to the "
         "administrator; the message's name in the log is %s. Below follows a report for mail programs%s%s.",
         notice->host_name, notice->queue_id, returned != NULL ? ", and " : "", returned != NULL ? returned : "");
-
-    return out;
 }

@@ -328,36 +328,73 @@ stays_8bit (const MessageNotice *notice, const GString *text, const GString *rep
     return !returned->is_encodable && message_has_8bit (returned->data, returned->length);
 }
 
-GBytes *
-message_notice_build (const MessageNotice *notice)
-{
-    g_autoptr (MessageHeader) original = NULL;
-    g_autoptr (GString) text = NULL;
-    g_autoptr (GString) report = NULL;
-    g_autofree gchar *subject = NULL;
-    g_autofree gchar *token = message_identifier_token ();
-    g_autofree gchar *boundary = g_strconcat ("=_", token, NULL);
-    GString *out;
-    g_autoptr (GString) ascii = NULL;
-    Returned returned;
+struct _MessageNoticeBuilder {
+    MessageNotice notice;
     gboolean utf8;
-    gboolean global;
+    guint next; /* recipient */
+    GString *text;
+    GString *report;
+};
+
+MessageNoticeBuilder *
+message_notice_builder_new (const MessageNotice *notice)
+{
+    MessageNoticeBuilder *self;
 
     g_return_val_if_fail (notice != NULL && notice->recipients->len > 0, NULL);
     g_return_val_if_fail (*notice->envelope->sender != '\0', NULL);
 
-    utf8 = has_utf8 (notice);
-    global = is_global (notice);
-    original = original_header (notice);
-    subject = original_subject (original);
-    ascii = g_string_new (NULL);
-    returned = choose_returned (notice, ascii);
-    text = message_notice_text (notice, utf8, subject, returned.type != NULL ? WORDS_RETURNED : NULL);
-    report = message_notice_report (notice, global);
+    self = g_new0 (MessageNoticeBuilder, 1);
+    self->notice = *notice;
+    self->utf8 = has_utf8 (notice);
+    self->text = g_string_new (NULL);
+    self->report = g_string_new (NULL);
+    message_notice_text_begin (self->text, notice);
+    message_notice_report_begin (self->report, notice, is_global (notice));
+    return self;
+}
+
+void
+message_notice_builder_free (MessageNoticeBuilder *self)
+{
+    g_string_free (self->text, TRUE);
+    g_string_free (self->report, TRUE);
+    g_free (self);
+}
+
+gboolean
+message_notice_builder_step (MessageNoticeBuilder *self, guint most)
+{
+    const MessageNotice *notice = &self->notice;
+    guint end = self->next + MIN (most, notice->recipients->len - self->next);
+
+    for (; self->next < end; self->next++) {
+        message_notice_text_add (self->text, notice, self->utf8, self->next);
+        message_notice_report_add (self->report, notice, is_global (notice), self->next);
+    }
+
+    return self->next < notice->recipients->len;
+}
+
+GBytes *
+message_notice_builder_end (MessageNoticeBuilder *self)
+{
+    const MessageNotice *notice = &self->notice;
+    const GString *text = self->text, *report = self->report;
+    g_autoptr (MessageHeader) original = original_header (notice);
+    g_autofree gchar *subject = original_subject (original);
+    g_autofree gchar *token = message_identifier_token ();
+    g_autofree gchar *boundary = g_strconcat ("=_", token, NULL);
+    g_autoptr (GString) ascii = g_string_new (NULL);
+    Returned returned = choose_returned (notice, ascii);
+    gboolean global = is_global (notice);
+    GString *out;
+
+    message_notice_text_end (self->text, notice, self->utf8, subject, returned.type != NULL ? WORDS_RETURNED : NULL);
 
     out = g_string_sized_new (returned.length + text->len + report->len + 2048);
     append_header (out, notice, original, boundary, stays_8bit (notice, text, report, &returned));
-    append_part (out, boundary, utf8 ? "text/plain; charset=utf-8" : "text/plain; charset=us-ascii", text->str,
+    append_part (out, boundary, self->utf8 ? "text/plain; charset=utf-8" : "text/plain; charset=us-ascii", text->str,
                  text->len, !global);
     append_part (out, boundary, global ? "message/global-delivery-status" : "message/delivery-status", report->str,
                  report->len, FALSE);
@@ -366,6 +403,15 @@ message_notice_build (const MessageNotice *notice)
     g_string_append_printf (out, "--%s--\r\n", boundary);
 
     return g_string_free_to_bytes (out);
+}
+
+GBytes *
+message_notice_build (const MessageNotice *notice)
+{
+    g_autoptr (MessageNoticeBuilder) builder = message_notice_builder_new (notice);
+
+    message_notice_builder_step (builder, notice->recipients->len);
+    return message_notice_builder_end (builder);
 }
 
 /* ---- Once more, with the header alone ---- */

@@ -49,6 +49,21 @@ typedef struct {
  */
 GBytes *message_notice_build (const MessageNotice *notice);
 
+/*
+ * The same in steps, for as many recipients as there may be. What @notice points to stays as it is until the builder is freed.
+ */
+typedef struct _MessageNoticeBuilder MessageNoticeBuilder;
+
+MessageNoticeBuilder *message_notice_builder_new (const MessageNotice *notice);
+void message_notice_builder_free (MessageNoticeBuilder *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (MessageNoticeBuilder, message_notice_builder_free)
+
+/* Goes on with at most @most recipients. Returns: whether there are more */
+gboolean message_notice_builder_step (MessageNoticeBuilder *self, guint most);
+
+/* Returns: (transfer full): the content, once all recipients are in it */
+GBytes *message_notice_builder_end (MessageNoticeBuilder *self);
+
 /**
  * message_notice_shorten:
  * @notice: the content of a notice that this relay has made, as it came out of the queue

@@ -63,15 +63,35 @@ append_character (GString *out, const gchar *text, gsize length, gunichar charac
         g_string_append_printf (out, "\\x{%X}", character);
 }
 
+/* How many bytes at @text stand for themselves and are ASCII. */
+static gsize
+plain_run (const gchar *text, gsize length)
+{
+    gsize run = 0;
+
+    while (run < length && g_ascii_isprint (text[run]))
+        run++;
+
+    return run;
+}
+
 gchar *
 message_printable (const gchar *text, gsize length, gsize longest_bytes, gboolean utf8)
 {
     GString *out = g_string_sized_new (MIN (length, longest_bytes) + 1);
 
     for (gsize at = 0; at < length;) {
+        gsize run = plain_run (text + at, MIN (length, longest_bytes) - at);
         gunichar character;
-        gsize step = character_length (text + at, length - at, &character);
+        gsize step;
 
+        if (run > 0) {
+            g_string_append_len (out, text + at, (gssize) run);
+            at += run;
+            continue;
+        }
+
+        step = character_length (text + at, length - at, &character);
         if (MAX (step, 1) > longest_bytes - at) {
             g_string_append (out, utf8 ? "…" : "...");
             break;

@@ -36,6 +36,9 @@
 /* What a notice has beside the original, by a generous guess. */
 #define FRAME_BYTES (8 * 1024)
 
+/* A notice about more recipients is made in slices of so many, some milliseconds each. */
+#define SLICE_RECIPIENTS 500
+
 struct _DeliveryNotices {
     Queue *queue;
     const DeliverySettings *settings;
@@ -43,6 +46,16 @@ struct _DeliveryNotices {
     gpointer user_data;
     GHashTable *settlements; /* set of Settlement */
 };
+
+/* What a notice is made of while it is. */
+typedef struct {
+    MessageNotice notice;
+    gchar *host_name; /* the configuration may be another before it is made */
+    gchar *domain;
+    gchar id[QUEUE_ID_TEXT_BYTES];
+    MessageNoticeBuilder *builder;
+    guint idle; /* source: the next slice */
+} Draft;
 
 /* An attempt on its way through its notices. */
 typedef struct {
@@ -55,6 +68,7 @@ typedef struct {
     GByteArray *original; /* what was read */
     gboolean whole;       /* all of the original is wanted */
     gboolean complete;    /* and there */
+    Draft *draft;         /* (nullable) the notice that is being made */
     gboolean renews;      /* the message is a notice, and a smaller one is to go in its place */
 } Settlement;
 
@@ -164,28 +178,41 @@ list_recipients (const Settlement *settlement)
     return list;
 }
 
-static GBytes *
-build (Settlement *settlement)
+static void
+draft_free (Draft *draft)
+{
+    g_clear_handle_id (&draft->idle, g_source_remove);
+    message_notice_builder_free (draft->builder);
+    g_array_unref (draft->notice.recipients);
+    g_clear_pointer (&draft->notice.original, g_bytes_unref);
+    g_free (draft->host_name);
+    g_free (draft->domain);
+    g_free (draft);
+}
+
+static Draft *
+draft_new (const Settlement *settlement)
 {
     const DeliverySettings *settings = settlement->notices->settings;
     const QueueMessage *message = settlement->attempt->job->message;
-    g_autoptr (GArray) recipients = list_recipients (settlement);
-    g_autoptr (GBytes) original = NULL;
-    gchar id[QUEUE_ID_TEXT_BYTES];
-    MessageNotice notice = {.host_name = settings->host_name,
-                            .domain = settings->domain,
-                            .queue_id = id,
-                            .arrival_usec = message->arrival_usec,
-                            .now_usec = settlement->now_usec,
-                            .envelope = message->envelope,
-                            .recipients = recipients,
-                            .original_complete = settlement->complete && settlement->action == MESSAGE_ACTION_FAILED};
+    const GByteArray *original = settlement->original;
+    Draft *draft = g_new0 (Draft, 1);
 
-    queue_id_write (message->id, id);
-    if (settlement->original->len > 0)
-        notice.original = original = g_bytes_new (settlement->original->data, settlement->original->len);
-
-    return message_notice_build (&notice);
+    queue_id_write (message->id, draft->id);
+    draft->host_name = g_strdup (settings->host_name);
+    draft->domain = g_strdup (settings->domain);
+    draft->notice =
+        (MessageNotice){.host_name = draft->host_name,
+                        .domain = draft->domain,
+                        .queue_id = draft->id,
+                        .arrival_usec = message->arrival_usec,
+                        .now_usec = settlement->now_usec,
+                        .envelope = message->envelope,
+                        .recipients = list_recipients (settlement),
+                        .original = original->len > 0 ? g_bytes_new (original->data, original->len) : NULL,
+                        .original_complete = settlement->complete && settlement->action == MESSAGE_ACTION_FAILED};
+    draft->builder = message_notice_builder_new (&draft->notice);
+    return draft;
 }
 
 static MessageEnvelope *
@@ -286,15 +313,41 @@ queue_notice (Settlement *settlement, MessageEnvelope *envelope, const gchar *co
 }
 
 static void
-send_notice (Settlement *settlement)
+send_draft (Settlement *settlement)
 {
-    g_autoptr (GBytes) content = build (settlement);
+    g_autoptr (GBytes) content = message_notice_builder_end (settlement->draft->builder);
     gsize size;
     const gchar *data = g_bytes_get_data (content, &size);
     MessageEnvelope *envelope =
         address_notice (settlement->attempt->job->message->envelope, settlement->notices->settings, data, size);
 
+    g_clear_pointer (&settlement->draft, draft_free);
     queue_notice (settlement, envelope, data, size);
+}
+
+static gboolean
+on_slice (gpointer user_data)
+{
+    Settlement *settlement = user_data;
+    Draft *draft = settlement->draft;
+
+    if (message_notice_builder_step (draft->builder, SLICE_RECIPIENTS))
+        return G_SOURCE_CONTINUE;
+
+    draft->idle = 0;
+    send_draft (settlement);
+    return G_SOURCE_REMOVE;
+}
+
+static void
+send_notice (Settlement *settlement)
+{
+    Draft *draft = settlement->draft = draft_new (settlement);
+
+    if (message_notice_builder_step (draft->builder, SLICE_RECIPIENTS))
+        draft->idle = g_idle_add_full (G_PRIORITY_HIGH_IDLE, on_slice, settlement, NULL);
+    else
+        send_draft (settlement);
 }
 
 /* ---- The same once more ---- */
@@ -387,6 +440,7 @@ static void
 settlement_clear (Settlement *settlement)
 {
     g_clear_pointer (&settlement->reader, queue_reader_free);
+    g_clear_pointer (&settlement->draft, draft_free);
     g_byte_array_unref (g_steal_pointer (&settlement->original));
 }
 
@@ -442,7 +496,7 @@ settlement_break (Settlement *settlement)
 {
     DeliveryNotices *self = settlement->notices;
     DeliveryAttempt *attempt = settlement->attempt;
-    gboolean committing = settlement->reader == NULL;
+    gboolean committing = settlement->reader == NULL && settlement->draft == NULL;
 
     if (attempt->renew)
         delivery_attempt_renew (attempt, FALSE);
