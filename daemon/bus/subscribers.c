@@ -10,7 +10,8 @@
  *
  * GDBus takes any number of signals and keeps them in memory until the bus has read them. To bound that, the signals
  * under way are counted from one flush to the next; when SIGNALS_UNDER_WAY_MOST are waiting, further ones are dropped
- * and counted, and EventsLost tells the subscribers how many they missed.
+ * and counted, and EventsLost tells the subscribers how many they missed. Those about one of very many recipients are dropped
+ * sooner.
  */
 
 #include "bus/subscribers.h"
@@ -22,8 +23,11 @@
 /* Some 300 bytes each, so a few megabytes; two seconds' worth of the busiest relay. */
 #define SIGNALS_UNDER_WAY_MOST 20000
 
+/* What became of very many recipients at once must not fill the connection with signals, behind which replies wait. */
+#define SIGNALS_OF_MANY_MOST 1000
+
 /* A flush costs GDBus a thread's work; none is needed to know that few signals are under way. */
-#define SIGNALS_PER_FLUSH 2000
+#define SIGNALS_PER_FLUSH 500
 
 /* Each event may be told to each of them. */
 static const BudgetLimits subscribers_limits = {.most = 256, .each = 32, .root = 8, .others = 64, .few = 2};
@@ -199,9 +203,9 @@ flush (BusSubscribers *self)
 }
 
 static void
-tell (BusSubscribers *self, const gchar *name, Subscriber *subscriber, const Signal *signal)
+tell (BusSubscribers *self, const gchar *name, Subscriber *subscriber, const Signal *signal, guint most)
 {
-    if (self->under_way >= SIGNALS_UNDER_WAY_MOST)
+    if (self->under_way >= most)
         subscriber->lost++;
     else
         emit (self, name, signal);
@@ -292,6 +296,7 @@ void
 bus_subscribers_tell_event (BusSubscribers *self, const QueueEvent *event)
 {
     Signal signal = {.name = signal_name (event->type)};
+    guint most = event->is_of_many && event->recipient != NULL ? SIGNALS_OF_MANY_MOST : SIGNALS_UNDER_WAY_MOST;
     GHashTableIter iter;
     gpointer name;
     gpointer value;
@@ -304,7 +309,7 @@ bus_subscribers_tell_event (BusSubscribers *self, const QueueEvent *event)
             continue;
         if (signal.body == NULL)
             signal.body = event_body (event);
-        tell (self, name, subscriber, &signal);
+        tell (self, name, subscriber, &signal, most);
     }
 
     g_clear_pointer (&signal.body, g_variant_unref);
@@ -330,7 +335,7 @@ bus_subscribers_tell_remote (BusSubscribers *self, const DeliveryRemoteInfo *rem
     signal.body = g_variant_ref_sink (g_variant_new_tuple (fields, G_N_ELEMENTS (fields)));
     g_hash_table_iter_init (&iter, self->subscribers);
     while (g_hash_table_iter_next (&iter, &name, &value))
-        tell (self, name, value, &signal);
+        tell (self, name, value, &signal, SIGNALS_UNDER_WAY_MOST);
 
     g_variant_unref (signal.body);
     flush (self);

@@ -74,6 +74,8 @@ struct _Queue {
     QueueShares *shares;
     GHashTable *due_lanes; /* names of lanes whose listener is to be told */
     QueueTally tally;
+    GQueue tellings;     /* of what happened and is not told yet */
+    GSource *telling;    /* (nullable) which is told in slices, with all that happens as long as this is set */
     GPtrArray *intakes;  /* of QueueIntake: neither committed nor aborted */
     GPtrArray *sweeps;   /* of QueueSweep: under way */
     QueueSweep *sorting; /* (nullable) the one that sorts messages into lanes */
@@ -106,15 +108,6 @@ QueueMessage *queue_view (const QueueEntry *entry, const QueueMessage *core);
 /* Returns: (transfer full): the same of a message whose record cannot be read */
 QueueMessage *queue_view_unreadable (const QueueEntry *entry);
 
-void queue_emit (Queue *queue, QueueEventType type, const QueueMessage *message, guint recipient,
-                 gboolean with_recipient);
-void queue_emit_queued (Queue *queue, const QueueMessage *message, const gchar *message_id);
-
-/* One event for each of @n_recipients recipients, to whom the same happened. @result: (nullable): each has its own, which are
- * equal */
-void queue_emit_alike (Queue *queue, QueueEventType type, const QueueMessage *message, const guint *recipients,
-                       guint n_recipients, const QueueRecipient *result);
-
 /* A new id. */
 QueueId queue_next_id (Queue *queue);
 
@@ -124,6 +117,23 @@ void queue_count (QueueTally *tally, QueueShares *shares, const QueueEntry *entr
 /* Enters a new message in the index and counts it; takes one out of all and frees it. */
 void queue_enter (Queue *queue, QueueEntry *entry);
 void queue_forget (Queue *queue, QueueEntry *entry, guint32 removal_generation);
+
+/* ---- telling.c: events ---- */
+
+void queue_emit (Queue *queue, QueueEventType type, const QueueMessage *message, guint recipient,
+                 gboolean with_recipient);
+void queue_emit_queued (Queue *queue, const QueueMessage *message, const gchar *message_id);
+
+/* One event for each of @n_recipients recipients, to whom the same happened. @result: (nullable): each has its own, which are
+ * equal */
+void queue_emit_alike (Queue *queue, QueueEventType type, const QueueMessage *message, const guint *recipients,
+                       guint n_recipients, const QueueRecipient *result);
+
+/* @n_events come now, or more: if that is very many, they are told in slices, and what happens meanwhile after them. */
+void queue_tell_in_slices (Queue *queue, guint n_events);
+
+/* For closing: what was put down so far. */
+void queue_tell_all (Queue *queue);
 
 /* ---- store.c ---- */
 

@@ -133,6 +133,7 @@ queue_close (Queue *queue)
         queue_sweep_stop (queue, g_ptr_array_index (queue->sweeps, 0));
     queue_store_stop (queue);
     queue_intakes_orphan (queue);
+    queue_tell_all (queue);
     free_messages (queue);
 
     queue_lanes_free (queue->lanes);

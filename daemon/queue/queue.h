@@ -72,6 +72,7 @@ typedef struct {
     const guint *alike; /* indexes of further recipients with this result */
     guint n_alike;
     gboolean is_announced; /* this recipient was among them */
+    gboolean is_of_many;   /* it is told in slices, between other things */
 } QueueEvent;
 
 /* What people did with a message that its way may depend on. */

@@ -252,6 +252,7 @@ tell_held (Settle *settle, const QueueMessage *view)
 static void
 tell (Settle *settle, const QueueMessage *view)
 {
+    queue_tell_in_slices (settle->queue, settle->n_recipients);
     tell_results (settle, view);
     if (settle->held && !settle->removed)
         tell_held (settle, view);

@@ -121,55 +121,6 @@ queue_view_unreadable (const QueueEntry *entry)
     return view;
 }
 
-void
-queue_emit (Queue *queue, QueueEventType type, const QueueMessage *message, guint recipient, gboolean with_recipient)
-{
-    QueueEvent event = {.type = type, .message = message, .now_usec = g_get_real_time ()};
-
-    if (queue->listener.event == NULL)
-        return;
-    if (with_recipient && recipient < message->recipients->len) {
-        event.recipient = message_envelope_recipient (message->envelope, recipient)->address;
-        event.result = queue_message_recipient (message, recipient);
-    }
-    queue->listener.event (&event, queue->listener_data);
-}
-
-void
-queue_emit_alike (Queue *queue, QueueEventType type, const QueueMessage *message, const guint *recipients,
-                  guint n_recipients, const QueueRecipient *result)
-{
-    QueueEvent event = {.type = type, .message = message, .now_usec = g_get_real_time ()};
-    guint most = n_recipients >= QUEUE_EVENT_ALIKE_LEAST ? QUEUE_EVENT_ALIKE_MOST : 1;
-
-    if (queue->listener.event == NULL)
-        return;
-    for (guint i = 0; i < n_recipients; i++) {
-        guint turn = i % most;
-
-        event.recipient = message_envelope_recipient (message->envelope, recipients[i])->address;
-        event.result = result != NULL ? result : queue_message_recipient (message, recipients[i]);
-        event.is_announced = turn > 0;
-        event.alike = recipients + i + 1;
-        event.n_alike = event.is_announced ? 0 : MIN (n_recipients - i, most) - 1;
-        queue->listener.event (&event, queue->listener_data);
-    }
-}
-
-void
-queue_emit_queued (Queue *queue, const QueueMessage *message, const gchar *message_id)
-{
-    const QueueEvent event = {.type = QUEUE_EVENT_QUEUED,
-                              .message = message,
-                              .recipient = message_envelope_recipient (message->envelope, 0)->address,
-                              .result = queue_message_recipient (message, 0),
-                              .message_id = message_id,
-                              .now_usec = g_get_real_time ()};
-
-    if (queue->listener.event != NULL)
-        queue->listener.event (&event, queue->listener_data);
-}
-
 QueueId
 queue_next_id (Queue *queue)
 {

@@ -364,25 +364,109 @@ def test_subscriptions_have_a_share(make_relay, system, cleanup):
     pytest.fail("there is no limit")
 
 
+def submit_for_many(client, count, sender=""):
+    with open("/dev/null", "rb") as nothing:
+        return client.submit(nothing.fileno(), sender, [f"r{i}@example{i % 7}.net" for i in range(count)])
+
+
+def answers_until_done(client, address, busy):
+    """Calls busy(client) aside, with a client of its own. Returns what it returned, and how often others were answered since it
+    called its second argument, until its end."""
+    begun, returned = [], []
+
+    def run():
+        with Client(address) as other:
+            returned.append(busy(other, lambda: begun.append(True)))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    answered = 0
+    while thread.is_alive():
+        client.call("GetStatistics")
+        answered += len(begun)
+    thread.join()
+    assert returned, "see the exception of the thread"
+    return returned[0], answered
+
+
+def wait_gone(client, identifier):
+    while identifier in (ids := client.ids()):
+        pass
+    return ids
+
+
 def test_a_message_for_very_many_holds_nobody(make_relay, client, bus):
     """Others are answered between its beginning and its end: when it comes, when it is told, and when it goes."""
     relay = make_relay(configuration={"Server": {"MaxRecipients": 100_000}})
-    recipients = [f"r{i}@example{i % 7}.net" for i in range(100_000)]
-    identifiers, told = [], []
 
-    def run():
-        with Client(bus) as other:
-            with open("/dev/null", "rb") as nothing:
-                identifiers.append(other.submit(nothing.fileno(), "", recipients))
-            told.append(len(other.message(identifiers[0])["Recipients"]))
+    def tell(other, begin):
+        identifier = submit_for_many(other, 100_000)
+        begin()
+        return len(other.message(identifier)["Recipients"])
 
-    busy = threading.Thread(target=run)
-    busy.start()
-    answered = 0
-    while busy.is_alive():
-        client.call("GetStatistics")
-        answered += len(identifiers)
-    busy.join()
-    assert told == [100_000]
+    told, answered = answers_until_done(client, bus, tell)
+    assert told == 100_000
     assert answered > 100, "nobody else was served while the message was told"
     assert_served(relay, client)
+
+
+def recipients_of_notice(client, identifier):
+    """Those whom the only part for programs names."""
+    fd = client.call("OpenContent", path=f"/org/postern/Relay1/message/{identifier}", interface="Message")
+    with os.fdopen(fd, "rb") as stream:
+        content = stream.read()
+    return content.count(b"\r\nFinal-Recipient: rfc822; r")
+
+
+def test_giving_up_a_message_for_very_many_holds_nobody(make_relay, client, bus):
+    """The notice about it, which names each of them, is made while others are served."""
+    relay = make_relay(configuration={"Server": {"MaxRecipients": 100_000}})
+    identifier = submit_for_many(client, 100_000, sender="a@example.org")
+
+    def give_up(other, begin):
+        assert other.act("Bounce", ids=[identifier]) == 1
+        begin()
+        return wait_gone(other, identifier)
+
+    notices, answered = answers_until_done(client, bus, give_up)
+    assert len(notices) == 1
+    assert answered > 100, "nobody else was served while the notice was made"
+    assert recipients_of_notice(client, notices[0]) == 100_000
+    while client.call("GetStatistics")["bounced"] < 100_000:
+        pass
+    relay.log.wait(" bounced", count=1000)  # each entry has a hundred of them
+    assert_served(relay, client)
+
+
+def test_deleting_a_message_for_very_many_holds_nobody(make_relay, client, bus):
+    relay = make_relay(configuration={"Server": {"MaxRecipients": 100_000}})
+    identifier = submit_for_many(client, 100_000)
+
+    def delete(other, begin):
+        for action in ("Hold", "Release", "Hold", "Release"):
+            assert other.act(action, ids=[identifier]) == 1
+            begin()
+        assert other.act("Delete", ids=[identifier]) == 1
+        return wait_gone(other, identifier)
+
+    left, answered = answers_until_done(client, bus, delete)
+    assert left == []
+    assert answered > 20, "nobody else was served while the message was steered"
+    assert_served(relay, client)
+
+
+def test_what_a_server_says_of_very_many_holds_nobody(make_relay, make_receiver, client, bus):
+    receiver = make_receiver()
+    relay = make_relay(receiver, configuration={"Server": {"MaxRecipients": 20_000}})
+
+    def deliver(other, begin):
+        identifier = submit_for_many(other, 20_000, sender="a@example.org")
+        begin()
+        return wait_gone(other, identifier)
+
+    left, answered = answers_until_done(client, bus, deliver)
+    assert left == []
+    assert answered > 100, "nobody else was served while the message was delivered"
+    while client.call("GetStatistics")["delivered"] < 20_000:
+        pass
+    relay.log.wait("delivered to ", count=200)
