@@ -32,6 +32,7 @@ typedef struct {
     guint64 size_most_bytes; /* the largest message that it takes; 0: it told of no limit, or was not asked */
     GArray *addressed;       /* (nullable) of guint: the recipients without those whose address comes twice */
     guint returns;           /* sessions that turned out to be closed when it was to go over them */
+    gboolean was_cut_off;    /* a session that others had used ended over it, and another was to take it */
     gchar *remark;           /* (nullable) what is not as it should be in what was sent */
     gboolean is_told;        /* its sender need not hear of it */
     gboolean passed_over;    /* no remote was tried: what is deferred was no attempt */

@@ -652,3 +652,9 @@ delivery_connection_is_silent (const DeliveryConnection *self)
 {
     return self->lines == 0;
 }
+
+gboolean
+delivery_connection_kept_content (const DeliveryConnection *self)
+{
+    return smtp_client_kept_content (self->client);
+}

@@ -88,4 +88,7 @@ gboolean delivery_connection_awaits_end (const DeliveryConnection *connection);
 /* Whether nothing came in answer to the message under way, but for the end of the session. */
 gboolean delivery_connection_is_silent (const DeliveryConnection *connection);
 
+/* Whether the session ended before the content of the message under way had its turn; see smtp_client_kept_content (). */
+gboolean delivery_connection_kept_content (const DeliveryConnection *connection);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DeliveryConnection, delivery_connection_free)

@@ -15,6 +15,10 @@
  * happened, and takes another session. So it does if the session ended because there were too many recipients; it is sent to
  * fewer at a time then.
  *
+ * Servers also count over a session: errors, recipients, commands. The message that meets the end of such a count pays for
+ * those before it. So it goes back too if a session that has carried messages is ended before its content had its turn, but
+ * once only: it may be the one that the server does not like.
+ *
  * A server that answers a message with 530 wants a login that the configuration does not give. That is the
  * configuration's fault: the remote goes down, the message is unharmed.
  */
@@ -254,16 +258,30 @@ on_bored (gpointer user_data)
     session_quit (user_data);
 }
 
+/* Whether the end of the session is for what it has carried before, and not for the message at hand. */
+static gboolean
+is_for_others (const Session *session, DeliveryAttempt *attempt, const DeliveryFailure *failure)
+{
+    if (session->completed == 0 || failure->kind != DELIVERY_FAILURE_CLOSED)
+        return FALSE;
+    if (delivery_connection_is_silent (session->connection))
+        return TRUE;
+    if (attempt->was_cut_off || !delivery_connection_kept_content (session->connection))
+        return FALSE;
+
+    attempt->was_cut_off = TRUE;
+    return TRUE;
+}
+
 /* The session ended in the middle of a message. */
 static void
 on_dropped (Session *session, DeliveryAttempt *attempt, const DeliveryFailure *failure)
 {
     DeliveryRemote *self = session->remote;
-    gboolean was_kept = session->completed > 0 && failure->kind == DELIVERY_FAILURE_CLOSED &&
-                        delivery_connection_is_silent (session->connection);
+    gboolean for_others = is_for_others (session, attempt, failure);
     gboolean was_full = learn_portion (session);
 
-    if ((was_kept || was_full) && attempt->returns < RETURNS_MOST) {
+    if ((for_others || was_full) && attempt->returns < RETURNS_MOST) {
         attempt->returns++;
         give_back (self, attempt);
         return;

@@ -126,6 +126,7 @@ struct _SmtpClient {
     SmtpClientFailure failure;
     gchar *failure_reason;
     SmtpReply *failure_reply; /* (nullable) */
+    gboolean kept_content;    /* see smtp_client_kept_content () */
 };
 
 /* ---- client.c ---- */

@@ -222,6 +222,27 @@ client_send_bytes (SmtpClient *client, GBytes *bytes)
     g_queue_push_tail (&client->outbox, g_bytes_ref (bytes));
 }
 
+static gboolean
+client_awaits (const SmtpClient *client, ClientExpectation first, ClientExpectation last)
+{
+    ClientExpectation next;
+
+    if (client->answered == client->expected->len)
+        return FALSE;
+
+    next = g_array_index (client->expected, ClientExpectation, client->answered);
+    return next >= first && next <= last;
+}
+
+/* Content may have been sent ahead, by BDAT. Whoever says 421 in reply to a command before it reads no further; if the
+ * connection just ended, how far the server had come is not known. */
+static gboolean
+client_ends_before_content (const SmtpClient *client, const SmtpReply *reply)
+{
+    return client->transaction && client_awaits (client, CLIENT_EXPECTS_MAIL, CLIENT_EXPECTS_DATA) &&
+           (reply || client->transaction->n_chunks == 0);
+}
+
 void
 client_fail (SmtpClient *client, SmtpClientFailure failure, const SmtpReply *reply, const gchar *format, ...)
 {
@@ -237,6 +258,7 @@ client_fail (SmtpClient *client, SmtpClientFailure failure, const SmtpReply *rep
     client->state = CLIENT_OVER;
     client->failure = failure;
     client->failure_reply = reply ? smtp_reply_copy (reply) : NULL;
+    client->kept_content = client_ends_before_content (client, reply);
     client_learn_recipients (client);
     client->tell_failed = TRUE;
     client->tell_start_tls = FALSE;
@@ -309,20 +331,14 @@ client_next_expectation (SmtpClient *client, ClientExpectation *expectation)
     return TRUE;
 }
 
-static gboolean
-client_awaits_helo (const SmtpClient *client)
-{
-    return client->answered < client->expected->len &&
-           g_array_index (client->expected, ClientExpectation, client->answered) == CLIENT_EXPECTS_HELO;
-}
-
 static void
 client_take_reply (SmtpClient *client, const SmtpReply *reply)
 {
     ClientExpectation expectation;
 
     client_trace_reply (client, reply);
-    if (reply->code == 421 && client_awaits_helo (client) && client_fail_for_ehlo (client, NULL))
+    if (reply->code == 421 && client_awaits (client, CLIENT_EXPECTS_HELO, CLIENT_EXPECTS_HELO) &&
+        client_fail_for_ehlo (client, NULL))
         return;
     if (reply->code == 421)
         client_fail (client, SMTP_CLIENT_FAILED_CLOSED, reply, "the server closes the session");
@@ -424,7 +440,7 @@ void
 smtp_client_eof (SmtpClient *client, const gchar *reason)
 {
     client_enter (client);
-    if (client_awaits_helo (client) && client_fail_for_ehlo (client, NULL)) {
+    if (client_awaits (client, CLIENT_EXPECTS_HELO, CLIENT_EXPECTS_HELO) && client_fail_for_ehlo (client, NULL)) {
         client_leave (client);
         return;
     }
@@ -532,6 +548,12 @@ guint64
 smtp_client_size_most (const SmtpClient *client)
 {
     return client->capabilities.size_most_bytes;
+}
+
+gboolean
+smtp_client_kept_content (const SmtpClient *client)
+{
+    return client->kept_content;
 }
 
 gboolean

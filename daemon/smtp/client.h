@@ -151,6 +151,10 @@ gboolean smtp_client_offers_smtputf8 (const SmtpClient *client);
 /* The largest message that the server takes (RFC 1870), bytes; 0: it told of no limit. */
 guint64 smtp_client_size_most (const SmtpClient *client);
 
+/* After SMTP_CLIENT_FAILED_CLOSED: whether it came while a transaction was under way and the server has read nothing of its
+ * content, because the content's turn had not come. */
+gboolean smtp_client_kept_content (const SmtpClient *client);
+
 /* Whether a mechanism was agreed and used. */
 gboolean smtp_client_is_authenticated (const SmtpClient *client);
 

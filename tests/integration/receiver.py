@@ -143,6 +143,7 @@ class _Session(SMTP):
         await self.push(reply)
         if reply.startswith("421"):
             self.transport.close()
+            raise asyncio.CancelledError  # what was sent ahead is not read
 
     async def _handle_client(self):
         if self._original_transport is None:  # else STARTTLS began the session anew

@@ -1154,6 +1154,56 @@ test_many_messages_refused_here_do_not_recurse (void)
     g_assert_true (g_str_has_suffix (talk->log->str, "E: done\nE: ready\n"));
 }
 
+/* @server: what it says, in parts separated by "|"; at the end the connection closes, if it is not over by then. */
+static void
+assert_kept_content (gboolean kept, const gchar *const *pieces, const gchar *server)
+{
+    g_autoptr (MessageEnvelope) envelope = new_envelope (2);
+    const TalkSetup setup = {.envelope = envelope, .pieces = pieces};
+    g_autoptr (Talk) talk = talk_new (&setup);
+    g_auto (GStrv) parts = g_strsplit (server, "|", -1);
+
+    for (guint i = 0; parts[i]; i++)
+        say (talk, parts[i]);
+    if (talk->failed == 0)
+        smtp_client_eof (talk->client, "closed");
+    g_assert_cmpuint (talk->failed, ==, 1);
+    if (smtp_client_kept_content (talk->client) != kept)
+        g_test_fail_printf ("the content is %s after: %s", kept ? "not kept" : "kept", server);
+}
+
+/* Content that was sent ahead is not read by who says 421 before its turn; who just closes may have read it. */
+static void
+test_an_end_before_the_content_keeps_it (void)
+{
+#define PLAIN     "220 a\r\n|250 a\r\n|"
+#define PIPELINED "220 a\r\n|250-a\r\n250 PIPELINING\r\n|"
+#define CHUNKED   "220 a\r\n|250-a\r\n250-CHUNKING\r\n250 PIPELINING\r\n|"
+    static const gchar *const openings[] = {PLAIN, PIPELINED, CHUNKED};
+    static const gchar *const before[] = {"421 f\r\n", "250 a\r\n|421 f\r\n", "250 a\r\n|550 b\r\n|421 f\r\n"};
+
+    for (guint i = 0; i < G_N_ELEMENTS (openings); i++)
+        for (guint j = 0; j < G_N_ELEMENTS (before); j++) {
+            g_autofree gchar *server = g_strconcat (openings[i], before[j], NULL);
+
+            assert_kept_content (TRUE, short_content, server);
+            assert_kept_content (TRUE, long_content, server);
+        }
+
+    assert_kept_content (TRUE, short_content, PLAIN "250 a\r\n|250 b\r\n");
+    assert_kept_content (TRUE, short_content, PIPELINED "250 a\r\n|250 b\r\n");
+    assert_kept_content (FALSE, short_content, CHUNKED "250 a\r\n|250 b\r\n");
+    assert_kept_content (TRUE, short_content, PIPELINED "250 a\r\n|250 b\r\n|250 c\r\n|421 f\r\n");
+    assert_kept_content (FALSE, short_content, PIPELINED "250 a\r\n|250 b\r\n|250 c\r\n|354 d\r\n|421 f\r\n");
+    assert_kept_content (FALSE, short_content, PIPELINED "250 a\r\n|250 b\r\n|250 c\r\n|354 d\r\n");
+    assert_kept_content (FALSE, short_content, CHUNKED "250 a\r\n|250 b\r\n|250 c\r\n|421 f\r\n");
+    assert_kept_content (FALSE, long_content, CHUNKED "250 a\r\n|250 b\r\n|250 c\r\n|250 d\r\n|421 f\r\n");
+
+    /* Between transactions and before them there is none. */
+    assert_kept_content (FALSE, short_content, "421 f\r\n");
+    assert_kept_content (FALSE, short_content, CHUNKED "250 a\r\n250 b\r\n250 c\r\n250 d\r\n|421 f\r\n");
+}
+
 static void
 assert_can_be_freed_at (const gchar *event, const gchar *const *pieces, const gchar *server)
 {
@@ -1267,6 +1317,7 @@ main (int argc, char *argv[])
     ADD ("a-chunk-in-the-middle-is-refused", test_a_chunk_in_the_middle_is_refused);
     ADD ("a-refused-chunk-stops-the-content", test_a_refused_chunk_stops_the_content);
     ADD ("421-decides-about-nobody", test_421_decides_about_nobody);
+    ADD ("an-end-before-the-content-keeps-it", test_an_end_before_the_content_keeps_it);
     ADD ("an-end-before-the-verdict-decides-about-nobody", test_an_end_before_the_verdict_decides_about_nobody);
     ADD ("a-refusal-amid-the-content-counts", test_a_refusal_amid_the_content_counts);
     ADD ("an-acceptance-amid-the-content-does-not", test_an_acceptance_amid_the_content_does_not);
