@@ -16,7 +16,7 @@
 #include "postern-text.h"
 
 typedef struct {
-    const gchar *id; /* MESSAGE_ID of the journal, as in daemon/log-event.c */
+    const gchar *id; /* MESSAGE_ID of the journal, as in daemon/log-entry.c */
     const gchar *word;
     Style style;
 } Event;

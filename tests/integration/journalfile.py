@@ -20,7 +20,7 @@ SENTENCES = [("queued mail of", "QUEUED"), ("delivered to", "DELIVERED"), ("has 
 
 def message_ids():
     """{"QUEUED": its MESSAGE_ID, …}, from the source."""
-    source = (TOP / "daemon" / "log-event.c").read_text(encoding="utf-8")
+    source = (TOP / "daemon" / "log-entry.c").read_text(encoding="utf-8")
     return dict(re.findall(r'\[LOG_EVENT_([A-Z_]+)\] = \{"([0-9a-f]{32})"', source))
 
 
