@@ -118,8 +118,7 @@ take_default_host (Import *import, const ImportLine *line)
 static void
 take_default_domain (Import *import, const ImportLine *line)
 {
-    import_note (import, IMPORT_CHANGED, line, NULL,
-                 "completes defaulthost here; names of hosts without a dot in addresses are left as they are");
+    import_take (import, line, "Relay", "ParentDomain", line->text);
 }
 
 static void

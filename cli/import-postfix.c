@@ -37,6 +37,19 @@ take_origin (const PostfixMain *postfix, const ImportLine *line, const gchar *va
         import_note (postfix->import, IMPORT_LOST, line, NULL, "there is no domain in it");
 }
 
+static void
+take_append (const PostfixMain *postfix, const ImportLine *line, const gchar *value)
+{
+    g_autofree gchar *domain = postfix_main_get (postfix, "mydomain");
+
+    if (!postfix_main_is_yes (postfix, "append_dot_mydomain"))
+        import_note (postfix->import, IMPORT_SAME, line, NULL, "names of hosts without a dot are left as they are");
+    else if (*domain != '\0')
+        import_take (postfix->import, line, "Relay", "ParentDomain", domain);
+    else
+        import_note (postfix->import, IMPORT_LOST, line, NULL, "there is no mydomain: ParentDomain= names one");
+}
+
 /* Whether it is local anyway. */
 static gboolean
 is_own_name (const PostfixMain *postfix, const gchar *name)
@@ -236,6 +249,7 @@ static const struct {
 } takes[] = {
     {"myhostname", take_host_name},
     {"myorigin", take_origin},
+    {"append_dot_mydomain", take_append},
     {"mydestination", take_destinations},
     {"luser_relay", take_luser},
     {"alias_maps", take_aliases},
@@ -264,7 +278,6 @@ static const struct {
     {"local_transport", IMPORT_SAME, "nothing is delivered on this machine"},
     {"default_transport", IMPORT_LOST, "mail goes to a smarthost by SMTP"},
     {"relay_*", IMPORT_LOST, "it takes mail from the machine's own programs and sends it on"},
-    {"append_dot_mydomain", IMPORT_SAME, "names of hosts without a dot are left as they are"},
     {"append_at_myorigin", IMPORT_SAME, "bare addresses are completed with Domain="},
     {"inet_protocols", IMPORT_SAME, "the smarthost is reached by IPv4 and IPv6, whichever answers"},
     {"smtp_address_preference", IMPORT_SAME, "the smarthost is reached by IPv4 and IPv6, whichever answers"},

@@ -51,7 +51,8 @@ read_text (const gchar *path, const gchar *key, ConfigFile *file, gsize *length,
 
 /* Returns: (transfer full) (nullable) */
 static MessageAddressMap *
-read_table (const gchar *path, const gchar *key, const gchar *domain, ConfigFile *file, GPtrArray *problems)
+read_table (const gchar *path, const gchar *key, const MessageCompletion *completion, ConfigFile *file,
+            GPtrArray *problems)
 {
     g_autoptr (GPtrArray) lines = g_ptr_array_new_with_free_func (g_free);
     g_autofree gchar *text = NULL;
@@ -65,7 +66,7 @@ read_table (const gchar *path, const gchar *key, const gchar *domain, ConfigFile
     if (text == NULL)
         return NULL;
 
-    map = message_address_map_parse (text, length, domain, lines);
+    map = message_address_map_parse (text, length, completion, lines);
     for (guint i = 0; i < lines->len; i++)
         g_ptr_array_add (problems, g_strdup_printf ("%s:%s", path, (const gchar *) g_ptr_array_index (lines, i)));
     return map;
@@ -74,7 +75,7 @@ read_table (const gchar *path, const gchar *key, const gchar *domain, ConfigFile
 void
 config_rewrite_read_tables (Config *config, ConfigFile *file, GPtrArray *problems)
 {
-    config->sender_table = read_table (config->sender_table_file, "SenderTable", config->domain, file, problems);
+    config->sender_table = read_table (config->sender_table_file, "SenderTable", &config->completion, file, problems);
     config->recipient_table =
-        read_table (config->recipient_table_file, "RecipientTable", config->domain, file, problems);
+        read_table (config->recipient_table_file, "RecipientTable", &config->completion, file, problems);
 }

@@ -50,6 +50,7 @@ typedef struct {
 static const Key keys[] = {
     {"Relay", "HostName",     KIND_DOMAIN,    CONFIG (host_name)},
     {"Relay", "Domain",       KIND_DOMAIN,    CONFIG (domain)},
+    {"Relay", "ParentDomain", KIND_DOMAIN,    CONFIG (parent_domain)},
     {"Relay", "AdminAddress", KIND_MAILBOXES, CONFIG (admin_addresses)},
     {"Relay", "LocalDomains", KIND_DOMAINS,   CONFIG (local_domains)},
     {"Relay", "IdleExit",     KIND_SHORT_SPAN, CONFIG (idle_exit_msec), 0, IDLE_EXIT_MOST_MSEC, "1min"},

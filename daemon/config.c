@@ -41,6 +41,7 @@ config_unref (Config *config)
     g_free (config->host_name);
     g_free (config->machine_name);
     g_free (config->domain);
+    g_free (config->parent_domain);
     g_strfreev (config->admin_addresses);
     g_strfreev (config->local_domains);
     g_free (config->aliases_file);
@@ -290,6 +291,7 @@ complete_names (Config *config, const ConfigSources *sources, GPtrArray *warning
     }
     if (config->domain == NULL)
         config->domain = g_strdup (choose_name (mail_name, config->host_name));
+    config->completion = (MessageCompletion){.domain = config->domain, .parent = config->parent_domain};
     warn_of_names (config, sources, warnings);
 
     config->delivery->host_name = g_strdup (config->host_name);

@@ -17,12 +17,14 @@ typedef struct {
     grefcount references;
 
     /* [Relay] */
-    gchar *host_name;      /* in the greeting, EHLO, Received:, Message-ID: */
-    gchar *machine_name;   /* (nullable) what the system says that the machine is called, if it was asked */
-    gchar *domain;         /* completes bare addresses */
-    GStrv admin_addresses; /* (nullable) who gets the mail of local recipients that have no alias */
-    GStrv local_domains;   /* (nullable) beside the host's own names */
-    guint idle_exit_msec;  /* 0: never */
+    gchar *host_name;             /* in the greeting, EHLO, Received:, Message-ID: */
+    gchar *machine_name;          /* (nullable) what the system says that the machine is called, if it was asked */
+    gchar *domain;                /* completes bare addresses */
+    gchar *parent_domain;         /* (nullable) completes names of hosts without a dot in addresses */
+    MessageCompletion completion; /* the two */
+    GStrv admin_addresses;        /* (nullable) who gets the mail of local recipients that have no alias */
+    GStrv local_domains;          /* (nullable) beside the host's own names */
+    guint idle_exit_msec;         /* 0: never */
 
     /* [Aliases] */
     gchar *aliases_file; /* a path, or CONFIG_NO_FILE */

@@ -40,6 +40,21 @@ typedef struct {
     GPtrArray *way;       /* (nullable) of gchar *: the names that led here, owned by @followed */
 } Resolving;
 
+/* Whether @name, a domain in an address, is @own; without a dot it may be that below the parent. */
+static gboolean
+is_own_domain (const gchar *name, const gchar *own, const MessageCompletion *completion)
+{
+    gsize length = strlen (name);
+
+    if (g_ascii_strncasecmp (own, name, length) != 0)
+        return FALSE;
+    if (own[length] == '\0')
+        return TRUE;
+
+    return completion->parent != NULL && strchr (name, '.') == NULL && own[length] == '.' &&
+           g_ascii_strcasecmp (own + length + 1, completion->parent) == 0;
+}
+
 /* Whether @name is the first label of the host's name. */
 static gboolean
 is_short_host_name (const gchar *name, const gchar *host_name)
@@ -55,16 +70,18 @@ recipients_is_local (const gchar *address, const Config *config)
     const gchar *domain = message_address_domain (address);
 
     if (domain == NULL || message_address_is_localhost (address) ||
-        g_ascii_strcasecmp (domain, config->host_name) == 0 || is_short_host_name (domain, config->host_name))
+        is_own_domain (domain, config->host_name, &config->completion) ||
+        is_short_host_name (domain, config->host_name))
         return TRUE;
 
     for (guint i = 0; config->local_domains != NULL && config->local_domains[i] != NULL; i++)
-        if (g_ascii_strcasecmp (domain, config->local_domains[i]) == 0)
+        if (is_own_domain (domain, config->local_domains[i], &config->completion))
             return TRUE;
 
     return FALSE;
 }
 
+/* @address: whole, or the name that leads nowhere */
 static void
 add (Resolving *self, const gchar *address)
 {
@@ -75,7 +92,7 @@ add (Resolving *self, const gchar *address)
     if (self->resolved->recipients->len == before)
         return;
 
-    original = message_address_complete (self->original->address, self->config->domain);
+    original = message_address_complete (self->original->address, &self->config->completion);
     added->notify = self->original->notify;
     if (self->original->orcpt != NULL)
         added->orcpt = g_strdup (self->original->orcpt);
@@ -83,21 +100,30 @@ add (Resolving *self, const gchar *address)
         added->orcpt = g_strconcat ("rfc822;", original, NULL);
 }
 
+static void
+add_completed (Resolving *self, const gchar *address)
+{
+    g_autofree gchar *complete = NULL;
+
+    if (message_address_is_complete (address, &self->config->completion)) {
+        add (self, address);
+        return;
+    }
+
+    complete = message_address_complete (address, &self->config->completion);
+    add (self, complete);
+}
+
 /* A local recipient without an alias. */
 static void
 add_unaliased (Resolving *self, const gchar *address)
 {
     GStrv administrators = self->config->admin_addresses;
-    g_autofree gchar *complete = NULL;
 
-    if (administrators == NULL) {
-        complete = message_address_complete (address, self->config->domain);
-        add (self, complete);
-        return;
-    }
-
-    for (guint i = 0; administrators[i] != NULL; i++)
-        add (self, administrators[i]);
+    if (administrators == NULL)
+        add_completed (self, address);
+    for (guint i = 0; administrators != NULL && administrators[i] != NULL; i++)
+        add_completed (self, administrators[i]);
 }
 
 static gboolean
@@ -176,7 +202,7 @@ static void
 resolve (Resolving *self, const gchar *address, gboolean is_final)
 {
     if (!recipients_is_local (address, self->config))
-        add (self, address);
+        add_completed (self, address);
     else if (is_final)
         add_unaliased (self, address);
     else
@@ -190,7 +216,7 @@ resolve_one (Resolving *self)
     const gchar *address = other != NULL ? other : self->original->address;
 
     if (!recipients_is_local (address, self->config)) {
-        add (self, address);
+        add_completed (self, address);
         return;
     }
 

@@ -114,7 +114,7 @@ rewrite_recipient (const gchar *address, const Config *config)
 gchar *
 rewriting_sender (const gchar *address, const Config *config)
 {
-    g_autofree gchar *complete = message_address_complete (address, config->domain);
+    g_autofree gchar *complete = message_address_complete (address, &config->completion);
     gchar *other = complete[0] != '\0' ? rewrite_sender (complete, config) : NULL;
 
     return other != NULL ? other : g_steal_pointer (&complete);
@@ -123,7 +123,7 @@ rewriting_sender (const gchar *address, const Config *config)
 gchar *
 rewriting_recipient (const gchar *address, const Config *config)
 {
-    g_autofree gchar *complete = message_address_complete (address, config->domain);
+    g_autofree gchar *complete = message_address_complete (address, &config->completion);
 
     return find (config->recipient_table, complete, MESSAGE_MAP_DEFAULT, config);
 }
@@ -139,7 +139,7 @@ gchar *
 rewriting_header (const gchar *address, MessageRole role, gpointer user_data)
 {
     const Config *config = user_data;
-    g_autofree gchar *complete = message_address_complete (address, config->domain);
+    g_autofree gchar *complete = message_address_complete (address, &config->completion);
     g_autofree gchar *other = NULL;
 
     switch (role) {

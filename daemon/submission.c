@@ -202,7 +202,7 @@ write_header (Submission *submission, const gchar *data, gsize length)
     g_autoptr (GString) text = NULL;
     g_autofree gchar *trace = NULL;
     MessageRewrite rewrite = {.host_name = submission->config->host_name,
-                              .domain = submission->config->domain,
+                              .completion = &submission->config->completion,
                               .sender = submission->envelope->sender,
                               .full_name = submission->origin->full_name,
                               .address = rewriting_knows_header (submission->config) ? rewriting_header : NULL,

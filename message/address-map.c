@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "message/address-map.h"
-#include "message/address.h"
 #include "message/error.h"
 
 #define ADDRESS_FLAGS (MESSAGE_PATH_BARE | MESSAGE_PATH_UTF8)
@@ -32,29 +31,36 @@ new_table (void)
     return g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
 }
 
-/* The domain in "@domain", checked by the rules for addresses and in their form. */
+/* The domain in "@domain", checked by the rules for addresses and in their form; as it is without @completion. */
 static gchar *
-parse_domain (const gchar *domain, GError **error)
+parse_domain (const gchar *domain, const MessageCompletion *completion, GError **error)
 {
     g_autofree gchar *probe = g_strconcat ("x@", domain, NULL);
     g_autofree gchar *address = message_address_parse (probe, ADDRESS_FLAGS, error);
+    g_autofree gchar *complete = NULL;
 
-    return address != NULL ? g_strdup (message_address_domain (address)) : NULL;
+    if (address == NULL)
+        return NULL;
+    if (completion == NULL || message_address_is_localhost (address))
+        return g_strdup (message_address_domain (address));
+
+    complete = message_address_complete (address, completion);
+    return g_strdup (message_address_domain (complete));
 }
 
 /* "@domain", with the local part to be kept, or an address. */
 static gchar *
-parse_replacement (const gchar *text, const gchar *domain, GError **error)
+parse_replacement (const gchar *text, const MessageCompletion *completion, GError **error)
 {
     g_autofree gchar *parsed = NULL;
 
     if (text[0] == '@') {
-        parsed = parse_domain (text + 1, error);
+        parsed = parse_domain (text + 1, completion, error);
         return parsed != NULL ? g_strconcat ("@", parsed, NULL) : NULL;
     }
 
     parsed = message_address_parse (text, ADDRESS_FLAGS, error);
-    return parsed != NULL ? message_address_complete (parsed, domain) : NULL;
+    return parsed != NULL ? message_address_complete (parsed, completion) : NULL;
 }
 
 static void
@@ -65,10 +71,11 @@ insert (GHashTable *table, const gchar *key, gchar *value)
 
 /* Takes @replacement over if all is well. */
 static gboolean
-add_domain (MessageAddressMap *map, const gchar *pattern, gchar *replacement, GError **error)
+add_domain (MessageAddressMap *map, const gchar *pattern, const MessageCompletion *completion, gchar *replacement,
+            GError **error)
 {
     gboolean is_parent = pattern[1] == '.';
-    g_autofree gchar *domain = parse_domain (pattern + (is_parent ? 2 : 1), error);
+    g_autofree gchar *domain = parse_domain (pattern + (is_parent ? 2 : 1), is_parent ? NULL : completion, error);
 
     if (domain == NULL)
         return FALSE;
@@ -78,7 +85,8 @@ add_domain (MessageAddressMap *map, const gchar *pattern, gchar *replacement, GE
 }
 
 static gboolean
-add_address (MessageAddressMap *map, const gchar *pattern, const gchar *domain, gchar *replacement, GError **error)
+add_address (MessageAddressMap *map, const gchar *pattern, const MessageCompletion *completion, gchar *replacement,
+             GError **error)
 {
     g_autofree gchar *address = message_address_parse (pattern, ADDRESS_FLAGS, error);
     g_autofree gchar *key = NULL;
@@ -87,7 +95,7 @@ add_address (MessageAddressMap *map, const gchar *pattern, const gchar *domain, 
         return FALSE;
 
     if (message_address_domain (address) != NULL) {
-        key = message_address_complete (address, domain);
+        key = message_address_complete (address, completion);
         insert (map->addresses, key, replacement);
     } else {
         key = message_address_local_part (address);
@@ -97,12 +105,13 @@ add_address (MessageAddressMap *map, const gchar *pattern, const gchar *domain, 
 }
 
 static gboolean
-add (MessageAddressMap *map, const gchar *pattern, const gchar *domain, gchar *replacement, GError **error)
+add (MessageAddressMap *map, const gchar *pattern, const MessageCompletion *completion, gchar *replacement,
+     GError **error)
 {
     if (pattern[0] == '@')
-        return add_domain (map, pattern, replacement, error);
+        return add_domain (map, pattern, completion, replacement, error);
     if (strcmp (pattern, "*") != 0)
-        return add_address (map, pattern, domain, replacement, error);
+        return add_address (map, pattern, completion, replacement, error);
 
     g_free (map->all);
     map->all = replacement;
@@ -127,7 +136,7 @@ word_length (const gchar *text)
 }
 
 static gboolean
-read_line (MessageAddressMap *map, gchar *line, const gchar *domain, GError **error)
+read_line (MessageAddressMap *map, gchar *line, const MessageCompletion *completion, GError **error)
 {
     gsize length = word_length (line);
     g_autofree gchar *pattern = g_strndup (line, length);
@@ -142,8 +151,8 @@ read_line (MessageAddressMap *map, gchar *line, const gchar *domain, GError **er
         return FALSE;
     }
 
-    replacement = parse_replacement (rest, domain, error);
-    if (replacement != NULL && add (map, pattern, domain, replacement, error))
+    replacement = parse_replacement (rest, completion, error);
+    if (replacement != NULL && add (map, pattern, completion, replacement, error))
         return TRUE;
 
     g_free (replacement);
@@ -151,7 +160,7 @@ read_line (MessageAddressMap *map, gchar *line, const gchar *domain, GError **er
 }
 
 MessageAddressMap *
-message_address_map_parse (const gchar *text, gsize length, const gchar *domain, GPtrArray *problems)
+message_address_map_parse (const gchar *text, gsize length, const MessageCompletion *completion, GPtrArray *problems)
 {
     MessageAddressMap *map = g_new0 (MessageAddressMap, 1);
     g_autofree gchar *terminated = NULL;
@@ -172,7 +181,7 @@ message_address_map_parse (const gchar *text, gsize length, const gchar *domain,
         g_autoptr (GError) error = NULL;
 
         g_strstrip (lines[i]);
-        if (lines[i][0] != '\0' && lines[i][0] != '#' && !read_line (map, lines[i], domain, &error))
+        if (lines[i][0] != '\0' && lines[i][0] != '#' && !read_line (map, lines[i], completion, &error))
             g_ptr_array_add (problems, g_strdup_printf ("%u: %s", i + 1, error->message));
     }
 

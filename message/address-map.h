@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-#include <glib.h>
+#include "message/address.h"
 
 /*
  * A table of addresses and what they become.
@@ -13,7 +13,7 @@ typedef struct _MessageAddressMap MessageAddressMap;
  * message_address_map_parse:
  * @text: lines "PATTERN REPLACEMENT", and comments behind "#" at the start of a line; any bytes
  * @length: bytes at @text
- * @domain: completes what has no domain
+ * @completion: of addresses without a domain, or with a host without a dot
  * @problems: (element-type utf8): gets "LINE: …" for each line that cannot be understood
  *
  * A pattern is an address; a local part alone, which means that user of this machine; "@domain"; "@.domain" for all that
@@ -21,7 +21,7 @@ typedef struct _MessageAddressMap MessageAddressMap;
  *
  * Returns: (transfer full): what could be understood
  */
-MessageAddressMap *message_address_map_parse (const gchar *text, gsize length, const gchar *domain,
+MessageAddressMap *message_address_map_parse (const gchar *text, gsize length, const MessageCompletion *completion,
                                               GPtrArray *problems);
 void message_address_map_free (MessageAddressMap *map);
 

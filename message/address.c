@@ -473,6 +473,12 @@ message_address_domain (const gchar *address)
     return at + 1;
 }
 
+static gboolean
+is_localhost (const gchar *domain)
+{
+    return g_ascii_strcasecmp (domain, "localhost") == 0 || g_ascii_strcasecmp (domain, "localhost.localdomain") == 0;
+}
+
 gboolean
 message_address_is_localhost (const gchar *address)
 {
@@ -481,8 +487,7 @@ message_address_is_localhost (const gchar *address)
     g_return_val_if_fail (address != NULL, FALSE);
 
     domain = message_address_domain (address);
-    return domain != NULL && (g_ascii_strcasecmp (domain, "localhost") == 0 ||
-                              g_ascii_strcasecmp (domain, "localhost.localdomain") == 0);
+    return domain != NULL && is_localhost (domain);
 }
 
 gchar *
@@ -508,21 +513,46 @@ message_address_local_part (const gchar *address)
     return g_string_free (plain, FALSE);
 }
 
+/* An address literal (RFC 5321 4.1.3) is no name, and that of an IPv6 address has no dot. */
+static gboolean
+is_short_host (const gchar *domain)
+{
+    return domain[0] != '[' && strchr (domain, '.') == NULL;
+}
+
+gboolean
+message_address_is_complete (const gchar *address, const MessageCompletion *completion)
+{
+    const gchar *own;
+
+    g_return_val_if_fail (address != NULL, TRUE);
+    g_return_val_if_fail (completion != NULL, TRUE);
+
+    own = message_address_domain (address);
+    if (own == NULL || is_localhost (own))
+        return *address == '\0';
+
+    return completion->parent == NULL || !is_short_host (own);
+}
+
 gchar *
-message_address_complete (const gchar *address, const gchar *domain)
+message_address_complete (const gchar *address, const MessageCompletion *completion)
 {
     const gchar *own;
 
     g_return_val_if_fail (address != NULL, NULL);
-    g_return_val_if_fail (domain != NULL, NULL);
+    g_return_val_if_fail (completion != NULL && completion->domain != NULL, NULL);
+
+    if (message_address_is_complete (address, completion))
+        return g_strdup (address);
 
     own = message_address_domain (address);
-    if (*address == '\0' || (own != NULL && !message_address_is_localhost (address)))
-        return g_strdup (address);
     if (own == NULL)
-        return g_strconcat (address, "@", domain, NULL);
+        return g_strconcat (address, "@", completion->domain, NULL);
+    if (is_localhost (own))
+        return g_strdup_printf ("%.*s%s", (gint) (own - address), address, completion->domain);
 
-    return g_strdup_printf ("%.*s%s", (gint) (own - address), address, domain);
+    return g_strconcat (address, ".", completion->parent, NULL);
 }
 
 gboolean

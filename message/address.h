@@ -71,15 +71,30 @@ gboolean message_address_is_localhost (const gchar *address);
  */
 gchar *message_address_local_part (const gchar *address);
 
+/* What addresses are completed with. Strings belong to whoever made it. */
+typedef struct {
+    const gchar *domain; /* that bare addresses belong to */
+    const gchar *parent; /* (nullable) that hosts belong to whose name has no dot; NULL leaves them as they are */
+} MessageCompletion;
+
+/**
+ * message_address_is_complete:
+ * @address: a canonical address, maybe bare
+ *
+ * Returns: whether message_address_complete () leaves it as it is
+ */
+gboolean message_address_is_complete (const gchar *address, const MessageCompletion *completion);
+
 /**
  * message_address_complete:
  * @address: a canonical address, maybe bare
- * @domain: the domain that bare addresses belong to
  *
- * Returns: (transfer full): @address with "@@domain" added if it was bare, or in place of the domain if that was
- *   localhost, which means nothing to others (RFC 6409 8.1); "" stays ""
+ * The domain is added if there is none, and stands in for localhost, which means nothing to others (RFC 6409 8.1). A host
+ * without a dot gets the parent. "" stays "".
+ *
+ * Returns: (transfer full): the address with a domain that others can do something with
  */
-gchar *message_address_complete (const gchar *address, const gchar *domain);
+gchar *message_address_complete (const gchar *address, const MessageCompletion *completion);
 
 /**
  * message_address_is_ascii:

@@ -85,8 +85,8 @@ replacement_of (List *list, const MessageListEntry *entry)
     gchar *other;
 
     /* Most are right, and nothing is to be made of them. */
-    if (entry->address == NULL ||
-        (rewrite->address == NULL && !entry->bare && !message_address_is_localhost (entry->address)))
+    if (entry->address == NULL || (rewrite->address == NULL && !entry->bare &&
+                                   message_address_is_complete (entry->address, rewrite->completion)))
         return NULL;
 
     address = message_address_parse (entry->address, LENIENT, NULL);
@@ -102,9 +102,11 @@ replacement_of (List *list, const MessageListEntry *entry)
     /* As it was spelled, with its quotes and comments. */
     if (entry->bare)
         return g_strdup_printf ("%.*s@%s", (gint) (entry->address_end - entry->address_start),
-                                list->text + entry->address_start, rewrite->domain);
+                                list->text + entry->address_start, rewrite->completion->domain);
 
-    return message_address_is_localhost (address) ? message_address_complete (address, rewrite->domain) : NULL;
+    return message_address_is_complete (address, rewrite->completion)
+               ? NULL
+               : message_address_complete (address, rewrite->completion);
 }
 
 /* Returns: (transfer full) (nullable): the list with each address put right that needs it, or NULL if none does */
@@ -262,7 +264,7 @@ add (MessageHeader *header, const gchar *name, const gchar *body)
 static gchar *
 format_null_author (const MessageRewrite *rewrite)
 {
-    g_autofree gchar *author = g_strconcat (NULL_SENDER_NAME "@", rewrite->domain, NULL);
+    g_autofree gchar *author = g_strconcat (NULL_SENDER_NAME "@", rewrite->completion->domain, NULL);
     gchar *other =
         rewrite->address != NULL ? rewrite->address (author, MESSAGE_ROLE_SENDER, rewrite->user_data) : NULL;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "message/address.h"
 #include "message/envelope.h"
 #include "message/header.h"
 
@@ -25,11 +26,11 @@ typedef gchar *(*MessageRewriteAddress) (const gchar *address, MessageRole role,
  * the caller.
  */
 typedef struct {
-    const gchar *host_name;        /* for a new Message-ID */
-    const gchar *domain;           /* completes bare addresses in address fields, and stands in for localhost */
-    const gchar *sender;           /* the reverse-path, canonical, with domain; "" is null */
-    const gchar *full_name;        /* (nullable) the display name for a From: that is added */
-    MessageRewriteAddress address; /* (nullable) what else is to be done to addresses */
+    const gchar *host_name;              /* for a new Message-ID */
+    const MessageCompletion *completion; /* of addresses in address fields */
+    const gchar *sender;                 /* the reverse-path, canonical, with domain; "" is null */
+    const gchar *full_name;              /* (nullable) the display name for a From: that is added */
+    MessageRewriteAddress address;       /* (nullable) what else is to be done to addresses */
     gpointer user_data;
     const gchar *original_field; /* (nullable) keeps a From: that @address has changed under this name */
     gint64 usec;                 /* when the message was submitted, for Date: */
@@ -42,7 +43,7 @@ typedef struct {
  *
  * Adds Date, Message-ID and From where they are missing or empty, Sender where there are several authors and it is missing
  * (RFC 5322 3.6.2), and, to a message that was resent, the Resent- twins of these to the last resending's block (RFC
- * 5322 3.6.6). Completes bare addresses, and those at localhost, in From, Sender, Reply-To, To, Cc, Bcc and their Resent-
+ * 5322 3.6.6). Completes addresses (see message_address_complete ()) in From, Sender, Reply-To, To, Cc, Bcc and their Resent-
  * twins, or puts in their place what the rewriting makes of them, leaving comments, display names, groups, quoted
  * strings and folding as they were. Removes Bcc, Resent-Bcc and Return-Path. A field that needs nothing is not touched,
  * nor is what cannot be understood. The From of a null sender is MAILER-DAEMON at the domain.

@@ -22,7 +22,8 @@ static void
 check_parts (const gchar *address)
 {
     g_autofree gchar *local = message_address_local_part (address);
-    g_autofree gchar *completed = message_address_complete (address, "domain.example");
+    const MessageCompletion completion = {.domain = "domain.example", .parent = "parent.example"};
+    g_autofree gchar *completed = message_address_complete (address, &completion);
     const gchar *domain = message_address_domain (address);
     g_autoptr (GError) error = NULL;
     g_autofree gchar *canonical = message_address_parse (completed, MESSAGE_PATH_UTF8, &error);

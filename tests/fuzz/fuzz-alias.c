@@ -150,7 +150,8 @@ check_map (const gchar *text, gsize length)
 {
     static const gchar *const asked[] = {"a@x.org", "root@host.example", "\"a b\"@sub.x.org", "\303\266@\303\274.de"};
     g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func (g_free);
-    g_autoptr (MessageAddressMap) map = message_address_map_parse (text, length, "host.example", problems);
+    const MessageCompletion completion = {.domain = "host.example", .parent = "example"};
+    g_autoptr (MessageAddressMap) map = message_address_map_parse (text, length, &completion, problems);
 
     for (guint i = 0; i < G_N_ELEMENTS (asked); i++) {
         for (guint flags = 0; flags < 4; flags++) {

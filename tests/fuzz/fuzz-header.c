@@ -93,8 +93,10 @@ check_addresses (const MessageHeader *header)
 static void
 complete (guint settings, MessageHeader *header)
 {
+    const MessageCompletion completion = {.domain = "domain.example",
+                                          .parent = settings & 2 ? "parent.example" : NULL};
     const MessageRewrite rewrite = {.host_name = "host.example",
-                                    .domain = "domain.example",
+                                    .completion = &completion,
                                     .sender = settings & 1 ? "" : "sender@domain.example",
                                     .full_name = settings & 2 ? "J\303\266rg, \"X\"" : NULL,
                                     .address = settings & 4 ? rewrite_address : NULL,

@@ -41,6 +41,15 @@ def test_aliases_count_whichever_way_mail_comes(make_aliased, receiver, way):
         assert got.recipients == ["jane@example.net", "joe@example.net"]
 
 
+def test_an_alias_may_lead_to_a_short_name(make_aliased, receiver):
+    relay = make_aliased("root: jane@host, pi@own\npi: joe@other\n", ParentDomain="lab.example.org",
+                         LocalDomains="own.lab.example.org", AdminAddress="admin@host")
+    hand_over(relay, "sendmail", "root@own")
+    hand_over(relay, "sendmail", "nobody")
+    assert sorted(got.recipients for got in receiver.wait_messages(2)) == [
+        ["admin@host.lab.example.org"], ["jane@host.lab.example.org", "joe@other.lab.example.org"]]
+
+
 def test_header_is_as_the_sender_wrote_it(make_aliased, receiver):
     relay = make_aliased("root: jane@example.net\n")
     relay.sendmail("-t", message="To: root (the admin), x@localhost\nCc: y@relay.example.org\n\nhello\n")

@@ -142,7 +142,8 @@ def test_all_control_files_of_nullmailer(machine):
     assert machine.take("nullmailer") == {
         "Smarthost": {"Host": "smtp.example.org", "Port": "25", "TLS": "none"},
         "Relay": {"HostName": "helo.example.org", "AdminAddress": "admin@example.org, two@example.org",
-                  "LocalDomains": "pi.example.org me.example.org", "Domain": "pi.example.org"},
+                  "LocalDomains": "pi.example.org me.example.org", "Domain": "pi.example.org",
+                  "ParentDomain": "example.org"},
         "Rewrite": {"Sender": "relay@example.org"},
         "Queue": {"RetryFirst": "90s", "RetryLongest": "1d", "Lifetime": "7d"}}
     for lost in ("bounce@example.org", "3600", "id.example.org"):
@@ -156,7 +157,14 @@ def test_a_default_host_that_every_machine_is_called_is_no_domain(machine, host,
     machine.file("/etc/nullmailer/defaulthost", f"{host}\n")
     if domain is not None:
         machine.file("/etc/nullmailer/defaultdomain", f"{domain}\n")
-    assert "Domain" not in machine.take("nullmailer").get("Relay", {})
+    relay = machine.take("nullmailer").get("Relay", {})
+    assert "Domain" not in relay and relay.get("ParentDomain") == domain
+
+
+def test_what_nullmailer_does_to_short_names_goes_on(machine):
+    machine.file("/etc/nullmailer/remotes", "smtp.example.org smtp\n").file("/etc/nullmailer/defaultdomain", "example.org\n")
+    assert machine.take("nullmailer")["Relay"] == {"ParentDomain": "example.org"}
+    assert machine.fate("example.org") == ["taken: [Relay] ParentDomain=example.org"]
 
 
 @pytest.mark.parametrize("options, expected", [
@@ -173,7 +181,7 @@ def test_a_default_host_that_every_machine_is_called_is_no_domain(machine, host,
 ])
 def test_options_of_a_remote_of_nullmailer(machine, options, expected):
     machine.file("/etc/nullmailer/remotes", f"# the provider\n\nsmtp.example.org smtp {options}\n", 0o600)
-    assert machine.take("nullmailer") == {"Smarthost": {"Host": "smtp.example.org", **expected}}
+    assert machine.take("nullmailer")["Smarthost"] == {"Host": "smtp.example.org", **expected}
 
 
 @pytest.mark.parametrize("quoted", ["'%s'", '"%s"'])
@@ -199,7 +207,7 @@ def test_several_remotes_of_nullmailer_keep_their_order(machine):
     machine.file("/etc/nullmailer/remotes",
                  "one.example.org smtp\ntwo.example.org smtp ssl user=u pass=hunter2\n[::1] smtp\nqmqp.example.org qmqp\n")
     taken = machine.take("nullmailer")
-    assert [group["Host"] for group in taken.values()] == ["one.example.org", "two.example.org", "::1"]
+    assert [group["Host"] for name, group in taken.items() if name.startswith("Smarthost")] == ["one.example.org", "two.example.org", "::1"]
     assert machine.password("smarthost-remote2") == "hunter2\n"
     assert machine.fate("qmqp.example.org")[0].startswith("no counterpart")
 
@@ -569,6 +577,14 @@ frobnicate = yes
     for lost in ("two@example.org", "example.net", "smtpd_milters = unix:/run/opendkim", "frobnicate = yes"):
         assert machine.fate(lost)[0].startswith("no counterpart")
     assert "“regexp” cannot be imported" in machine.told
+
+
+@pytest.mark.parametrize("settings, domain", [
+    ("append_dot_mydomain = yes\nmydomain = example.net", "example.net"), ("append_dot_mydomain = yes", "example.org"),
+    ("append_dot_mydomain = no", None), ("mydomain = example.net", None)])
+def test_short_names_of_hosts_of_postfix(machine, settings, domain):
+    machine.file("/etc/postfix/main.cf", f"relayhost = [h.example]\nmyhostname = pi.example.org\n{settings}\n")
+    assert machine.take("postfix")["Relay"].get("ParentDomain") == domain
 
 
 @pytest.mark.parametrize("settings, tls", [

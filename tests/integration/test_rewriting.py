@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Addresses are rewritten in envelope and header alike, whichever way a message comes in, and nothing around them is touched."""
 
+import tempfile
+
 import pytest
 
 import mail
+from busclient import Client
 
 FULL = "Date: Sun, 22 Nov 2026 02:42:01 +0000\nMessage-ID: <1@example.org>\n"
 
@@ -36,6 +39,34 @@ def test_table_of_senders(make_rewriting, receiver, way):
     assert got.content.decode().endswith(
         FULL.replace("\n", "\r\n") + "From: \"W, D\" <web@x.example> (the web), joe@x.example\r\nSender: boss@x.example\r\n"
         "Reply-To: boss@x.example,\r\n x@y.example\r\nTo: joe@host.lan\r\n\r\nwww-data joe@host.lan\r\n")
+
+
+@pytest.mark.parametrize("way", ["sendmail", "local", "tcp", "bus"])
+def test_short_names_of_hosts_get_their_parent(make_rewriting, receiver, way):
+    relay = make_rewriting("web@host web@x.example\n", relay={"ParentDomain": "lab.example.org", "Domain": "pi.example.org",
+                                                             "LocalDomains": "own.lab.example.org",
+                                                             "AdminAddress": "admin@example.net"})
+    header = ("From: \"W@host\" <joe@host> (the@web), web@host\nSender: joe@localhost\nTo: a@other, b@[IPv6:::1],\n"
+              " c@own, d@x.example, e\n")
+    message = FULL + header + "\njoe@host\n"
+    recipients = ["a@other", "c@own", "d@x.example"]
+    if way == "sendmail":
+        relay.sendmail("-f", "joe@host", *recipients, message=message)
+    elif way == "bus":
+        with tempfile.TemporaryFile() as file:
+            file.write(message.encode())
+            file.seek(0)
+            Client(relay.bus).submit(file.fileno(), "joe@host", recipients)
+    else:
+        with relay.smtp() if way == "tcp" else relay.local_smtp() as session:
+            session.sendmail("joe@host", recipients, message.replace("\n", "\r\n"))
+    got = receiver.wait_messages(1)[0]
+    assert got.sender == "joe@host.lab.example.org"
+    assert got.recipients == ["a@other.lab.example.org", "admin@example.net", "d@x.example"]
+    assert got.content.decode().endswith(
+        FULL.replace("\n", "\r\n") + "From: \"W@host\" <joe@host.lab.example.org> (the@web), web@x.example\r\n"
+        "Sender: joe@pi.example.org\r\nTo: a@other.lab.example.org, b@[IPv6:::1],\r\n c@own.lab.example.org, d@x.example,"
+        " e@pi.example.org\r\n\r\njoe@host\r\n")
 
 
 def test_original_is_kept_if_wished(make_rewriting, receiver):

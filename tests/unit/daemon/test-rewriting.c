@@ -88,6 +88,39 @@ test_without_rules_addresses_are_completed (Fixture *fixture, gconstpointer data
     expect_recipient (fixture, "jane@x.example", "jane@x.example");
 }
 
+/* Senders, recipients and the header by one rule; what is local stays so. */
+static void
+test_short_names_of_hosts_get_their_parent (Fixture *fixture, gconstpointer data)
+{
+    configure (fixture, "[Relay]\nParentDomain=lab.example.org\nLocalDomains=own.lab.example.org\n",
+               "jane@host web@x.example\n", "@other catch@short\n");
+    expect_sender (fixture, "root@host", "root@host.lab.example.org");
+    expect_sender (fixture, "jane@host", "web@x.example");
+    expect_sender (fixture, "jane@host.lab.example.org", "web@x.example");
+    expect_sender (fixture, "root@localhost", "root@example.org");
+    expect_header (fixture, MESSAGE_ROLE_SENDER, "jane@host", "web@x.example");
+    expect_header (fixture, MESSAGE_ROLE_SENDER, "root@host", NULL);
+    expect_recipient (fixture, "root@host", "root@host.lab.example.org");
+    expect_recipient (fixture, "root@[IPv6:::1]", "root@[IPv6:::1]");
+    expect_recipient (fixture, "root@other", "catch@short.lab.example.org");
+    expect_recipient (fixture, "root@own", "root@own.lab.example.org");
+    g_assert_true (recipients_is_local ("root@own", fixture->config));
+    g_assert_true (recipients_is_local ("root@relay", fixture->config));
+    g_assert_false (recipients_is_local ("root@own.lab", fixture->config));
+    g_assert_false (recipients_is_local ("root@ow", fixture->config));
+    g_assert_false (recipients_is_local ("root@host", fixture->config));
+}
+
+static void
+test_without_a_parent_short_names_of_hosts_stay (Fixture *fixture, gconstpointer data)
+{
+    configure (fixture, "[Relay]\nLocalDomains=own.lab.example.org\n", "", "");
+    expect_sender (fixture, "root@host", "root@host");
+    expect_recipient (fixture, "root@host", "root@host");
+    expect_recipient (fixture, "root@own", "root@own");
+    g_assert_false (recipients_is_local ("root@own", fixture->config));
+}
+
 static void
 test_all_senders_become_one (Fixture *fixture, gconstpointer data)
 {
@@ -181,6 +214,8 @@ main (int argc, char **argv)
 
 #define TEST(name, function) g_test_add ("/daemon/rewriting/" name, Fixture, NULL, set_up, function, tear_down)
     TEST ("without-rules-addresses-are-completed", test_without_rules_addresses_are_completed);
+    TEST ("short-names-of-hosts-get-their-parent", test_short_names_of_hosts_get_their_parent);
+    TEST ("without-a-parent-short-names-of-hosts-stay", test_without_a_parent_short_names_of_hosts_stay);
     TEST ("all-senders-become-one", test_all_senders_become_one);
     TEST ("the-tables-default-takes-the-rest", test_the_tables_default_takes_the_rest);
     TEST ("a-local-user-is-one-in-every-local-domain", test_a_local_user_is_one_in_every_local_domain);

@@ -6,11 +6,13 @@
 
 #include "message/address-map.h"
 
+static const MessageCompletion completion = {.domain = "example.org", .parent = "example.com"};
+
 static MessageAddressMap *
 parse (const gchar *text, const gchar *problem)
 {
     g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func (g_free);
-    MessageAddressMap *map = message_address_map_parse (text, strlen (text), "example.org", problems);
+    MessageAddressMap *map = message_address_map_parse (text, strlen (text), &completion, problems);
 
     g_assert_cmpuint (problems->len, ==, problem != NULL ? 1 : 0);
     if (problem != NULL)
@@ -112,6 +114,24 @@ the_rest_of_a_bad_table_is_read (void)
     g_assert_cmpstr (found, ==, "a@x.example");
 }
 
+/* An address is complete when it is looked up. */
+static void
+short_names_of_hosts_get_their_parent (void)
+{
+    expect ("jane@host a@x.example\n", "jane@host.example.com", MESSAGE_MAP_DEFAULT, "a@x.example");
+    expect ("@host a@x.example\n", "jane@host.example.com", MESSAGE_MAP_DEFAULT, "a@x.example");
+    expect ("@host a@x.example\n", "jane@host.example", MESSAGE_MAP_DEFAULT, NULL);
+    expect ("@x.example @host\n", "jane@x.example", MESSAGE_MAP_DEFAULT, "jane@host.example.com");
+    expect ("@x.example a@host\n", "jane@x.example", MESSAGE_MAP_DEFAULT, "a@host.example.com");
+}
+
+static void
+what_every_domain_is_below_is_no_host (void)
+{
+    expect ("@.example a@x.test\n", "jane@host.example", MESSAGE_MAP_DEFAULT, "a@x.test");
+    expect ("@localhost a@x.test\n", "jane@example.org", MESSAGE_MAP_DEFAULT, NULL);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -123,6 +143,8 @@ main (int argc, char **argv)
     TEST ("what-takes-all-can-be-left-out", what_takes_all_can_be_left_out);
     TEST ("case-makes-no-difference", case_makes_no_difference);
     TEST ("what-has-no-domain-is-completed", what_has_no_domain_is_completed);
+    TEST ("short-names-of-hosts-get-their-parent", short_names_of_hosts_get_their_parent);
+    TEST ("what-every-domain-is-below-is-no-host", what_every_domain_is_below_is_no_host);
     TEST ("quotes-hold-blanks", quotes_hold_blanks);
     TEST ("comments-and-empty-lines-are-nothing", comments_and_empty_lines_are_nothing);
     TEST ("a-line-that-makes-no-sense-is-told", a_line_that_makes_no_sense_is_told);

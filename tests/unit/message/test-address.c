@@ -400,15 +400,44 @@ only_bare_addresses_are_completed (void)
     static const struct {
         const gchar *address;
         const gchar *expected;
-    } cases[] = {{"root", "root@example.org"},
-                 {"root@host.example", "root@host.example"},
-                 {"\"a@b\"", "\"a@b\"@example.org"},
-                 {"", ""}};
+    } cases[] = {{"root", "root@example.org"},       {"root@host.example", "root@host.example"},
+                 {"\"a@b\"", "\"a@b\"@example.org"}, {"root@localhost", "root@example.org"},
+                 {"root@host", "root@host"},         {"", ""}};
+    const MessageCompletion completion = {.domain = "example.org"};
 
     for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
-        g_autofree gchar *completed = message_address_complete (cases[i].address, "example.org");
+        g_autofree gchar *completed = message_address_complete (cases[i].address, &completion);
 
         g_assert_cmpstr (completed, ==, cases[i].expected);
+    }
+}
+
+static void
+short_names_of_hosts_get_their_parent (void)
+{
+    static const struct {
+        const gchar *address;
+        const gchar *expected;
+    } cases[] = {{"root", "root@host.example.org"},
+                 {"root@other", "root@other.example.net"},
+                 {"\"a@b\"@other", "\"a@b\"@other.example.net"},
+                 {"gr\303\266\303\237e@b\303\274cher", "gr\303\266\303\237e@b\303\274cher.example.net"},
+                 {"root@localhost", "root@host.example.org"},
+                 {"root@LocalHost", "root@host.example.org"},
+                 {"root@localhost.localdomain", "root@host.example.org"},
+                 {"root@other.example", "root@other.example"},
+                 {"root@[192.0.2.1]", "root@[192.0.2.1]"},
+                 {"root@[IPv6:::1]", "root@[IPv6:::1]"},
+                 {"", ""}};
+    const MessageCompletion completion = {.domain = "host.example.org", .parent = "example.net"};
+
+    for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+        g_autofree gchar *completed = message_address_complete (cases[i].address, &completion);
+
+        g_assert_cmpstr (completed, ==, cases[i].expected);
+        g_assert_cmpint (message_address_is_complete (cases[i].address, &completion), ==,
+                         g_str_equal (cases[i].address, cases[i].expected));
+        g_assert_true (message_address_is_complete (completed, &completion));
     }
 }
 
@@ -467,6 +496,7 @@ main (gint argc, gchar **argv)
     g_test_add_func ("/message/address/empty-string-is-a-null-sender", empty_string_is_a_null_sender);
     g_test_add_func ("/message/address/domain-follows-the-right-at", domain_follows_the_right_at);
     g_test_add_func ("/message/address/only-bare-addresses-are-completed", only_bare_addresses_are_completed);
+    g_test_add_func ("/message/address/short-names-of-hosts-get-their-parent", short_names_of_hosts_get_their_parent);
     g_test_add_func ("/message/address/case-counts-in-the-local-part-only", case_counts_in_the_local_part_only);
     g_test_add_func ("/message/address/ascii-addresses-are-told-apart", ascii_addresses_are_told_apart);
 

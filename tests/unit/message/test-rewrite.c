@@ -9,8 +9,10 @@
 #include "message/error.h"
 #include "message/rewrite.h"
 
+static const MessageCompletion completion = {.domain = "example.org"};
+
 static const MessageRewrite rewrite = {.host_name = "relay.example.org",
-                                       .domain = "example.org",
+                                       .completion = &completion,
                                        .sender = "root@example.org",
                                        .usec = G_GINT64_CONSTANT (1795315321) * G_USEC_PER_SEC};
 
@@ -345,6 +347,28 @@ the_author_of_notices_is_exchanged_too (void)
     g_assert_nonnull (strstr (kept, "\r\nFrom: sender@x.example\r\n"));
 }
 
+static void
+short_names_of_hosts_get_their_parent (void)
+{
+    const MessageCompletion with_parent = {.domain = "example.org", .parent = "lab.example.org"};
+    MessageRewrite with = rewrite;
+    g_autofree gchar *written = NULL;
+
+    with.completion = &with_parent;
+    written = submit ("From: (a) \"R, @host\" <root@host (b)> (c),\r\n\tpi\r\nSender: root@localhost\r\n"
+                      "Reply-To: root@[IPv6:::1]\r\nTo: G: \"a b\"@host, x@y.example;\r\nResent-From: root@host\r\n"
+                      "Subject: root@host\r\nResent-Date: a\r\nResent-Message-ID: <a@b>\r\nDate: a\r\n"
+                      "Message-ID: <a@b>\r\n\r\n",
+                      &with);
+    g_assert_cmpstr (written, ==,
+                     "From: (a) \"R, @host\" <root@host.lab.example.org (b)> (c),\r\n\tpi@example.org\r\n"
+                     "Sender: root@example.org\r\n"
+                     "Reply-To: root@[IPv6:::1]\r\nTo: G: \"a b\"@host.lab.example.org, x@y.example;\r\n"
+                     "Resent-From: root@host.lab.example.org\r\n"
+                     "Subject: root@host\r\nResent-Date: a\r\nResent-Message-ID: <a@b>\r\nDate: a\r\n"
+                     "Message-ID: <a@b>\r\n\r\n");
+}
+
 gint
 main (gint argc, gchar **argv)
 {
@@ -352,6 +376,7 @@ main (gint argc, gchar **argv)
     g_test_init (&argc, &argv, NULL);
 
     g_test_add_func ("/message/rewrite/bare-addresses-are-completed", bare_addresses_are_completed);
+    g_test_add_func ("/message/rewrite/short-names-of-hosts-get-their-parent", short_names_of_hosts_get_their_parent);
     g_test_add_func ("/message/rewrite/cron-is-completed", cron_is_completed);
     g_test_add_func ("/message/rewrite/everything-around-a-bare-address-stays",
                      everything_around_a_bare_address_stays);
