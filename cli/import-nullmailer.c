@@ -395,6 +395,15 @@ take_remote (Import *import, const ImportLine *line)
         explicit_bzero (words[i], strlen (words[i]));
 }
 
+/* nullmailer always does that, and no file of it says so. */
+static void
+take_return_path (Import *import, const gchar *folder)
+{
+    config_plan_set (import->plan, "Rewrite", "SenderFromReturnPath", "yes");
+    import_note (import, IMPORT_SAME, &(ImportLine){.file = folder, .text = (gchar *) "Return-Path:"}, NULL,
+                 "names the sender to “sendmail” without -f, by [Rewrite] SenderFromReturnPath=yes");
+}
+
 void
 import_nullmailer (Import *import, const gchar *folder)
 {
@@ -407,6 +416,7 @@ import_nullmailer (Import *import, const gchar *folder)
         take_control (import, folder, &controls[i]);
 
     check_pauses (import, folder);
+    take_return_path (import, folder);
     if (import_has (import, MAIL_NAME))
         import_note (import, IMPORT_SAME, &(ImportLine){.file = MAIL_NAME, .text = (gchar *) ""}, NULL,
                      "Postern completes addresses with it, too, where Domain= is not set");

@@ -126,9 +126,8 @@ address_of (SendmailAuthor *author, const gchar *user, const gchar *host, GError
     return NULL;
 }
 
-/* -f may be given as a header would have it, with a display name. */
-static gchar *
-parse_sender (const gchar *sender, GError **error)
+gchar *
+sendmail_author_parse_sender (const gchar *sender, GError **error)
 {
     g_autoptr (GError) reason = NULL;
     gchar *address = message_address_parse (sender, SENDER_FLAGS, &reason);
@@ -143,7 +142,7 @@ parse_sender (const gchar *sender, GError **error)
     if (entry != NULL && entry->address != NULL)
         address = message_address_parse (entry->address, SENDER_FLAGS, NULL);
     if (address == NULL)
-        g_set_error (error, SENDMAIL_ERROR, EX_USAGE, "the sender, -f: %s", reason->message);
+        g_set_error_literal (error, SENDMAIL_ERROR, EX_USAGE, reason->message);
 
     return address;
 }
@@ -152,12 +151,15 @@ static gboolean
 fill_in_sender (SendmailAuthor *author, const SendmailOptions *options, const SendmailEnvironment *environment,
                 GError **error)
 {
-    if (options->sender != NULL)
-        author->address = parse_sender (options->sender, error);
-    else
+    if (options->sender != NULL) {
+        author->address = sendmail_author_parse_sender (options->sender, error);
+        if (author->address == NULL)
+            g_prefix_error_literal (error, "the sender, -f: ");
+    } else {
         author->address =
             address_of (author, environment->sender_user != NULL ? environment->sender_user : environment->user,
                         environment->sender_host != NULL ? environment->sender_host : environment->host, error);
+    }
 
     return author->address != NULL;
 }

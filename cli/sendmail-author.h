@@ -24,6 +24,14 @@ SendmailAuthor *sendmail_author_new (const SendmailOptions *options, const Sendm
 void sendmail_author_free (SendmailAuthor *author);
 
 /**
+ * sendmail_author_parse_sender:
+ * @sender: a path (RFC 5321 4.1.2), null or not, or an address as a header has it, with a display name
+ *
+ * Returns: (transfer full): the address, canonical, maybe bare, "" for null; or %NULL with a SENDMAIL_ERROR
+ */
+gchar *sendmail_author_parse_sender (const gchar *sender, GError **error);
+
+/**
  * sendmail_author_from:
  * @as_comment: as "address (name)" instead of "name <address>"
  *

@@ -8,7 +8,7 @@
  * sendmail lets them, and under sudo they name the wrong one (see sendmail-author.c); HOSTNAME and NAME are not asked,
  * for shells and containers set them for reasons of their own.
  *
- * The flag "s" means nothing here: Return-Path never comes from a message's author, and the relay drops it.
+ * The flag "s" matters only where the relay wants the sender to be taken from Return-Path, which it drops anyhow.
  */
 
 #include <string.h>
@@ -36,6 +36,7 @@ read_flags (const gchar *letters)
     } known[] = {{'c', SENDMAIL_FLAG_COMMENT},
                  {'f', SENDMAIL_FLAG_OWN_FROM},
                  {'i', SENDMAIL_FLAG_OWN_ID},
+                 {'s', SENDMAIL_FLAG_NO_RETURN_PATH},
                  {'t', SENDMAIL_FLAG_ADD_TO}};
     SendmailFlags flags = 0;
 

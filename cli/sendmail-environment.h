@@ -5,10 +5,11 @@
 
 /* NULLMAILER_FLAGS */
 typedef enum {
-    SENDMAIL_FLAG_COMMENT = 1 << 0,  /* c: a From that is added is "address (name)" */
-    SENDMAIL_FLAG_OWN_FROM = 1 << 1, /* f: From fields are removed, and one is always added */
-    SENDMAIL_FLAG_OWN_ID = 1 << 2,   /* i: Message-ID fields are removed */
-    SENDMAIL_FLAG_ADD_TO = 1 << 3    /* t: without To and Cc the recipients are put into a To */
+    SENDMAIL_FLAG_COMMENT = 1 << 0,       /* c: a From that is added is "address (name)" */
+    SENDMAIL_FLAG_OWN_FROM = 1 << 1,      /* f: From fields are removed, and one is always added */
+    SENDMAIL_FLAG_OWN_ID = 1 << 2,        /* i: Message-ID fields are removed */
+    SENDMAIL_FLAG_ADD_TO = 1 << 3,        /* t: without To and Cc the recipients are put into a To */
+    SENDMAIL_FLAG_NO_RETURN_PATH = 1 << 4 /* s: Return-Path fields say nothing of the sender */
 } SendmailFlags;
 
 /* What the environment says of the author. Strings belong to the environment. */

@@ -59,6 +59,7 @@ struct _SendmailSession {
     gboolean eight_bit;
     gboolean smtputf8;
     gboolean dsn;
+    gboolean return_path;
     gboolean data_begun;    /* DATA was answered with 354 */
     gboolean at_line_start; /* of the content that was sent by DATA */
     gboolean accepted;      /* the relay has the message */
@@ -103,6 +104,7 @@ learn_extensions (SendmailSession *session, const SendmailReply *reply)
     session->eight_bit = sendmail_reply_has_keyword (reply, "8BITMIME");
     session->smtputf8 = sendmail_reply_has_keyword (reply, "SMTPUTF8");
     session->dsn = sendmail_reply_has_keyword (reply, "DSN");
+    session->return_path = sendmail_reply_has_keyword (reply, MESSAGE_RETURN_PATH_KEYWORD);
 }
 
 /* A permanent refusal outweighs a temporary one: trying again would not help. */
@@ -214,6 +216,12 @@ sendmail_session_free (SendmailSession *session)
     sendmail_connection_free (session->connection);
     g_string_free (session->refused, TRUE);
     g_free (session);
+}
+
+gboolean
+sendmail_session_wants_return_path (const SendmailSession *session)
+{
+    return session->return_path;
 }
 
 /* Takes in all replies that are awaited; none of them has refused anything if it returns %TRUE. */

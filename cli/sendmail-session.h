@@ -19,6 +19,9 @@ typedef struct _SendmailSession SendmailSession;
 SendmailSession *sendmail_session_open (const gchar *path, gboolean verbose, gboolean *stopping, GError **error);
 void sendmail_session_free (SendmailSession *session);
 
+/* Whether the relay wants the sender that the message's Return-Path names, where no other was given. */
+gboolean sendmail_session_wants_return_path (const SendmailSession *session);
+
 /**
  * sendmail_session_begin:
  * @envelope: with at least one recipient; must live as long as the session

@@ -23,6 +23,7 @@
 #include "cli/sendmail-content.h"
 #include "cli/sendmail-environment.h"
 #include "cli/sendmail-error.h"
+#include "cli/sendmail-return-path.h"
 #include "cli/sendmail-session.h"
 #include "cli/sendmail-submit.h"
 #include "message/address-list.h"
@@ -49,7 +50,8 @@ typedef struct {
     SendmailEnvironment environment;
     SendmailAuthor *author;
     MessageEnvelope *envelope;
-    guint named; /* recipients of it that the command line named */
+    gchar *return_path; /* (nullable) the sender for a relay that wants the one that the message names */
+    guint named;        /* recipients of it that the command line named */
     SendmailContent *content;
     GString *head;         /* what was read before the relay is called */
     gsize body;            /* where in @head the body starts */
@@ -61,6 +63,7 @@ submission_clear (Submission *submission)
 {
     g_clear_pointer (&submission->author, sendmail_author_free);
     g_clear_pointer (&submission->envelope, message_envelope_free);
+    g_clear_pointer (&submission->return_path, g_free);
     g_clear_pointer (&submission->content, sendmail_content_free);
     if (submission->head != NULL)
         g_string_free (submission->head, TRUE);
@@ -226,6 +229,9 @@ add_author (const Submission *submission, MessageHeader *header)
         return FALSE;
 
     from = sendmail_author_from (submission->author, (flags & SENDMAIL_FLAG_COMMENT) != 0);
+    /* The relay would take the sender, which is no author. */
+    if (from == NULL && submission->return_path != NULL)
+        from = g_strdup (submission->author->address);
     if (from != NULL)
         message_header_append (header, "From", from);
 
@@ -261,6 +267,13 @@ add_to (const Submission *submission, MessageHeader *header)
         message_header_append (header, "To", to->str);
 
     return TRUE;
+}
+
+static void
+take_return_path (Submission *submission, const MessageHeader *header)
+{
+    if (submission->options->sender == NULL && (submission->environment.flags & SENDMAIL_FLAG_NO_RETURN_PATH) == 0)
+        submission->return_path = sendmail_return_path (header);
 }
 
 static void
@@ -302,6 +315,7 @@ complete_header (Submission *submission, GError **error)
     if (recipients && !take_recipients (submission, header, error))
         return FALSE;
 
+    take_return_path (submission, header);
     changed = recipients && drop_bcc (header);
     changed = add_author (submission, header) || changed;
     changed = remove_id (submission, header) || changed;
@@ -348,14 +362,32 @@ stream (Submission *submission, SendmailSession *session, GError **error)
     return sendmail_session_end (session, piece->str, piece->len, error);
 }
 
+/* Each session may be with another relay: one that was restarted, with another configuration. */
+static void
+choose_sender (Submission *submission, const SendmailSession *session)
+{
+    MessageEnvelope *envelope = submission->envelope;
+
+    if (submission->return_path == NULL)
+        return;
+
+    g_free (envelope->sender);
+    envelope->sender = g_strdup (sendmail_session_wants_return_path (session) ? submission->return_path
+                                                                              : submission->author->address);
+    envelope->smtputf8 = envelope->smtputf8 || !message_address_is_ascii (envelope->sender);
+}
+
 static gboolean
 send_in_session (Submission *submission, const gchar *socket_path, gboolean whole, gboolean *stopping, GError **error)
 {
     g_autoptr (SendmailSession) session =
         sendmail_session_open (socket_path, submission->options->verbose, stopping, error);
 
-    return session != NULL &&
-           sendmail_session_begin (session, submission->envelope, whole ? submission->head->len : 0, error) &&
+    if (session == NULL)
+        return FALSE;
+
+    choose_sender (submission, session);
+    return sendmail_session_begin (session, submission->envelope, whole ? submission->head->len : 0, error) &&
            stream (submission, session, error);
 }
 

@@ -64,6 +64,7 @@ static const Key keys[] = {
     {"Rewrite", "MasqueradeExcept", KIND_WORDS,   CONFIG (masquerade_except)},
     {"Rewrite", "ReplyTo",          KIND_BOOLEAN, CONFIG (rewrites_reply_to), 0, 0, "yes"},
     {"Rewrite", "OriginalField",    KIND_FIELD,   CONFIG (original_field)},
+    {"Rewrite", "SenderFromReturnPath", KIND_BOOLEAN, CONFIG (sender_from_return_path), 0, 0, "no"},
 
     {"Server", "TrustedNetworks", KIND_NETWORKS, CONFIG (trusted), 0, 0, "127.0.0.0/8 ::1"},
     {"Server", "MaxMessageSize",  KIND_SIZE,     CONFIG (message_longest_bytes), 0, G_MAXINT64, "128M"},

@@ -39,7 +39,8 @@ typedef struct {
     GStrv masquerade;                   /* (nullable) domains that hide those below them; "!domain" is left alone */
     GStrv masquerade_except;            /* (nullable) local parts that are not hidden */
     gboolean rewrites_reply_to;
-    gchar *original_field; /* (nullable) keeps a From: that was rewritten */
+    gboolean sender_from_return_path; /* of sendmail's messages */
+    gchar *original_field;            /* (nullable) keeps a From: that was rewritten */
 
     /* [Server] */
     Networks *trusted;

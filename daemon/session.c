@@ -497,6 +497,7 @@ make_server (Session *self, const struct sockaddr *peer)
     SmtpServerParameters parameters = {.host_name = config->host_name,
                                        .trusted = is_local || is_trusted,
                                        .lenient = is_local || (is_trusted && !config->strict_line_ends),
+                                       .return_path = is_local && config->sender_from_return_path,
                                        .tls_offered = config->tls != NULL && self->kind != LISTEN_LOCAL &&
                                                       self->kind != LISTEN_SUBMISSIONS,
                                        .tls_active = self->kind == LISTEN_SUBMISSIONS,

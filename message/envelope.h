@@ -8,6 +8,10 @@
  * The SMTP server fills it in from MAIL and RCPT, the queue keeps it, a delivery speaks it again.
  */
 
+/* What the relay offers to sendmail, and to nobody else: that a message's Return-Path names its sender, where no other is given.
+ * A name with an X belongs to those who agree on it (RFC 5321 2.2.2). */
+#define MESSAGE_RETURN_PATH_KEYWORD "XRETURNPATH"
+
 /* RFC 3461 4.4 */
 #define MESSAGE_ENVELOPE_ID_LONGEST_BYTES 100
 

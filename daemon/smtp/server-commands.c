@@ -83,12 +83,13 @@ on_ehlo (SmtpServer *server, const SmtpCommand *command)
                             "250-SIZE %" G_GUINT64_FORMAT "\r\n"
                             "250-8BITMIME\r\n"
                             "250-SMTPUTF8\r\n"
-                            "%s"
+                            "%s%s"
                             "250-ENHANCEDSTATUSCODES\r\n"
                             "250-CHUNKING\r\n"
                             "250 DSN\r\n",
                             parameters->host_name, parameters->message_longest_bytes,
-                            offers_tls (server) ? "250-STARTTLS\r\n" : "");
+                            offers_tls (server) ? "250-STARTTLS\r\n" : "",
+                            parameters->return_path ? "250-" MESSAGE_RETURN_PATH_KEYWORD "\r\n" : "");
 }
 
 static void

@@ -15,6 +15,7 @@ typedef struct {
     const gchar *host_name;        /* in the greeting and in EHLO's reply */
     gboolean trusted;              /* may relay and use bare addresses */
     gboolean lenient;              /* a bare LF ends a command, bare CR and LF in content become CRLF */
+    gboolean return_path;          /* XRETURNPATH is announced */
     gboolean tls_offered;          /* STARTTLS is announced */
     gboolean tls_active;           /* TLS from the first byte (submissions) */
     guint64 message_longest_bytes; /* 0: no limit; announced with SIZE */

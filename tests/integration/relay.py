@@ -451,11 +451,11 @@ class Postern:
         assert not FAULTS.search(result.stderr), result.stderr
         return result
 
-    def sendmail(self, *arguments, message="Subject: test\n\nhello\n", status=0, name="sendmail", **options):
+    def sendmail(self, *arguments, message="Subject: test\n\nhello\n", status=0, name="sendmail", variables=None, **options):
         """Runs sendmail; its exit status must be as said (None: any)."""
         message = message.encode() if isinstance(message, str) else message
         result = self._run([SENDMAIL.with_name(name), *arguments], input=message,
-                           env=environment(POSTERN_SOCKET=self.socket, POSTERN_BUS=self.bus), **options)
+                           env=environment(POSTERN_SOCKET=self.socket, POSTERN_BUS=self.bus, **(variables or {})), **options)
         assert status is None or result.returncode == status, \
             f"sendmail exited with {result.returncode}: {result.stderr}{result.stdout}"
         return result

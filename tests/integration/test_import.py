@@ -144,7 +144,7 @@ def test_all_control_files_of_nullmailer(machine):
         "Relay": {"HostName": "helo.example.org", "AdminAddress": "admin@example.org, two@example.org",
                   "LocalDomains": "pi.example.org me.example.org", "Domain": "pi.example.org",
                   "ParentDomain": "example.org"},
-        "Rewrite": {"Sender": "relay@example.org"},
+        "Rewrite": {"Sender": "relay@example.org", "SenderFromReturnPath": "yes"},
         "Queue": {"RetryFirst": "90s", "RetryLongest": "1d", "Lifetime": "7d"}}
     for lost in ("bounce@example.org", "3600", "id.example.org"):
         assert machine.fate(lost)[0].startswith("no counterpart")
@@ -161,10 +161,12 @@ def test_a_default_host_that_every_machine_is_called_is_no_domain(machine, host,
     assert "Domain" not in relay and relay.get("ParentDomain") == domain
 
 
-def test_what_nullmailer_does_to_short_names_goes_on(machine):
+def test_what_nullmailer_does_to_senders_and_short_names_goes_on(machine):
     machine.file("/etc/nullmailer/remotes", "smtp.example.org smtp\n").file("/etc/nullmailer/defaultdomain", "example.org\n")
-    assert machine.take("nullmailer")["Relay"] == {"ParentDomain": "example.org"}
+    taken = machine.take("nullmailer")
+    assert taken["Relay"] == {"ParentDomain": "example.org"} and taken["Rewrite"] == {"SenderFromReturnPath": "yes"}
     assert machine.fate("example.org") == ["taken: [Relay] ParentDomain=example.org"]
+    assert "SenderFromReturnPath=yes" in machine.fate("Return-Path:")[0]
 
 
 @pytest.mark.parametrize("options, expected", [

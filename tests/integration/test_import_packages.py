@@ -4,11 +4,13 @@
 The packages are downloaded by apt and unpacked, not installed; without a mirror these tests are skipped.
 """
 
+import email
 import shutil
 import subprocess
 
 import pytest
 
+from relay import environment
 from test_import import Machine
 
 PACKAGES = ["msmtp", "dma", "ssmtp", "postfix", "nullmailer"]
@@ -88,4 +90,38 @@ def test_the_long_sample_of_postfix(machine, packages):
 def test_the_empty_folder_of_nullmailer_is_nothing_to_import(machine, packages):
     shutil.copytree(packages / "nullmailer/etc/nullmailer", machine.root / "etc/nullmailer")
     assert "none of the mail systems" in machine.run("auto", status=1)
-    assert machine.take("nullmailer") == {}
+    assert machine.take("nullmailer") == {"Rewrite": {"SenderFromReturnPath": "yes"}}
+
+
+MESSAGES = [
+    ([], "To: a@host, b@x.example\nCc: <c@other> (a host)\n"),
+    ([], "To: a@x.example\nReturn-Path: bounces@host\n"),
+    ([], "To: a@x.example\nReturn-Path: one@x.example\nReturn-Path: two@x.example\n"),
+    ([], "To: a@x.example\nReturn-Path: one@x.example\nReturn-Path: two@x.example, three@x.example\n"),
+    ([], "To: a@x.example\nReturn-Path:\n"),
+    ([], "To: a@x.example\nReturn-Path: Bounces <bounces> (all)\n"),
+    (["-f", "given@host"], "To: a@x.example\nReturn-Path: bounces@x.example\n"),
+    ([], "To: a@x.example\nReturn-Path: bounces@x.example\nResent-To: b@host\n"),
+    ([], "To: a@x.example\nResent-To: b@host\nReturn-Path: bounces@x.example\n")]
+
+
+@pytest.mark.parametrize("arguments, header", MESSAGES)
+def test_envelopes_are_those_of_nullmailer(machine, packages, make_relay, receiver, arguments, header):
+    """What nullmailer-inject makes of a message, and what the relay does that has its configuration."""
+    controls = {"defaultdomain": "lab.example.org", "defaulthost": "pi.example.org"}
+    for name, value in controls.items():
+        machine.file(f"/etc/nullmailer/{name}", f"{value}\n")
+    message = header + "From: root\nSubject: x\n\nhello\n"
+    told = subprocess.run(
+        ["unshare", "--map-root-user", "--mount", "sh", "-c",
+         'mount -t tmpfs none /etc && mkdir /etc/nullmailer && mount --bind "$0" /etc/nullmailer && exec "$@"',
+         machine.root / "etc/nullmailer", packages / "nullmailer/usr/bin/nullmailer-inject", "-n", "-v", *arguments],
+        input=message, capture_output=True, text=True, check=True, env=environment(NULLMAILER_USER="shop")).stdout
+    sender, *recipients = told.partition("\n\n")[0].splitlines()
+    taken = machine.take("nullmailer")
+    relay = make_relay(receiver, {group: taken[group] for group in ("Relay", "Rewrite")})
+    relay.sendmail("-t", *arguments, message=message, variables={"NULLMAILER_USER": "shop"})
+    got = receiver.wait_messages(1)[0]
+    assert (got.sender, got.recipients) == (sender, recipients)
+    for field in ("To", "Cc", "From"):
+        assert email.message_from_bytes(got.content)[field] == email.message_from_string(told.partition("\n\n")[2])[field]

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Addresses are rewritten in envelope and header alike, whichever way a message comes in, and nothing around them is touched."""
 
+import os
+import pwd
 import tempfile
 
 import pytest
@@ -67,6 +69,48 @@ def test_short_names_of_hosts_get_their_parent(make_rewriting, receiver, way):
         FULL.replace("\n", "\r\n") + "From: \"W@host\" <joe@host.lab.example.org> (the@web), web@x.example\r\n"
         "Sender: joe@pi.example.org\r\nTo: a@other.lab.example.org, b@[IPv6:::1],\r\n c@own.lab.example.org, d@x.example,"
         " e@pi.example.org\r\n\r\njoe@host\r\n")
+
+
+RETURN_PATHS = [("bounces@host.lan", "bounces@x.example"), ("Bounces <bounces@y.example> (all of them)", "bounces@y.example"),
+                ("bounces", "bounces@example.org"), ("<>", ""), ("b@y.example\nReturn-path:\n <c@y.example>", "c@y.example"),
+                ("b@y.example\nReturn-Path: nonsense@@\nReturn-Path: a@y.example, c@y.example", "b@y.example"),
+                ("größe@y.example", "größe@y.example")]
+
+
+@pytest.mark.parametrize("field, sender", RETURN_PATHS)
+def test_a_return_path_names_the_sender_where_that_is_wished(make_rewriting, receiver, field, sender):
+    relay = make_rewriting("@host.lan @x.example\n", relay={"Domain": "example.org"}, SenderFromReturnPath="yes")
+    user = pwd.getpwuid(os.getuid()).pw_name
+    relay.sendmail("x@example.net", message=f"Return-Path: {field}\nSubject: x\n\nhello\n")
+    got = receiver.wait_messages(1)[0]
+    assert got.sender == sender and b"eturn-" not in got.content
+    assert mail.parse(got)["From"].addresses[0].addr_spec == f"{user}@example.org"
+
+
+@pytest.mark.parametrize("wished, arguments, header", [
+    (False, [], "Return-Path: bounces@y.example\n"),
+    (True, ["-f", "own"], "Return-Path: bounces@y.example\n"),
+    (True, [], "Return-Path:\n"),
+    (True, [], "Return-Path: two@y.example, three@y.example\n"),
+    (True, [], "Return-Path: not one@@\n"),
+    (True, [], "Resent-To: x@example.net\nReturn-Path: bounces@y.example\n"),
+    (True, [], "Return-Path: bounces@y.example\nResent-To: x@example.net\n"),
+    (True, [], "Subject: x\n\nReturn-Path: bounces@y.example\n")])
+def test_a_return_path_does_not_name_the_sender(make_rewriting, receiver, wished, arguments, header):
+    relay = make_rewriting(relay={"Domain": "example.org"}, SenderFromReturnPath="yes" if wished else "no")
+    relay.sendmail(*arguments, "x@example.net", message=header + "\nhello\n")
+    sender = "own" if arguments else pwd.getpwuid(os.getuid()).pw_name
+    assert receiver.wait_messages(1)[0].sender == f"{sender}@example.org"
+
+
+def test_only_sendmail_asks_the_return_path(make_rewriting, receiver):
+    relay = make_rewriting(SenderFromReturnPath="yes")
+    for way in (relay.smtp, relay.local_smtp):
+        with way() as session:
+            session.ehlo()
+            assert ("xreturnpath" in session.esmtp_features) == (way == relay.local_smtp)
+            session.sendmail("a@example.org", ["x@example.net"], "Return-Path: bounces@y.example\r\n\r\nhello\r\n")
+    assert [got.sender for got in receiver.wait_messages(2)] == ["a@example.org"] * 2
 
 
 def test_original_is_kept_if_wished(make_rewriting, receiver):

@@ -423,6 +423,26 @@ def test_flags_of_the_environment_change_the_header(stand_in):
     assert b"hidden" not in got["content"] and b"\nTo:" not in got["content"]
 
 
+RETURN_PATH = b"Return-Path: bounces@y.example\nFrom: a@y.example\n\nhello\n"
+
+
+def test_return_path_is_asked_for_the_relay_that_wants_it(make_stand_in):
+    relay = make_stand_in(extensions=(*EXTENSIONS, "XRETURNPATH"))
+    got = send_with(relay, "x@example.net", message=RETURN_PATH, NULLMAILER_SUSER="shop", NULLMAILER_SHOST="y.example")
+    assert got["mail"].split()[0] == "<bounces@y.example>"
+    got = send_with(relay, "x@example.net", message=RETURN_PATH, NULLMAILER_FLAGS="s", NULLMAILER_SUSER="shop")
+    assert got["mail"].split()[0] == "<shop>"
+    got = send_with(relay, "-f", "shop", "x@example.net", message=RETURN_PATH)
+    assert got["mail"].split()[0] == "<shop>"
+    got = send_with(relay, "-t", message=b"To: x@example.net\n" + RETURN_PATH + b"x" * 1000000)
+    assert got["mail"].split()[0] == "<bounces@y.example>"
+
+
+def test_return_path_is_not_asked_for_another(stand_in):
+    got = send_with(stand_in, "x@example.net", message=RETURN_PATH, NULLMAILER_SUSER="shop")
+    assert got["mail"].split()[0] == "<shop>" and got["content"] == crlf(RETURN_PATH)
+
+
 # What the transaction asks for.
 
 
