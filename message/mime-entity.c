@@ -317,6 +317,56 @@ is_foreign (const Unit *unit, MessageMimeHeaderForm form)
            (form == MESSAGE_MIME_HEADER_ASCII || g_utf8_validate_len (unit->text, unit->length, NULL));
 }
 
+static gboolean
+reads_alike (const MessageMimeEntity *entity, const GString *field)
+{
+    g_auto (MessageMimeEntity) other = {0};
+
+    message_mime_entity_read (&other, field->str, field->len, FALSE);
+    if (other.kind != entity->kind || other.has_type != entity->has_type || other.is_digest != entity->is_digest)
+        return FALSE;
+
+    return entity->kind != MESSAGE_MIME_MULTIPART || strcmp (other.boundary, entity->boundary) == 0;
+}
+
+/* A multipart with this boundary and no other parameter. */
+static void
+write_boundary_alone (GString *field, const Unit *unit, const gchar *boundary)
+{
+    g_autoptr (GString) quoted = g_string_new (" multipart/mixed; boundary=\"");
+
+    for (; *boundary != '\0'; boundary++) {
+        if (*boundary == '"' || *boundary == '\\')
+            g_string_append_c (quoted, '\\');
+        g_string_append_c (quoted, *boundary);
+    }
+    g_string_append_c (quoted, '"');
+
+    g_string_truncate (field, 0);
+    message_mime_field_append (field, FIELD_TYPE, quoted->str, quoted->len);
+    g_string_append_len (field, unit->text + unit->body_end, (gssize) (unit->length - unit->body_end));
+}
+
+/*
+ * A parameter that is said in another form has another name ("boundary*"), and where it cannot be taken for what it was,
+ * a later one of the old name would count, or one that follows something broken. The parts stay what they were: rather
+ * than to change them, the rest of the field loses what is beyond ASCII, or everything but the boundary.
+ */
+static void
+keep_parts (GString *field, const Unit *unit)
+{
+    g_auto (MessageMimeEntity) entity = {0};
+
+    message_mime_entity_read (&entity, unit->text, unit->length, FALSE);
+    if (reads_alike (&entity, field))
+        return;
+
+    g_string_truncate (field, 0);
+    append_masked (field, unit->text, unit->length);
+    if (!reads_alike (&entity, field) && entity.boundary != NULL)
+        write_boundary_alone (field, unit, entity.boundary);
+}
+
 /* Appends a unit that has something beyond ASCII. */
 static MessageMimeLeft
 append_foreign (GString *out, const Unit *unit, MessageMimeHeaderForm form)
@@ -327,6 +377,8 @@ append_foreign (GString *out, const Unit *unit, MessageMimeHeaderForm form)
 
         if (message_mime_field_append (field, name, unit->text + unit->body, unit->body_end - unit->body)) {
             g_string_append_len (field, unit->text + unit->body_end, (gssize) (unit->length - unit->body_end));
+            if (is_named (unit, FIELD_TYPE))
+                keep_parts (field, unit);
             message_mime_fold (out, field->str, field->len, MESSAGE_MIME_FOLD_ENCODED_BYTES, FALSE);
             return 0;
         }

@@ -48,6 +48,8 @@ typedef struct {
 void message_mime_entity_read (MessageMimeEntity *entity, const gchar *header, gsize length, gboolean in_digest);
 void message_mime_entity_clear (MessageMimeEntity *entity);
 
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (MessageMimeEntity, message_mime_entity_clear)
+
 /* What may be in a header on its way. */
 typedef enum {
     MESSAGE_MIME_HEADER_ASCII, /* nothing beyond ASCII */
