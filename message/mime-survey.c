@@ -128,12 +128,15 @@ try_header (MessageSurvey *self, const gchar *header, gsize length, const Messag
 static void
 look_at_inner_header (MessageSurvey *self, const gchar *header, gsize length)
 {
+    gboolean is_signed_8bit = self->signature != NULL && message_has_8bit (header, length);
     MessageMimeLeft left;
 
-    if (try_header (self, header, length, NULL, &left))
+    if (try_header (self, header, length, NULL, &left)) {
         self->work |= WORK_INNER;
+        self->left |= is_signed_8bit ? LEFT_UTF8_SIGNED : 0;
+    }
     self->has_address = self->has_address || (left & MESSAGE_MIME_LEFT_ADDRESS);
-    self->header_8bit = self->header_8bit || (self->signature != NULL && message_has_8bit (header, length));
+    self->header_8bit = self->header_8bit || is_signed_8bit;
     self->left |= left & MESSAGE_MIME_LEFT_LONG ? LEFT_LONG : 0;
 }
 
