@@ -80,7 +80,7 @@ queue_entry_summary (const QueueEntry *entry, QueueSummary *summary)
                               .uid = queue_entry_owner (entry),
                               .sender = entry->sender,
                               .n_recipients = entry->n_recipients,
-                              .n_chunks = entry->n_chunks};
+                              .n_chunks = (guint32) queue_record_chunks (entry->size)};
 }
 
 QueuePlace *

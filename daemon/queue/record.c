@@ -69,6 +69,12 @@ queue_record_bits (const gchar *text)
     return G_GUINT64_CONSTANT (1) << (hash & 63) | G_GUINT64_CONSTANT (1) << (hash >> 6 & 63);
 }
 
+guint64
+queue_record_chunks (guint64 size)
+{
+    return size / QUEUE_CHUNK_BYTES + (size % QUEUE_CHUNK_BYTES != 0);
+}
+
 guint
 queue_record_segments (guint n_recipients)
 {

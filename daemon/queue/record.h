@@ -69,6 +69,9 @@ guint64 queue_record_bits (const gchar *text);
 
 guint queue_record_segments (guint n_recipients);
 
+/* How many chunks content of this size has. */
+guint64 queue_record_chunks (guint64 size);
+
 void queue_record_put_head (GByteArray *bytes, const QueueHead *head);
 void queue_span_head (QueueSpan *span, QueueHead *head);
 void queue_record_put_summary (GByteArray *bytes, const QueueSummary *summary);

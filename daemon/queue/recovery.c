@@ -103,6 +103,14 @@ remove_file (Recovering *recovering, const gchar *path, GError **error)
     return recovering->recovery->read_only || queue_disk_remove (path, error);
 }
 
+static guint64
+file_bytes (const gchar *path)
+{
+    struct stat status;
+
+    return stat (path, &status) == 0 ? (guint64) status.st_size : 0;
+}
+
 static gboolean
 list_directory (Recovering *recovering, GError **error)
 {
@@ -121,6 +129,7 @@ list_directory (Recovering *recovering, GError **error)
 
         if (!queue_generation_parse_name (name, &number, &kind) || number > recovering->recovery->newest)
             continue;
+        recovering->replay.stored_bytes += file_bytes (path);
         recovering->recovered->last_generation = MAX (recovering->recovered->last_generation, number);
         if (strcmp (kind, QUEUE_GENERATION_JOURNAL) == 0)
             get_found (recovering, number)->journal = g_steal_pointer (&path);

@@ -86,19 +86,41 @@ keep_orphan (QueueReplay *replay, const QueueItem *item)
     g_array_append_val (orphans, orphan);
 }
 
-/* A summary whose numbers do not fit each other would make us allocate or read what is not there. */
+/* A summary whose numbers do not fit each other would make us allocate or read what is not there. Each recipient takes more
+ * than a byte of the record. */
 static gboolean
-is_sane (const QueueSummary *summary)
+is_sane (const QueueItem *item)
 {
-    guint64 chunks = summary->size / QUEUE_CHUNK_BYTES + (summary->size % QUEUE_CHUNK_BYTES != 0);
+    const QueueSummary *summary = &item->summary;
 
-    return summary->n_recipients > 0 && summary->n_recipients < QUEUE_PART_MOST_BYTES && chunks == summary->n_chunks;
+    return summary->n_recipients > 0 && summary->n_recipients < MIN (item->length, QUEUE_PART_MOST_BYTES) &&
+           summary->n_chunks == queue_record_chunks (summary->size);
+}
+
+/* Whether content of that size can be there: all chunks but the last are full. */
+static gboolean
+may_be_stored (const QueueReplay *replay, const QueueSummary *summary)
+{
+    return summary->n_chunks <= 1 + replay->stored_bytes / QUEUE_CHUNK_BYTES;
+}
+
+/* A message that cannot be whole gets no room for its chunks, however many it says to have: it is damaged, or removed in a
+ * later generation. */
+static QueueEntry *
+new_entry (const QueueReplay *replay, const QueueItem *item)
+{
+    QueueSummary summary = item->summary;
+
+    if (!may_be_stored (replay, &summary))
+        summary.n_chunks = 0;
+
+    return queue_entry_new (item->id, &summary, &item->head);
 }
 
 static QueueEntry *
 enter_message (QueueReplay *replay, const QueueItem *item)
 {
-    QueueEntry *entry = queue_entry_new (item->id, &item->summary, &item->head);
+    QueueEntry *entry = new_entry (replay, item);
     GArray *orphans = g_hash_table_lookup (replay->orphans, &item->id);
 
     queue_index_insert (queue_catalog_index (replay->catalog), entry);
@@ -126,7 +148,7 @@ queue_replay_item (QueueReplay *replay, const QueueItem *item)
         keep_orphan (replay, item);
         return;
     }
-    if (entry == NULL && !is_sane (&item->summary)) {
+    if (entry == NULL && !is_sane (item)) {
         replay->n_unreadable++;
         return;
     }
@@ -249,6 +271,8 @@ queue_replay_lone_heads (QueueReplay *replay, GBytes *page)
 static gboolean
 is_whole (QueueEntry *entry)
 {
+    if (entry->n_chunks != queue_record_chunks (entry->size))
+        return FALSE;
     for (guint i = 0; i < entry->n_chunks; i++) {
         if (queue_entry_chunk (entry, i)->generation == 0)
             return FALSE;

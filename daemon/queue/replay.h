@@ -9,6 +9,7 @@
  */
 typedef struct {
     QueueCatalog *catalog;
+    guint64 stored_bytes; /* all that the generations hold: set by the caller */
     guint32 generation;   /* that is being read: set by the caller, from the oldest to the newest */
     QueueId last_id;      /* the highest that was met */
     guint64 n_unreadable; /* records with a good checksum that make no sense */

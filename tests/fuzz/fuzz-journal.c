@@ -210,6 +210,14 @@ read_entry (int fd, QueueEntry *entry)
     queue_record_fits_head (message, &entry->head);
 }
 
+/* However much a record says that there is: what is read of it fits the file. */
+static void
+check_room (const QueueEntry *entry, const Making *making)
+{
+    g_assert_cmpuint (entry->n_chunks, <=, 1 + making->file->len / QUEUE_CHUNK_BYTES);
+    g_assert_cmpuint (entry->n_recipients, <, making->file->len);
+}
+
 static guint
 start (Reader reader, int fd, const Making *making)
 {
@@ -220,11 +228,14 @@ start (Reader reader, int fd, const Making *making)
 
     queue_catalog_add_generation (catalog, queue_generation_new_journal (GENERATION, "/nowhere", dup (fd), SEED));
     queue_replay_init (&replay, catalog);
+    replay.stored_bytes = making->file->len;
     replay.generation = GENERATION;
     n_records = read_journal (reader, fd, making, &replay);
     queue_replay_find_damaged (&replay, TRUE);
-    while ((entry = queue_index_after (queue_catalog_index (catalog), entry == NULL ? 0 : entry->id)) != NULL)
+    while ((entry = queue_index_after (queue_catalog_index (catalog), entry == NULL ? 0 : entry->id)) != NULL) {
+        check_room (entry, making);
         read_entry (fd, entry);
+    }
     queue_replay_clear (&replay);
     return n_records;
 }

@@ -5,14 +5,16 @@
  * whole, and nothing is missing but what was hit.
  *
  * A store is made once; then every prefix of its journal and every byte of it with a flipped bit is opened, each as the
- * file that a start would find.
+ * file that a start would find. Records that nobody wrote, but whose checksums are good, are tried too.
  */
 
 #include <string.h>
 
 #include <glib/gstdio.h>
 
+#include "queue/generation.h"
 #include "queue/journal.h"
+#include "queue/snapshot.h"
 
 #include "fixture.h"
 
@@ -186,13 +188,19 @@ look (Fixture *fixture, const Story *story)
 }
 
 static gboolean
-was_named (const Story *story, guint message)
+id_was_named (QueueId id)
 {
     gchar text[QUEUE_ID_TEXT_BYTES];
 
-    queue_id_write (story->ids[message], text);
+    queue_id_write (id, text);
 
     return g_hash_table_contains (named, text);
+}
+
+static gboolean
+was_named (const Story *story, guint message)
+{
+    return id_was_named (story->ids[message]);
 }
 
 /* What is there after each step of the story. */
@@ -282,6 +290,101 @@ a_flipped_bit_in_a_journal_costs_the_message_it_hit (Fixture *fixture)
     g_assert_cmpuint (at_end, >, 0);
 }
 
+/* ---- Records that ask for much ---- */
+
+/* Higher than all that the story has. */
+#define MADE_UP_GENERATION 1000
+#define MADE_UP_ID         (G_GUINT64_CONSTANT (1) << 60)
+
+/* A journal of one record: a message that says to have so much, and has no content. */
+static GByteArray *
+made_up_journal (guint64 size, guint32 n_recipients)
+{
+    static const guint8 padding[QUEUE_JOURNAL_ALIGN_BYTES];
+    const QueueJournalHeader header = {.generation = MADE_UP_GENERATION, .next_id = MADE_UP_ID + 1, .seed = 1};
+    const QueueFrame frame = {.part = QUEUE_PART_MESSAGE, .id = MADE_UP_ID, .sequence = 1};
+    const QueueSummary summary = {
+        .size = size, .n_recipients = n_recipients, .n_chunks = (guint32) queue_record_chunks (size)};
+    const QueueHead head = {.pending = 1};
+    const QueueOrigin origin = {.uid = 1000};
+    g_autoptr (MessageEnvelope) envelope = message_envelope_new ("sender@example.net");
+    g_autoptr (QueueMessage) message = NULL;
+    g_autoptr (GBytes) record = NULL;
+    guint8 start[QUEUE_JOURNAL_START_BYTES], bytes[QUEUE_JOURNAL_FRAME_BYTES];
+    GByteArray *journal = g_byte_array_new ();
+    gconstpointer payload;
+    gsize length;
+
+    message_envelope_add (envelope, "rcpt@example.org");
+    message = queue_snapshot_new (MADE_UP_ID, &origin, envelope);
+    record = queue_record_message (message, &head, &summary);
+    payload = g_bytes_get_data (record, &length);
+    queue_journal_write_start (&header, start);
+    queue_journal_write_frame (&frame, payload, length, header.seed, bytes);
+    g_byte_array_append (journal, start, sizeof start);
+    g_byte_array_append (journal, bytes, sizeof bytes);
+    g_byte_array_append (journal, payload, (guint) length);
+    g_byte_array_append (journal, padding, (guint) (queue_journal_record_bytes (length) - sizeof bytes - length));
+
+    return journal;
+}
+
+/* Puts it beside the story's. */
+static void
+write_made_up (Fixture *fixture, const Story *story, guint64 size, guint32 n_recipients)
+{
+    g_autoptr (GByteArray) journal = made_up_journal (size, n_recipients);
+    g_autofree gchar *path = NULL;
+
+    write_files (fixture, story->files);
+    path = queue_generation_path (fixture->directory, MADE_UP_GENERATION, QUEUE_GENERATION_JOURNAL);
+    g_assert_true (g_file_set_contents_full (path, (const gchar *) journal->data, (gssize) journal->len,
+                                             G_FILE_SET_CONTENTS_NONE, 0600, NULL));
+}
+
+/* The second start reads what the first one has sealed. */
+static void
+a_size_that_cannot_be_takes_no_memory (Fixture *fixture)
+{
+    g_autoptr (Story) story = tell_story (fixture);
+    const guint64 sizes[] = {G_MAXUINT32 * (guint64) QUEUE_CHUNK_BYTES, G_GUINT64_CONSTANT (1) << 40,
+                             G_GUINT64_CONSTANT (1) << 30, (G_GUINT64_CONSTANT (1) << 28) + 1};
+
+    for (guint i = 0; i < 2 * G_N_ELEMENTS (sizes); i++) {
+        g_autoptr (QueueMessage) message = NULL;
+        const QueueEntry *entry;
+
+        if (i % 2 == 0)
+            write_made_up (fixture, story, sizes[i / 2], 1);
+        g_hash_table_remove_all (named);
+        fixture_open (fixture);
+        entry = queue_index_find (fixture->queue->index, MADE_UP_ID);
+        g_assert_nonnull (entry);
+        g_assert_cmpuint (entry->n_chunks, ==, 0);
+        message = fixture_get (fixture, MADE_UP_ID);
+        g_assert_cmpuint (message->size, ==, sizes[i / 2]);
+        g_assert_true (id_was_named (MADE_UP_ID));
+        fixture_close (fixture);
+        g_assert_cmpuint (look (fixture, story), ==, story_moment (N_STEPS));
+    }
+}
+
+static void
+recipients_that_cannot_be_take_no_memory (Fixture *fixture)
+{
+    g_autoptr (Story) story = tell_story (fixture);
+    const guint32 numbers[] = {G_MAXUINT32, 60000000, 1000};
+
+    for (guint i = 0; i < G_N_ELEMENTS (numbers); i++) {
+        write_made_up (fixture, story, 0, numbers[i]);
+        g_assert_cmpuint (look (fixture, story), ==, story_moment (N_STEPS));
+        g_assert_cmpuint (n_warnings, >, 0);
+        fixture_open (fixture);
+        g_assert_null (queue_index_find (fixture->queue->index, MADE_UP_ID));
+        fixture_close (fixture);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -294,6 +397,8 @@ main (int argc, char **argv)
                  every_prefix_of_a_journal_is_a_moment_of_the_story);
     fixture_add ("/queue/damage/a-flipped-bit-in-a-journal-costs-the-message-it-hit",
                  a_flipped_bit_in_a_journal_costs_the_message_it_hit);
+    fixture_add ("/queue/damage/a-size-that-cannot-be-takes-no-memory", a_size_that_cannot_be_takes_no_memory);
+    fixture_add ("/queue/damage/recipients-that-cannot-be-take-no-memory", recipients_that_cannot_be_take_no_memory);
 
     return g_test_run ();
 }
