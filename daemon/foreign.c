@@ -18,7 +18,9 @@
  * What a descriptor is, statx(2) tells; it takes what is known of a file and asks nobody (AT_STATX_DONT_SYNC).
  *
  * A reader that is given up while a thread still has its descriptor is no reader any more, but what it took of the budgets is
- * given back only when the descriptor is closed: so those who leave us with such descriptors get no more of them.
+ * given back only when the descriptor is closed: so those who leave us with such descriptors get no more of them. What took
+ * nothing is closed by threads that are for that alone. Should files hold them all, descriptors would gather that wait for
+ * them; whoever takes in descriptors looks how many wait, and takes in no more until they are fewer.
  */
 
 #include "foreign.h"
@@ -36,6 +38,9 @@ static const BudgetLimits threads_limits = {.most = 16, .each = 4, .root = 2, .o
 
 /* Those that close what nobody has a share for. */
 #define CLOSERS_MOST 8
+
+/* So many may wait for them before nobody is to bring any more. */
+#define CLOSING_MOST 256
 
 #define OTHER_WAIT_MSEC 1000
 
@@ -310,16 +315,23 @@ foreign_close (Foreign *self, int fd)
     g_thread_pool_push (self->closers, GINT_TO_POINTER (fd + 1), NULL);
 }
 
+/* One that is being closed is out of our table already, so only those that wait count. */
+gboolean
+foreign_has_many_to_close (const Foreign *self)
+{
+    return g_thread_pool_unprocessed (self->closers) > CLOSING_MOST;
+}
+
 /* ---- Reading ---- */
 
 ForeignReader *
 foreign_reader_new (Foreign *foreign, int fd, gint64 uid, GError **error)
 {
     const BudgetOwner owner = budget_user (uid);
-    Descriptor *descriptor = descriptor_new (foreign, fd, &owner);
+    BudgetShare *share;
     ForeignReader *self;
 
-    switch (budget_take (foreign->descriptors, &owner, 1, &descriptor->descriptor)) {
+    switch (budget_take (foreign->descriptors, &owner, 1, &share)) {
     case BUDGET_TAKEN:
         break;
     case BUDGET_OWNER_HAS_MOST:
@@ -327,18 +339,19 @@ foreign_reader_new (Foreign *foreign, int fd, gint64 uid, GError **error)
                      "user %" G_GINT64_FORMAT " is submitting %" G_GUINT64_FORMAT
                      " messages at once already; let one of them end first",
                      uid, budget_taken_by (foreign->descriptors, &owner));
-        close_descriptor (descriptor);
+        foreign_close (foreign, fd);
         return NULL;
     case BUDGET_ALL_TAKEN:
         g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_TOO_MANY_OPEN_FILES,
                              "too many messages are being submitted at once; try again later");
-        close_descriptor (descriptor);
+        foreign_close (foreign, fd);
         return NULL;
     }
 
     self = g_new0 (ForeignReader, 1);
-    self->descriptor = descriptor;
-    descriptor->reader = self;
+    self->descriptor = descriptor_new (foreign, fd, &owner);
+    self->descriptor->descriptor = share;
+    self->descriptor->reader = self;
     return self;
 }
 

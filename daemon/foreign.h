@@ -36,6 +36,9 @@ void foreign_unref (Foreign *foreign);
 /* Closes @fd, sooner or later. */
 void foreign_close (Foreign *foreign, int fd);
 
+/* On any thread: whether so many wait to be closed that there should be no more of them. */
+gboolean foreign_has_many_to_close (const Foreign *foreign);
+
 /**
  * foreign_reader_new:
  * @fd: (transfer full): in any case; may be of any kind

@@ -9,8 +9,10 @@
  * could hold us for ever.
  *
  * So descriptors are taken out of each message where it is read. Only a message that is to be submitted may have one, and only so
- * many of them may wait; all others are closed. Reading is never put off: the bus allows few descriptors in what it has for us
- * (64, by its defaults), and turns away everybody who comes while one caller's fill that.
+ * many of them may wait; all others are closed. Reading is not put off for that: the bus allows few descriptors in what it has
+ * for us (64, by its defaults), and turns away everybody who comes while one caller's fill that. Only where descriptors cannot
+ * be closed as fast as they come, because somebody's files hold those who close them, is nothing more read until they can. Then
+ * the bus has to wait, but mail that comes otherwise still has descriptors to be stored and sent with.
  */
 
 #include "bus/baggage.h"
@@ -23,11 +25,14 @@
 #define SUBMIT_METHOD    "SubmitMessage"
 #define SUBMIT_SIGNATURE "(hsasa{sv})"
 
+#define LOOK_USEC (20 * 1000)
+
 /* Messages may outlive the connection. */
 typedef struct {
     Foreign *foreign;
     GMutex lock;
     Budget *held; /* of senders, since nobody else is known yet */
+    gint is_over; /* atomic: there is nothing to wait for any more */
 } Counter;
 
 struct _BusBaggage {
@@ -123,6 +128,14 @@ content_handle (GDBusMessage *message)
     return handle;
 }
 
+/* On GDBus' thread */
+static void
+wait_for_closers (Counter *counter)
+{
+    while (foreign_has_many_to_close (counter->foreign) && !g_atomic_int_get (&counter->is_over))
+        g_usleep (LOOK_USEC);
+}
+
 /* A GDBusMessageFilterFunction, on GDBus' thread */
 static GDBusMessage *
 unload (GDBusConnection *connection, GDBusMessage *message, gboolean incoming, gpointer user_data)
@@ -142,6 +155,7 @@ unload (GDBusConnection *connection, GDBusMessage *message, gboolean incoming, g
             put_into_box (message, counter, fds[i]);
         else
             foreign_close (counter->foreign, fds[i]);
+    wait_for_closers (counter);
     return message;
 }
 
@@ -178,6 +192,7 @@ bus_baggage_free (BusBaggage *self)
     if (self == NULL)
         return;
 
+    g_atomic_int_set (&self->counter->is_over, TRUE);
     g_dbus_connection_remove_filter (self->connection, self->filter);
     counter_unref (self->counter);
     g_object_unref (self->connection);

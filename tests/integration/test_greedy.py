@@ -250,7 +250,7 @@ sys.path.insert(0, sys.argv[1])
 from busclient import Client
 from test_greedy import submit_without_waiting
 os.setgroups([]); os.setgid(65534); os.setuid(int(sys.argv[3]))
-reading, writing = os.pipe()
+writing, reading = os.openpty() if sys.argv[6] == "terminal" else reversed(os.pipe())
 clients = [Client(sys.argv[2]) for _ in range(int(sys.argv[4]))]
 for _ in range(int(sys.argv[5])):
     for client in clients:
@@ -261,10 +261,11 @@ print("ready", flush=True)
 sys.stdin.read()
 """
 
-    def __init__(self, address, connections, calls):
+    def __init__(self, address, connections, calls, kind="pipe"):
         folder = os.path.dirname(os.path.abspath(__file__))
         self.process = subprocess.Popen(
-            ["/usr/bin/python3", "-c", self.PROGRAM, folder, address, str(NOBODY), str(connections), str(calls)],
+            ["/usr/bin/python3", "-c", self.PROGRAM, folder, address, str(NOBODY), str(connections), str(calls),
+             kind],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(HOME="/", PYTHONDONTWRITEBYTECODE="1"))
 
     def is_ready(self):
@@ -302,6 +303,21 @@ def test_calls_without_end_leave_others_theirs(make_relay, system, cleanup, most
         client.ids()
     assert_served(relay, client)
     assert "abort" not in relay.log_text()
+
+
+@needs_root
+def test_calls_that_are_refused_leave_nothing_open(make_relay, system, cleanup):
+    """Reading a terminal on which nobody types keeps a thread; what comes beyond the user's share must not wait for one."""
+    relay = make_relay(bus="system", variables=system.variables)
+    client = cleanup.enter_context(PatientClient(system.address))
+    with Greedy(system.address, connections=100, calls=100, kind="terminal") as greedy:
+        while not greedy.is_ready():
+            assert_served(relay, client)
+        for _ in range(5):
+            assert_served(relay, client)
+        # The user's share, and those that are just being closed.
+        assert descriptors_of(relay.pid) < 1000
+    assert_served(relay, client)
 
 
 @needs_root

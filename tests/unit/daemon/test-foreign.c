@@ -9,6 +9,8 @@
 
 #include <fcntl.h>
 #include <glib-unix.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <pty.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -296,6 +298,33 @@ test_one_user_has_a_share_of_the_readers (Fixture *fixture, gconstpointer data)
     g_ptr_array_unref (readers);
 }
 
+/* One who keeps all threads of the own share busy gets no more descriptors by asking for more than there may be. */
+static void
+test_what_is_refused_is_closed_whatever_its_owner_keeps_busy (Fixture *fixture, gconstpointer data)
+{
+    GPtrArray *readers = g_ptr_array_new_with_free_func ((GDestroyNotify) foreign_reader_free);
+    int ends[2];
+
+    for (guint i = 0; i < READERS_MOST / 2; i++) {
+        g_ptr_array_add (readers, reader_of (fixture, hanging (fixture), 1000));
+        foreign_reader_read (g_ptr_array_index (readers, i), piece_read, fixture);
+    }
+
+    g_assert_no_errno (pipe (ends));
+    for (guint i = 0; i < 100; i++) {
+        g_autoptr (GError) error = NULL;
+
+        g_assert_null (foreign_reader_new (fixture->foreign, dup (ends[0]), 1000, &error));
+        g_assert_error (error, G_IO_ERROR, G_IO_ERROR_TOO_MANY_OPEN_FILES);
+    }
+    close (ends[0]);
+
+    /* Which it is when nobody has it open for reading any more. */
+    g_assert_cmpint (poll (&(struct pollfd){.fd = ends[1]}, 1, -1), ==, 1);
+    close (ends[1]);
+    g_ptr_array_unref (readers);
+}
+
 static void
 test_a_reader_that_is_given_up_is_heard_of_no_more (Fixture *fixture, gconstpointer data)
 {
@@ -341,6 +370,52 @@ test_any_thread_may_have_one_closed (Fixture *fixture, gconstpointer data)
     close (ends[0]);
 }
 
+/* A connection that close (2) waits for, until its other end, @other, is closed. */
+static int
+lingering (int *other)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl (INADDR_LOOPBACK)}};
+    const struct linger linger = {.l_onoff = 1, .l_linger = 1000};
+    socklen_t length = sizeof address;
+    int listening = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    gchar full[4096] = {0};
+
+    g_assert_no_errno (bind (listening, (const struct sockaddr *) &address, sizeof address));
+    g_assert_no_errno (listen (listening, 1));
+    g_assert_no_errno (getsockname (listening, (struct sockaddr *) &address, &length));
+    g_assert_no_errno (connect (fd, (const struct sockaddr *) &address, sizeof address));
+    *other = accept (listening, NULL, NULL);
+    g_assert_no_errno (*other);
+    close (listening);
+
+    g_assert_no_errno (setsockopt (fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger));
+    while (send (fd, full, sizeof full, MSG_DONTWAIT) > 0)
+        ;
+    return fd;
+}
+
+/* Whoever takes in descriptors is told when they are not closed as fast as they come. */
+static void
+test_many_that_cannot_be_closed_are_noticed (Fixture *fixture, gconstpointer data)
+{
+    int others[16];
+    guint n = 0;
+
+    for (guint i = 0; i < G_N_ELEMENTS (others); i++)
+        foreign_close (fixture->foreign, lingering (&others[i]));
+    g_assert_false (foreign_has_many_to_close (fixture->foreign));
+    for (; n < 1000 && !foreign_has_many_to_close (fixture->foreign); n++)
+        foreign_close (fixture->foreign, open ("/dev/null", O_RDONLY | O_CLOEXEC));
+    g_assert_cmpuint (n, >, 100);
+    g_assert_cmpuint (n, <, 1000);
+
+    for (guint i = 0; i < G_N_ELEMENTS (others); i++)
+        close (others[i]);
+    while (foreign_has_many_to_close (fixture->foreign))
+        g_thread_yield ();
+}
+
 #define ADD(name, data, function) g_test_add ("/daemon/foreign/" name, Fixture, data, set_up, function, tear_down)
 
 int
@@ -360,8 +435,11 @@ main (int argc, char **argv)
          test_a_byte_that_is_taken_back_holds_nobody);
     ADD ("one-who-keeps-threads-busy-is-in-nobodys-way", NULL, test_one_who_keeps_threads_busy_is_in_nobodys_way);
     ADD ("one-user-has-a-share-of-the-readers", NULL, test_one_user_has_a_share_of_the_readers);
+    ADD ("what-is-refused-is-closed-whatever-its-owner-keeps-busy", NULL,
+         test_what_is_refused_is_closed_whatever_its_owner_keeps_busy);
     ADD ("a-reader-that-is-given-up-is-heard-of-no-more", NULL, test_a_reader_that_is_given_up_is_heard_of_no_more);
     ADD ("any-thread-may-have-one-closed", NULL, test_any_thread_may_have_one_closed);
+    ADD ("many-that-cannot-be-closed-are-noticed", NULL, test_many_that_cannot_be_closed_are_noticed);
 
     return g_test_run ();
 }
