@@ -12,7 +12,9 @@
  * A thread costs something, so there are few, and who keeps some busy is in nobody else's way: they are handed out by a
  * budget. A pipe or a socket, which is what most callers pass, is read in ways that do not wait: splice(2) and recv(2) know
  * flags of their own. Until there is something to be read the main loop waits for it with poll(2), which takes no lock of a pipe
- * or a socket. So hundreds of callers that have nothing to say keep no thread busy. Anything else, of which files are most, is
+ * or a socket. So hundreds of callers that have nothing to say keep no thread busy. Some have poll(2) return at once and give
+ * nothing, again and again: a byte is taken back, or a socket has errors in store that are no data. They are looked at ten times
+ * a second. Anything else, of which files are most, is
  * read by a read(2) that may wait.
  *
  * What a descriptor is, statx(2) tells; it takes what is known of a file and asks nobody (AT_STATX_DONT_SYNC).
@@ -44,6 +46,9 @@ static const BudgetLimits threads_limits = {.most = 16, .each = 4, .root = 2, .o
 
 #define OTHER_WAIT_MSEC 1000
 
+/* One that is said to have something, and has nothing when it is read, is looked at again after this. */
+#define FRUITLESS_WAIT_MSEC 100
+
 typedef enum { KIND_UNASKED, KIND_PIPE, KIND_SOCKET, KIND_OTHER } Kind;
 
 /* A descriptor, from when it was passed to us until it is closed. What a thread has of it, the main loop does not touch. */
@@ -67,6 +72,7 @@ typedef struct {
 struct _ForeignReader {
     Descriptor *descriptor;
     guint readable_source; /* 0: it is not waited for */
+    gboolean was_readable; /* or so it was said */
     gboolean is_reading;
     ForeignRead read;
     gpointer user_data;
@@ -376,8 +382,18 @@ on_readable (gint fd, GIOCondition condition, gpointer user_data)
     ForeignReader *self = user_data;
 
     self->readable_source = 0;
+    self->was_readable = TRUE;
     self->is_reading = TRUE;
     start_work (self->descriptor);
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean
+look_again (gpointer user_data)
+{
+    ForeignReader *self = user_data;
+
+    self->readable_source = g_unix_fd_add (self->descriptor->fd, G_IO_IN, on_readable, self);
     return G_SOURCE_REMOVE;
 }
 
@@ -390,8 +406,11 @@ wait_for_more (ForeignReader *self)
     g_clear_pointer (&descriptor->piece, g_free);
     if (descriptor->kind == KIND_OTHER)
         start_work (descriptor);
+    else if (self->was_readable)
+        self->readable_source = g_timeout_add (FRUITLESS_WAIT_MSEC, look_again, self);
     else
         self->readable_source = g_unix_fd_add (descriptor->fd, G_IO_IN, on_readable, self);
+    self->was_readable = FALSE;
     self->is_reading = descriptor->kind == KIND_OTHER;
 }
 
@@ -408,6 +427,7 @@ reader_told (ForeignReader *self)
     }
 
     self->is_reading = FALSE;
+    self->was_readable = FALSE;
     if (descriptor->length < 0)
         error = g_error_new_literal (G_IO_ERROR, g_io_error_from_errno (descriptor->number),
                                      g_strerror (descriptor->number));

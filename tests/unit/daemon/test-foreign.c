@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <glib-unix.h>
+#include <linux/net_tstamp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pty.h>
@@ -254,6 +255,47 @@ test_a_byte_that_is_taken_back_holds_nobody (Fixture *fixture, gconstpointer typ
     close (ends[0]);
 }
 
+/* A socket of which poll (2) always returns, for what is no data: it is told when a datagram of its own was sent. */
+static int
+socket_with_a_record (void)
+{
+    const struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons (9), .sin_addr = {htonl (INADDR_LOOPBACK)}};
+    const guint32 records = SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
+    int fd = socket (AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct pollfd events = {.fd = fd, .events = POLLIN};
+
+    g_assert_no_errno (fd);
+    g_assert_no_errno (setsockopt (fd, SOL_SOCKET, SO_TIMESTAMPING, &records, sizeof records));
+    g_assert_cmpint (sendto (fd, "a", 1, 0, (const struct sockaddr *) &address, sizeof address), ==, 1);
+    g_assert_cmpint (poll (&events, 1, -1), ==, 1);
+    g_assert_cmpint (events.revents, ==, POLLERR);
+    return fd;
+}
+
+static gboolean
+set_true (gpointer value)
+{
+    *(gboolean *) value = TRUE;
+    return G_SOURCE_REMOVE;
+}
+
+/* Else the loop and a thread would do nothing but hand it to each other. */
+static void
+test_one_that_always_seems_to_have_something_is_looked_at_now_and_then (Fixture *fixture, gconstpointer data)
+{
+    ForeignReader *reader = reader_of (fixture, socket_with_a_record (), 1000);
+    gboolean is_over = FALSE;
+    guint turns = 0;
+
+    foreign_reader_read (reader, piece_read, fixture);
+    for (g_timeout_add (500, set_true, &is_over); !is_over; turns++)
+        g_main_context_iteration (NULL, TRUE);
+    g_assert_cmpuint (fixture->pieces, ==, 0);
+    g_assert_cmpuint (turns, <, 50);
+    foreign_reader_free (reader);
+}
+
 /* All readers that a user may have, with a thread or without. */
 static void
 test_one_who_keeps_threads_busy_is_in_nobodys_way (Fixture *fixture, gconstpointer data)
@@ -433,6 +475,8 @@ main (int argc, char **argv)
     ADD ("a-byte-that-is-taken-back-holds-nobody/pipe", NULL, test_a_byte_that_is_taken_back_holds_nobody);
     ADD ("a-byte-that-is-taken-back-holds-nobody/stream", GINT_TO_POINTER (SOCK_STREAM),
          test_a_byte_that_is_taken_back_holds_nobody);
+    ADD ("one-that-always-seems-to-have-something-is-looked-at-now-and-then", NULL,
+         test_one_that_always_seems_to_have_something_is_looked_at_now_and_then);
     ADD ("one-who-keeps-threads-busy-is-in-nobodys-way", NULL, test_one_who_keeps_threads_busy_is_in_nobodys_way);
     ADD ("one-user-has-a-share-of-the-readers", NULL, test_one_user_has_a_share_of_the_readers);
     ADD ("what-is-refused-is-closed-whatever-its-owner-keeps-busy", NULL,
