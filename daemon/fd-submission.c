@@ -8,7 +8,7 @@
  * are (foreign.h), one piece at a time and only as fast as the queue takes it. A writer that says nothing for as long as a
  * session may be idle is given up.
  *
- * A pipe ends when nobody has it open for writing any more; so a client that is killed while it writes seems to have come to its
+ * A pipe ends when nobody has it open for writing any more, and a terminal when its other end is closed; so a client that is killed while it writes seems to have come to its
  * end. A message is taken only if its client is still on the bus when all of it is here. Of one that has gone the message is
  * dropped, however much of it came: nobody was told that it was taken.
  *

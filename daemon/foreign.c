@@ -49,7 +49,7 @@ static const BudgetLimits threads_limits = {.most = 16, .each = 4, .root = 2, .o
 /* One that is said to have something, and has nothing when it is read, is looked at again after this. */
 #define FRUITLESS_WAIT_MSEC 100
 
-typedef enum { KIND_UNASKED, KIND_PIPE, KIND_SOCKET, KIND_OTHER } Kind;
+typedef enum { KIND_UNASKED, KIND_PIPE, KIND_SOCKET, KIND_FILE, KIND_OTHER } Kind;
 
 /* A descriptor, from when it was passed to us until it is closed. What a thread has of it, the main loop does not touch. */
 typedef struct {
@@ -97,8 +97,10 @@ kind_of (int fd)
         return KIND_OTHER;
     if (S_ISFIFO (status.stx_mode))
         return KIND_PIPE;
+    if (S_ISSOCK (status.stx_mode))
+        return KIND_SOCKET;
 
-    return S_ISSOCK (status.stx_mode) ? KIND_SOCKET : KIND_OTHER;
+    return S_ISREG (status.stx_mode) ? KIND_FILE : KIND_OTHER;
 }
 
 /* A terminal of which somebody has made a file that does not block. One second, so that one that was given up is noticed. */
@@ -146,6 +148,7 @@ read_piece (const Descriptor *self)
     case KIND_SOCKET:
         return recv (self->fd, self->piece, FOREIGN_PIECE_BYTES, MSG_DONTWAIT);
     case KIND_UNASKED:
+    case KIND_FILE:
     case KIND_OTHER:
         break;
     }
@@ -402,16 +405,17 @@ static void
 wait_for_more (ForeignReader *self)
 {
     Descriptor *descriptor = self->descriptor;
+    gboolean can_be_polled = descriptor->kind == KIND_PIPE || descriptor->kind == KIND_SOCKET;
 
     g_clear_pointer (&descriptor->piece, g_free);
-    if (descriptor->kind == KIND_OTHER)
+    if (!can_be_polled)
         start_work (descriptor);
     else if (self->was_readable)
         self->readable_source = g_timeout_add (FRUITLESS_WAIT_MSEC, look_again, self);
     else
         self->readable_source = g_unix_fd_add (descriptor->fd, G_IO_IN, on_readable, self);
     self->was_readable = FALSE;
-    self->is_reading = descriptor->kind == KIND_OTHER;
+    self->is_reading = !can_be_polled;
 }
 
 /* The thread has called the kernel. */
@@ -448,7 +452,7 @@ foreign_reader_read (ForeignReader *self, ForeignRead read, gpointer user_data)
 gboolean
 foreign_reader_is_file (const ForeignReader *self)
 {
-    return self->descriptor->kind == KIND_OTHER;
+    return self->descriptor->kind == KIND_FILE;
 }
 
 guint

@@ -53,7 +53,7 @@ void foreign_reader_free (ForeignReader *reader);
 /* Reads the next piece; @read is called from the main loop, once it is there, however long that takes. */
 void foreign_reader_read (ForeignReader *reader, ForeignRead read, gpointer user_data);
 
-/* Whether it is neither a pipe nor a socket: so that its end is no matter of who has it open. Known once something was read. */
+/* Whether it is a regular file: so that its end is no matter of who has it open. Known once something was read. */
 gboolean foreign_reader_is_file (const ForeignReader *reader);
 
 /* How many are read, or not closed yet. */

@@ -176,7 +176,8 @@ class Doomed:
 import os, sys, threading
 sys.path.insert(0, sys.argv[1])
 from busclient import Client
-reading, writing = os.pipe()  # before the connection: what a process opened last is closed first
+# Before the connection: what a process opened last is closed first.
+reading, writing = reversed(os.openpty()) if sys.argv[3] == "terminal" else os.pipe()
 client = Client(sys.argv[2])
 threading.Thread(target=lambda: client.submit(reading), daemon=True).start()
 print("ready", flush=True)
@@ -184,9 +185,9 @@ while data := os.read(0, 1000):
     os.write(writing, data)
 """
 
-    def __init__(self, address):
+    def __init__(self, address, kind):
         folder = os.path.dirname(os.path.abspath(__file__))
-        self.process = subprocess.Popen(["/usr/bin/python3", "-c", self.PROGRAM, folder, address],
+        self.process = subprocess.Popen(["/usr/bin/python3", "-c", self.PROGRAM, folder, address, kind],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment())
         assert self.process.stdout.readline() == b"ready\n"
 
@@ -201,11 +202,12 @@ while data := os.read(0, 1000):
         self.process.stdout.close()
 
 
-def test_half_a_message_of_a_client_that_was_killed_is_dropped(waiting, client, bus):
+@pytest.mark.parametrize("kind", ["pipe", "terminal"])
+def test_half_a_message_of_a_client_that_was_killed_is_dropped(waiting, client, bus, kind):
     client.gather()
     client.call("Subscribe", "(a{sv})", {})
     for _ in range(10):
-        doomed = Doomed(bus)
+        doomed = Doomed(bus, kind)
         doomed.write(b"Subject: half\n\nThis is the first half of")
         doomed.kill()
     submit(client)
