@@ -17,6 +17,9 @@
 #include "bus/callers.h"
 #include "message/address.h"
 
+/* More than any list of distinct words has, with spaces. A text of megabytes would take its time to be split. */
+#define NOTIFY_LONGEST_BYTES 100
+
 typedef struct {
     MessageEnvelope *envelope;
     BusCaller *caller; /* (nullable) it is not handed on */
@@ -64,11 +67,11 @@ static gboolean
 read_notify (Draft *draft, GVariant *value, GError **error)
 {
     const gchar *text = g_variant_get_string (value, NULL);
-    g_auto (GStrv) words = g_strsplit (text, ",", -1);
+    gboolean known = *text != '\0' && strlen (text) <= NOTIFY_LONGEST_BYTES;
+    g_auto (GStrv) words = known ? g_strsplit (text, ",", -1) : NULL;
     MessageNotify notify = 0;
-    gboolean known = *text != '\0';
 
-    for (guint i = 0; words[i] != NULL; i++)
+    for (guint i = 0; known && words[i] != NULL; i++)
         known = read_notify_word (g_strstrip (words[i]), &notify) && known;
     if (!known || ((notify & MESSAGE_NOTIFY_NEVER) != 0 && notify != MESSAGE_NOTIFY_NEVER))
         return refuse_value ("notify", text, "“never”, or some of “success”, “failure”, “delay” with commas", error);

@@ -111,6 +111,11 @@ test_option_that_is_none_is_refused (void)
     assert_refused ("", "['b@c.example']", "{'notify': <'success,'>}", "“notify”");
     assert_refused ("", "['b@c.example']", "{'notify': <'always'>}", "“always”");
     assert_refused ("", "['b@c.example']", "{'notify': <'never,delay'>}", "“never,delay”");
+    assert_refused (
+        "", "['b@c.example']",
+        "{'notify': <'success,success,success,success,success,success,success,success,success,success,success,"
+        "success,success,success,success,success,success,success,success,success,success,success,success'>}",
+        "“notify”");
     assert_refused ("", "['b@c.example']", "{'return': <'body'>}", "“body”");
     assert_refused ("", "['b@c.example']", "{'envelope-id': <''>}", "“envelope-id”");
     assert_refused ("", "['b@c.example']", "{'envelope-id': <'a\\nb'>}", "“envelope-id”");
