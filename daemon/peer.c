@@ -12,7 +12,8 @@
  * proxy or a forwarded port, the one whom that runs as.
  *
  * A client that has closed its socket is nobody any more, and the kernel then says user 0 for want of another: only a socket that
- * somebody has open, which has an inode, has a user. The answer is also held to be of the socket that was asked for: where
+ * somebody has open, which has an inode, has a user. Whoever wants to be nobody only has to be quick; so it is told apart from
+ * one of whom nothing can be known. The answer is also held to be of the socket that was asked for: where
  * there is none, the kernel looks for one that listens on the client's port.
  *
  * The kernel may lack the means, or be forbidden to tell. What it says of our own end shows that, the first time: it is told
@@ -190,7 +191,7 @@ hear (PeerFinder *finder, gchar buffer[ANSWER_MOST_BYTES])
     return NULL;
 }
 
-/* Whose the socket at @end is; -1 if nobody has it open. */
+/* Whose the socket at @end is; PEER_GONE if nobody has it open any more, PEER_UNKNOWN if there is none. */
 static gint64
 find_owner (PeerFinder *finder, const End *end, const End *other)
 {
@@ -198,12 +199,14 @@ find_owner (PeerFinder *finder, const End *end, const End *other)
     const struct inet_diag_msg *answer = ask (finder, end, other) ? hear (finder, buffer) : NULL;
     End found, found_other;
 
-    if (answer == NULL || answer->idiag_inode == 0 || answer->idiag_state == TCP_LISTEN)
-        return -1;
+    if (answer == NULL)
+        return PEER_UNKNOWN;
+    if (answer->idiag_inode == 0 || answer->idiag_state == TCP_LISTEN)
+        return PEER_GONE;
     found = answered_end (answer, answer->id.idiag_src, answer->id.idiag_sport);
     found_other = answered_end (answer, answer->id.idiag_dst, answer->id.idiag_dport);
 
-    return equal_ends (&found, end) && equal_ends (&found_other, other) ? (gint64) answer->idiag_uid : -1;
+    return equal_ends (&found, end) && equal_ends (&found_other, other) ? (gint64) answer->idiag_uid : PEER_GONE;
 }
 
 /* Whether a socket is in the network that is asked. Another one may have the same addresses and ports. */
@@ -255,7 +258,7 @@ local_uid (int fd)
     socklen_t length = sizeof credentials;
 
     if (getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0 || credentials.uid == (uid_t) -1)
-        return -1;
+        return PEER_UNKNOWN;
 
     return credentials.uid;
 }
@@ -269,12 +272,12 @@ tcp_uid (PeerFinder *finder, int fd, const End *peer)
 
     if (finder->fd < 0 || getsockname (fd, (struct sockaddr *) &address, &length) != 0 ||
         !read_end ((const struct sockaddr *) &address, &own))
-        return -1;
+        return PEER_UNKNOWN;
 
     /* A host that talks to one of its own addresses has that address at both ends. */
     if ((!is_loopback (peer) && !IN6_ARE_ADDR_EQUAL (&own.address, &peer->address)) || !is_in_reach (finder, fd) ||
         !can_ask (finder, fd, &own, peer))
-        return -1;
+        return PEER_UNKNOWN;
 
     return find_owner (finder, peer, &own);
 }
@@ -287,7 +290,7 @@ peer_finder_uid (PeerFinder *finder, int fd, const struct sockaddr *peer)
     if (peer->sa_family == AF_UNIX)
         return local_uid (fd);
 
-    return read_end (peer, &end) ? tcp_uid (finder, fd, &end) : -1;
+    return read_end (peer, &end) ? tcp_uid (finder, fd, &end) : PEER_UNKNOWN;
 }
 
 gboolean

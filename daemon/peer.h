@@ -10,6 +10,9 @@
 
 typedef struct _PeerFinder PeerFinder;
 
+#define PEER_UNKNOWN (-1)
+#define PEER_GONE    (-2)
+
 PeerFinder *peer_finder_new (void);
 void peer_finder_free (PeerFinder *finder);
 
@@ -20,7 +23,8 @@ void peer_finder_free (PeerFinder *finder);
  *
  * Never waits.
  *
- * Returns: the user whose socket the other end is; -1 if that cannot be told, as of one on another host
+ * Returns: the user whose socket the other end is; %PEER_UNKNOWN if that cannot be told, as of one on another host;
+ * %PEER_GONE of a program of this machine that has closed it already
  */
 gint64 peer_finder_uid (PeerFinder *finder, int fd, const struct sockaddr *peer);
 

@@ -170,6 +170,35 @@ owner_of (const SessionClient *client)
     return budget_address (client->peer);
 }
 
+static gboolean
+limits_users (const Config *config)
+{
+    const QueueLimits *limits = &config->queue;
+
+    return limits->user_messages_most > 0 || limits->user_bytes_most > 0 || limits->user_rate.messages > 0;
+}
+
+/* A program that has written all and gone before it was looked at. It would be counted with clients of other machines, as
+ * often as it likes. */
+static gboolean
+escapes_count (const Sessions *self, const SessionClient *client)
+{
+    return client->uid == PEER_GONE && limits_users (self->config);
+}
+
+static void
+refuse_uncounted (Sessions *self, const SessionClient *client)
+{
+    g_autofree gchar *peer = peer_describe (client->peer);
+    g_autoptr (SmtpReply) reply =
+        smtp_reply_new (421, "4.7.0",
+                        "The program was gone before it could be told whose it is, and users have limits "
+                        "here; it has to stay for the answer");
+    const LogRefusal told = {.peer = peer, .uid = PEER_UNKNOWN, .what = "connecting", .reply = reply};
+
+    refusals_tell (self->host.refusals, &told);
+}
+
 static void
 begin (Sessions *self, SessionClient *client)
 {
@@ -198,6 +227,13 @@ sessions_accept (Sessions *self, ListenKind kind, int fd, const struct sockaddr 
 
     self->used_usec = g_get_monotonic_time ();
 
+    if (escapes_count (self, &client)) {
+        refuse_uncounted (self, &client);
+        g_close (fd, NULL);
+        return;
+    }
+
+    client.uid = MAX (client.uid, PEER_UNKNOWN);
     /* Which the start has complained about. */
     if (kind == LISTEN_SUBMISSIONS && self->config->tls == NULL)
         g_close (fd, NULL);

@@ -4,6 +4,8 @@
 import json
 import os
 import re
+import signal
+import socket
 import subprocess
 
 import pytest
@@ -97,6 +99,23 @@ def test_a_users_limits_hold_over_tcp(make_relay, connect):
     relay.wait_line("refused 127.0.0.1, user 65534 ")
     assert connect(DAEMON, relay.address, subject="three").replies[-1].startswith("250")
     assert sorted(message["user"] for message in relay.queue()) == [DAEMON, NOBODY]
+
+
+@pytest.mark.parametrize("limit", [{"MaxUserMessages": 100}, {"MaxUserBytes": "1M"}, {"MaxUserRate": "100/1h"}, {}],
+                         ids=lambda limit: next(iter(limit), "no-limit"))
+def test_nobody_escapes_a_limit_by_leaving_at_once(make_relay, limit):
+    """Whose it was can no longer be told; clients of other machines do not pay for it."""
+    relay = make_relay((), {"Queue": limit})
+    relay.process.send_signal(signal.SIGSTOP)
+    with socket.create_connection(relay.address) as client:
+        client.sendall(b"EHLO quick\r\nMAIL FROM:<a@example.org>\r\nRCPT TO:<you@example.net>\r\nDATA\r\n"
+                       b"Subject: quick\r\n\r\nhello\r\n.\r\n")
+    relay.process.send_signal(signal.SIGCONT)
+    if limit:
+        relay.wait_line("refused 127.0.0.1: 421 4.7.0 The program was gone before ")
+        assert not relay.queue()
+    else:
+        relay.wait_line("queued mail of <a@example.org>")
 
 
 def test_a_route_is_for_a_user_over_tcp(make_relay, make_receiver, connect):

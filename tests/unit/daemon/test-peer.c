@@ -175,7 +175,7 @@ test_a_client_that_has_gone_is_nobody (void)
 
         begin (&fixture, &ways[i], geteuid ());
         end_client (&fixture);
-        g_assert_cmpint (find (finder, &fixture), ==, -1);
+        g_assert_cmpint (find (finder, &fixture), ==, PEER_GONE);
 
         /* Nor is nobody asked for after it. */
         begin (&other, &ways[i], geteuid ());
@@ -209,7 +209,7 @@ test_a_listener_on_the_clients_port_is_not_the_client (void)
     other = socket (AF_INET6, SOCK_STREAM, 0);
     g_assert_no_errno (bind (other, (struct sockaddr *) peer, sizeof *peer));
     g_assert_no_errno (listen (other, 1));
-    g_assert_cmpint (peer_finder_uid (finder, connection, (struct sockaddr *) &address), ==, -1);
+    g_assert_cmpint (peer_finder_uid (finder, connection, (struct sockaddr *) &address), ==, PEER_GONE);
     close (other);
     close (connection);
     close (listener);
