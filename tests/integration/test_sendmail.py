@@ -376,8 +376,8 @@ def test_another_address_is_no_other_person(stand_in):
 @pytest.mark.parametrize("recipients, words", [
     ("a@b.example d@e.example", "a comma is missing between two"),
     ("<a@b.example> <d@e.example>", "a comma is missing between two"),
-    (".a@b.example", "only a quoted local part has it"),
-    ("a@b..example", "a part of its domain is empty"),
+    (".a@b.example", "starts with a dot, which takes quotes"),
+    ("a@b..example", "its domain has two dots in a row"),
 ])
 @pytest.mark.parametrize("of_header", [False, True])
 def test_a_recipient_that_is_none_is_explained(stand_in, recipients, words, of_header):
