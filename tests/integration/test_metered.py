@@ -34,7 +34,7 @@ def test_mail_waits_on_a_metered_connection_and_says_why(make_relay, receiver, m
     assert message["reason"].startswith(REASON) and "postern retry" in message["reason"]
     assert REASON in relay.postern("list")
     status = relay.postern("status")
-    assert "Metered:   mail waits for a connection that is not metered" in status
+    assert "Metered:    mail waits for a connection that is not metered" in status
     assert json.loads(relay.postern("status", "--json"))["metered"] is True
     assert not receiver.messages
     manager.become("no")
