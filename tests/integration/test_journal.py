@@ -90,8 +90,8 @@ def test_many_recipients_share_entries_and_each_is_found(relay, receiver, tmp_pa
     recipients = [f"r{number}@example.net" for number in range(250)]
     relay.send(recipients=recipients)
     relay.wait_line("delivered to.*r249@example.net")
-    # Up to the one that is refused, and behind it, by the hundred.
-    assert len([line for line in relay.log_text().splitlines() if "delivered to" in line]) == 3
+    # Up to the one that is refused, and behind it, by the hundred. The notice to the sender may be delivered already, too.
+    assert len(re.findall("delivered to <r[0-9]+@example.net>", relay.log_text())) == 3
     journal = journalfile.write(tmp_path / "a.journal", journalfile.entries(relay.log_text()))
 
     for recipient in recipients:

@@ -141,18 +141,17 @@ static void
 many_generations_are_merged (Fixture *fixture)
 {
     QueueId ids[200];
-    guint most = 0;
 
+    /* A generation of 4 KiB is merged up to 64 KiB: 200 KB are four of those, and some smaller. How soon is the disk's affair. */
     fixture_use_generations_of (fixture, 4096);
     for (guint i = 0; i < G_N_ELEMENTS (ids); i++) {
         ids[i] = commit_number (fixture, i);
-        if (i % 10 == 9)
+        if (i % 10 == 9) {
             fixture_wait_for_files (fixture, ".journal", 1, 1);
-        most = MAX (most, fixture_count_files (fixture, ".gdbm"));
+            fixture_wait_for_files (fixture, ".gdbm", 0, 10);
+        }
     }
 
-    /* A generation of 4 KiB is merged up to 64 KiB: 200 KB are four of those, and some smaller. */
-    g_assert_cmpuint (most, <=, 10);
     fixture_reopen (fixture);
     for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
         fixture_check_content (fixture, ids[i], i);
