@@ -37,7 +37,7 @@ queue_entry_new (QueueId id, const QueueSummary *summary, const QueueHead *head)
     entry->arrival_usec = summary->arrival_usec;
     entry->size = summary->size;
     entry->uid = summary->uid < 0 ? QUEUE_ENTRY_NOBODY : (guint32) summary->uid;
-    entry->flags = summary->uid == QUEUE_UID_RELAY ? QUEUE_ENTRY_OWN : 0;
+    entry->is_own = summary->uid == QUEUE_UID_RELAY;
     entry->sender = summary->sender;
     entry->n_recipients = summary->n_recipients;
     entry->n_chunks = summary->n_chunks;
@@ -69,7 +69,7 @@ queue_entry_uid (const QueueEntry *entry)
 gint64
 queue_entry_owner (const QueueEntry *entry)
 {
-    return entry->flags & QUEUE_ENTRY_OWN ? QUEUE_UID_RELAY : queue_entry_uid (entry);
+    return entry->is_own ? QUEUE_UID_RELAY : queue_entry_uid (entry);
 }
 
 void

@@ -17,10 +17,9 @@ typedef union {
 } QueuePlaces;
 
 typedef enum {
-    QUEUE_ENTRY_BUSY = 1 << 0,    /* there is a QueueWork for it: in a delivery's hands, or records are under way */
-    QUEUE_ENTRY_TAKEN = 1 << 1,   /* in a delivery's hands */
-    QUEUE_ENTRY_DAMAGED = 1 << 2, /* its record cannot be read: only to be looked at and deleted */
-    QUEUE_ENTRY_OWN = 1 << 3      /* the relay made it */
+    QUEUE_ENTRY_BUSY = 1 << 0,   /* there is a QueueWork for it: in a delivery's hands, or records are under way */
+    QUEUE_ENTRY_TAKEN = 1 << 1,  /* in a delivery's hands */
+    QUEUE_ENTRY_DAMAGED = 1 << 2 /* its record cannot be read: only to be looked at and deleted */
 } QueueEntryFlags;
 
 /* A message. The places are guarded by the catalog's lock, as the sealer moves them; the rest belongs to the main
@@ -37,8 +36,9 @@ typedef struct {
     guint32 sender;          /* hash */
     guint32 n_recipients;
     guint32 n_chunks;
-    guint32 uid; /* QUEUE_ENTRY_NOBODY: not known */
-    guint32 flags;
+    guint32 uid;           /* QUEUE_ENTRY_NOBODY: not known */
+    guint16 flags;         /* the main thread's alone */
+    guint16 is_own;        /* the relay made it */
     QueueWaiting *waiting; /* (nullable) its jobs in lanes, one after the other */
 } QueueEntry;
 

@@ -34,7 +34,7 @@ queue_hand_end (Queue *queue, QueueHand *hand)
     queue_hand_free (hand);
     if (work->entry != NULL && work->hands->len == 0) {
         queue_tally (queue, work->entry, -1);
-        work->entry->flags &= ~(guint32) QUEUE_ENTRY_TAKEN;
+        work->entry->flags &= (guint16) ~QUEUE_ENTRY_TAKEN;
         queue_tally (queue, work->entry, 1);
     }
     queue_work_put (queue, work);

@@ -68,7 +68,7 @@ queue_work_put (Queue *queue, QueueWork *work)
         return;
     if (work->entry != NULL) {
         g_hash_table_remove (queue->works, &work->entry->id);
-        work->entry->flags &= ~(guint32) QUEUE_ENTRY_BUSY;
+        work->entry->flags &= (guint16) ~QUEUE_ENTRY_BUSY;
     }
     work_free (work);
 }
