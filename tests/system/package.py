@@ -16,7 +16,7 @@ from root import cache_folder, scratch_folder
 KEPT_SECONDS = 24 * 3600
 
 TOP = Path(__file__).resolve().parents[2]
-SOURCES = ["cli", "daemon", "dbus", "debian", "docs", "journal", "message", "units", "meson.build", "meson_options.txt",
+SOURCES = ["cli", "daemon", "dbus", "debian", "docs", "journal", "message", "output", "units", "meson.build", "meson_options.txt",
            "README.md", "COPYING"]
 
 

@@ -12,6 +12,7 @@ import pytest
 import mail
 from examples import of_manual
 from gate import Gate
+from layers import root_above
 from machine import Machine
 from network import WORLD_NAME
 from package import packages
