@@ -223,8 +223,11 @@ static void
 tell_closed_job (Queue *queue, const QueueMessage *view, const QueueWaiting *waiting)
 {
     const QueueLane *lane = waiting->lane;
-    const QueueRecipient result = {
-        .state = QUEUE_RECIPIENT_PENDING, .remote = lane->remote, .status = lane->status, .reply = lane->reason};
+    const QueueRecipient result = {.state = QUEUE_RECIPIENT_PENDING,
+                                   .remote = lane->remote,
+                                   .status = lane->status,
+                                   .reply = lane->reason,
+                                   .is_ours = TRUE};
     guint n = waiting->recipients == NULL ? view->recipients->len : waiting->n_recipients;
     g_autofree guint *pending = g_new (guint, n);
     guint n_pending = 0;

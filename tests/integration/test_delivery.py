@@ -185,6 +185,9 @@ def test_a_receiver_that_is_down_and_comes_back(make_relay, make_receiver):
     assert "refused" in told.lower()
     for number in range(20):
         relay.send(message=mail.text(f"more {number}"))
+    # Those that are not tried meanwhile hear the same reason, as the relay's own word.
+    ours = rf"has to wait, deferred: 127.0.0.1:{receiver.port}: .*POSTERN_DECIDED_BY=relay"
+    relay.wait_line(ours, count=21)
     receiver.start()
     relay.postern("retry", "--all")
     receiver.wait_messages(21)
