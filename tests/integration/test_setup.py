@@ -364,12 +364,13 @@ def test_a_dialogue_is_within_the_terminal(place, make_receiver, columns):
     port = make_receiver(up=False).port
     command = [POSTERN, "--bus=unix:path=/nowhere", "setup", f"--config={place}/postern.conf", "--tls=none", "--no-start"]
     with Dialogue(command, environment(), columns=columns) as terminal:
-        terminal.answer("Your mail address", f"localhost:{port}")
-        terminal.answer("User to log in as", "me@gmx.de")
-        terminal.answer("Password of me@gmx.de", "secret")
-        terminal.answer(r"\(q\)uit", "w")
-        terminal.answer("mail to root", "")
-        terminal.answer("Sender of all mail", "")
+        # Enter is shown where the cursor is: an answer waits for the question's end.
+        terminal.answer("Your mail address.*: $", f"localhost:{port}")
+        terminal.answer("User to log in as.*: $", "me@gmx.de")
+        terminal.answer("Password of me@gmx.de.*: $", "secret")
+        terminal.answer(r"\(q\)uit.*: $", "w")
+        terminal.answer("mail to root.*: $", "")
+        terminal.answer("Sender of all mail.*: $", "")
         assert terminal.end() == 0
         shown = terminal.shown.replace(f": localhost:{port}\n", ":\n")  # what a person types takes its own room
         wide = [line for line in shown.splitlines() if width(line) > columns and str(place) not in line]
